@@ -1,0 +1,1 @@
+//! The canonical chain: heads, insert, unwind, the open block's view and subscriptions.

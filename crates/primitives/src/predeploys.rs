@@ -1,0 +1,30 @@
+//! Addresses with a fixed meaning on the L2: the OP Stack's predeploys and system accounts.
+//!
+//! Source: OP Stack specification, "Predeploys" and "Deposits".
+
+use alloy_primitives::{Address, address};
+
+/// Sender of the L1 attributes deposit.
+pub const DEPOSITOR: Address = address!("deaddeaddeaddeaddeaddeaddeaddeaddead0001");
+/// Wrapped OPEN (WETH9 interface).
+pub const WRAPPED_OPEN: Address = address!("4200000000000000000000000000000000000006");
+/// Fees, L1 data fee and operator fee, for contracts and wallets.
+pub const GAS_PRICE_ORACLE: Address = address!("420000000000000000000000000000000000000F");
+/// Receives priority fees; the beneficiary of every block.
+pub const SEQUENCER_FEE_VAULT: Address = address!("4200000000000000000000000000000000000011");
+/// The L1 origin's values, written by the first transaction of every block.
+pub const L1_BLOCK: Address = address!("4200000000000000000000000000000000000015");
+/// Withdrawals; its storage root is in every header and output root.
+pub const L2_TO_L1_MESSAGE_PASSER: Address = address!("4200000000000000000000000000000000000016");
+/// Admin of the predeploys' proxies.
+pub const PROXY_ADMIN: Address = address!("4200000000000000000000000000000000000018");
+/// Receives base fees.
+pub const BASE_FEE_VAULT: Address = address!("4200000000000000000000000000000000000019");
+/// Receives L1 data fees.
+pub const L1_FEE_VAULT: Address = address!("420000000000000000000000000000000000001A");
+/// Receives operator fees.
+pub const OPERATOR_FEE_VAULT: Address = address!("420000000000000000000000000000000000001B");
+/// EIP-2935 block-hash history.
+pub const HISTORY_STORAGE: Address = address!("0000F90827F1C53a10cb7A02335B175320002935");
+/// EIP-4788 beacon roots.
+pub const BEACON_ROOTS: Address = address!("000F3df6D732807Ef1319fB7B8bB8522d0Beac02");

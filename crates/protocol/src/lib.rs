@@ -1,0 +1,1 @@
+//! The L1 wire codec: frames, channels, batches, deposits, L1 attributes and output roots.

@@ -1,0 +1,1 @@
+//! The RocksDB store: flat state, trie nodes, versioned history, blocks, receipts, indexes, pruning and unwinding.
