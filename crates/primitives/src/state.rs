@@ -1,4 +1,4 @@
-use alloc::{collections::BTreeMap, vec::Vec};
+use alloc::{collections::BTreeMap, sync::Arc, vec::Vec};
 use alloy_primitives::{Address, B256, Bytes, U256, b256};
 
 /// keccak256 of no bytes: the code hash of an account without code.
@@ -80,7 +80,30 @@ impl<T: StateReader + ?Sized> StateReader for &T {
     }
 }
 
+impl<T: StateReader + ?Sized> StateReader for Arc<T> {
+    type Error = T::Error;
+    fn account(&self, address: Address) -> Result<Option<Account>, Self::Error> {
+        (**self).account(address)
+    }
+    fn storage(&self, address: Address, slot: U256) -> Result<U256, Self::Error> {
+        (**self).storage(address, slot)
+    }
+    fn code(&self, code_hash: B256) -> Result<Option<Bytes>, Self::Error> {
+        (**self).code(code_hash)
+    }
+    fn block_hash(&self, number: u64) -> Result<Option<B256>, Self::Error> {
+        (**self).block_hash(number)
+    }
+}
+
 impl<T: NodeReader + ?Sized> NodeReader for &T {
+    type Error = T::Error;
+    fn node(&self, account: Option<B256>, path: &[u8], hash: B256) -> Result<Bytes, Self::Error> {
+        (**self).node(account, path, hash)
+    }
+}
+
+impl<T: NodeReader + ?Sized> NodeReader for Arc<T> {
     type Error = T::Error;
     fn node(&self, account: Option<B256>, path: &[u8], hash: B256) -> Result<Bytes, Self::Error> {
         (**self).node(account, path, hash)

@@ -1,1 +1,27 @@
 //! The block builder: executes transactions as they arrive, journals them and seals blocks on time.
+//!
+//! One thread owns the open block (`engine.rs`). A submitted transaction enters the pool, is executed
+//! into the open block at once if it can be, and is answered after the group of transactions that
+//! arrived with it is journaled in one synced write: that answer is a preconfirmation. When the block
+//! time comes the open block is sealed, durable in the same atomic write that clears its journal, and
+//! the next one opens. After a crash the journal is replayed in the same order on the same attributes,
+//! so that no preconfirmation is broken.
+//!
+//! L1 origins come from an [`OriginFeed`]; a feed that stalls never stops the chain: blocks keep their
+//! origin, and are empty once the drift rule says so.
+//!
+//! Start reading at [`Builder::start`], then `engine.rs`.
+
+mod config;
+mod draft;
+mod engine;
+mod error;
+mod handle;
+mod journal;
+mod local;
+mod origin;
+
+pub use config::{BuilderConfig, Mode};
+pub use error::BuilderError;
+pub use handle::{Builder, BuilderHandle};
+pub use origin::{NextOrigin, Origin, OriginFeed};

@@ -1,0 +1,352 @@
+use crate::{ChainError, ChainEvent, ChainFiles, OpenBlock, StateView, genesis_block};
+use alloy_consensus::Sealable as _;
+use openledger_execution::{ExecutedBlock, SealError, SealedExecution, execute_block};
+use openledger_primitives::{
+    BlockAttributes, BlockNumHash, ChainConfig, L1ChainConfig, SealedBlock, SealedHeader,
+};
+use openledger_store::{LatestState, Store};
+use openledger_trie::{ResidentLimits, StateTrie};
+use parking_lot::{Mutex, RwLock};
+use std::{collections::VecDeque, sync::Arc};
+use tokio::sync::broadcast;
+
+/// Limits of what the chain keeps in memory.
+#[derive(Debug, Clone)]
+pub struct ChainOptions {
+    /// Trie nodes that stay resident.
+    pub resident: ResidentLimits,
+    /// Newest sealed blocks kept decoded.
+    pub recent_blocks: usize,
+    /// Events that a slow subscriber may lag behind before it loses some.
+    pub event_capacity: usize,
+}
+
+impl Default for ChainOptions {
+    fn default() -> Self {
+        Self { resident: ResidentLimits::default(), recent_blocks: 64, event_capacity: 4096 }
+    }
+}
+
+/// The three heads. Always finalized ≤ safe ≤ unsafe.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Heads {
+    /// The newest sealed block.
+    pub unsafe_head: BlockNumHash,
+    /// The newest block whose batch is on L1.
+    pub safe: BlockNumHash,
+    /// The newest block whose batch is in a finalized L1 block.
+    pub finalized: BlockNumHash,
+}
+
+/// The canonical chain. Cheap to share; every method may be called from any thread, but those that
+/// write (`insert`, `execute`, `unwind`) do disk work and must not run on an async worker.
+#[derive(Debug)]
+pub struct Chain {
+    config: Arc<ChainConfig>,
+    l1: Arc<L1ChainConfig>,
+    store: Store,
+    options: ChainOptions,
+    /// The resident trie stands at the unsafe head; its lock is the write lock of the chain.
+    trie: Mutex<StateTrie>,
+    tip: RwLock<Tip>,
+    open: RwLock<Option<Arc<OpenBlock>>>,
+    events: broadcast::Sender<ChainEvent>,
+}
+
+#[derive(Debug)]
+struct Tip {
+    header: Arc<SealedHeader>,
+    state: Arc<LatestState>,
+    safe: BlockNumHash,
+    finalized: BlockNumHash,
+    recent: VecDeque<Arc<SealedBlock>>,
+}
+
+impl Chain {
+    /// Opens the chain of `files` in `store`, writing its genesis if the store is empty.
+    ///
+    /// # Errors
+    /// [`ChainError::OtherGenesis`] if the store holds another chain; store errors.
+    pub fn open(
+        files: &ChainFiles,
+        store: Store,
+        options: ChainOptions,
+    ) -> Result<Self, ChainError> {
+        let (genesis, changes, updates) = genesis_block(&files.genesis)?;
+        if genesis.hash != files.rollup.genesis.l2.hash {
+            return Err(ChainError::OtherGenesis {
+                found: genesis.hash,
+                expected: files.rollup.genesis.l2.hash,
+            });
+        }
+        if store.head().is_none() {
+            store.commit_genesis(&genesis, &changes, &updates)?;
+        }
+        match store.block_hash(0)? {
+            Some(hash) if hash == genesis.hash => {}
+            found => {
+                return Err(ChainError::OtherGenesis {
+                    found: found.unwrap_or_default(),
+                    expected: genesis.hash,
+                });
+            }
+        }
+        let tip = Self::load_tip(&store, genesis.block.header.clone())?;
+        let trie = StateTrie::new(tip.header.state_root, options.resident.clone());
+        let (events, _) = broadcast::channel(options.event_capacity);
+        Ok(Self {
+            config: Arc::new(files.rollup.clone()),
+            l1: Arc::new(files.l1.clone()),
+            store,
+            options,
+            trie: Mutex::new(trie),
+            tip: RwLock::new(tip),
+            open: RwLock::new(None),
+            events,
+        })
+    }
+
+    fn load_tip(
+        store: &Store,
+        genesis: openledger_primitives::Header,
+    ) -> Result<Tip, ChainError> {
+        let genesis = BlockNumHash { number: 0, hash: genesis.hash_slow() };
+        let head = store.head().unwrap_or(genesis);
+        let header = store.header(head.number)?.ok_or(ChainError::HeadOrder {
+            head: "unsafe",
+            number: head.number,
+            hash: head.hash,
+        })?;
+        let (safe, finalized) = store.heads()?.unwrap_or((genesis, genesis));
+        Ok(Tip {
+            header: Arc::new(header),
+            state: Arc::new(store.latest()?),
+            safe,
+            finalized,
+            recent: VecDeque::new(),
+        })
+    }
+
+    /// Consensus parameters.
+    pub const fn config(&self) -> &Arc<ChainConfig> {
+        &self.config
+    }
+
+    /// What the chain knows of its L1.
+    pub const fn l1_config(&self) -> &Arc<L1ChainConfig> {
+        &self.l1
+    }
+
+    /// The store, for reads.
+    pub const fn store(&self) -> &Store {
+        &self.store
+    }
+
+    /// The three heads.
+    pub fn heads(&self) -> Heads {
+        let tip = self.tip.read();
+        Heads {
+            unsafe_head: BlockNumHash { number: tip.header.number, hash: tip.header.hash() },
+            safe: tip.safe,
+            finalized: tip.finalized,
+        }
+    }
+
+    /// Header of the unsafe head.
+    pub fn head(&self) -> Arc<SealedHeader> {
+        self.tip.read().header.clone()
+    }
+
+    /// The unsafe head's state, in one consistent snapshot with its header.
+    pub fn latest(&self) -> (Arc<SealedHeader>, Arc<LatestState>) {
+        let tip = self.tip.read();
+        (tip.header.clone(), tip.state.clone())
+    }
+
+    /// The state after block `number`.
+    ///
+    /// # Errors
+    /// A block that is unknown or whose history was pruned.
+    pub fn state_at(&self, number: u64) -> Result<StateView, ChainError> {
+        let (header, latest) = self.latest();
+        if header.number == number {
+            return Ok(StateView::Latest(latest));
+        }
+        Ok(StateView::Historical(Arc::new(self.store.at(number)?)))
+    }
+
+    /// A sealed block of the canonical chain; `None` if there is none with this number.
+    ///
+    /// # Errors
+    /// Store errors.
+    pub fn block(&self, number: u64) -> Result<Option<Arc<SealedBlock>>, ChainError> {
+        {
+            let tip = self.tip.read();
+            if number > tip.header.number {
+                return Ok(None);
+            }
+            if let Some(block) =
+                tip.recent.iter().rev().find(|block| block.number() == number)
+            {
+                return Ok(Some(block.clone()));
+            }
+        }
+        Ok(self.store.sealed_block(number)?.map(Arc::new))
+    }
+
+    /// Events from now on. A subscriber that lags by more than the capacity is told so.
+    pub fn subscribe(&self) -> broadcast::Receiver<ChainEvent> {
+        self.events.subscribe()
+    }
+
+    /// The open block, if one is being built.
+    pub fn open_block(&self) -> Option<Arc<OpenBlock>> {
+        self.open.read().clone()
+    }
+
+    /// Publishes the open block (the sequencer's call).
+    pub fn set_open_block(&self, block: Option<Arc<OpenBlock>>) {
+        *self.open.write() = block;
+    }
+
+    /// Announces preconfirmations (the sequencer's call, after journaling).
+    pub fn announce(&self, event: ChainEvent) {
+        // No subscriber is not an error.
+        let _ = self.events.send(event);
+    }
+
+    /// Seals an executed child of the unsafe head and makes it durable and canonical.
+    ///
+    /// # Errors
+    /// [`ChainError::NotChild`]; failures of the trie and the store, after which the chain is as before.
+    pub fn insert(&self, executed: ExecutedBlock) -> Result<Arc<SealedBlock>, ChainError> {
+        let mut trie = self.trie.lock();
+        let (parent, state) = self.latest();
+        Self::check_child(&executed.header.parent_hash, executed.header.number, &parent)?;
+        let sealed = executed.seal(&self.config, &mut trie, &*state, &*state);
+        self.commit(&mut trie, &parent, sealed)
+    }
+
+    /// Executes the block that `attributes` prescribe in full on the unsafe head and inserts it.
+    ///
+    /// # Errors
+    /// As [`Chain::insert`]; [`ChainError::Execution`] if a prescribed transaction can't be included.
+    pub fn execute(&self, attributes: &BlockAttributes) -> Result<Arc<SealedBlock>, ChainError> {
+        let mut trie = self.trie.lock();
+        let (parent, state) = self.latest();
+        match execute_block(&self.config, &parent, attributes, &mut trie, &*state, &*state) {
+            Ok(Ok(sealed)) => self.commit(&mut trie, &parent, Ok(sealed)),
+            Ok(Err(error)) => Err(error.into()),
+            Err(error) => self.commit(&mut trie, &parent, Err(error)),
+        }
+    }
+
+    fn check_child(
+        parent_hash: &alloy_primitives::B256,
+        number: u64,
+        head: &SealedHeader,
+    ) -> Result<(), ChainError> {
+        if *parent_hash == head.hash() && number == head.number.saturating_add(1) {
+            return Ok(());
+        }
+        Err(ChainError::NotChild { number, parent: *parent_hash, head: head.hash() })
+    }
+
+    fn commit<E: std::error::Error + Send + Sync + 'static>(
+        &self,
+        trie: &mut StateTrie,
+        parent: &SealedHeader,
+        sealed: Result<SealedExecution, SealError<E>>,
+    ) -> Result<Arc<SealedBlock>, ChainError> {
+        let committed = match sealed {
+            Ok(sealed) => self
+                .store
+                .commit(&sealed.block, &sealed.changes, &sealed.trie)
+                .map(|()| sealed.block)
+                .map_err(ChainError::from),
+            Err(SealError::Trie(error)) => Err(ChainError::Root { source: Box::new(error) }),
+        };
+        let block = match committed {
+            Ok(block) => Arc::new(block),
+            Err(error) => {
+                // The resident trie may have moved past the state that is stored.
+                trie.reset(parent.state_root);
+                return Err(error);
+            }
+        };
+        let state = Arc::new(self.store.latest()?);
+        {
+            let mut tip = self.tip.write();
+            tip.header = Arc::new(block.sealed_header());
+            tip.state = state;
+            tip.recent.push_back(block.clone());
+            if tip.recent.len() > self.options.recent_blocks {
+                tip.recent.pop_front();
+            }
+        }
+        self.announce(ChainEvent::Sealed(block.clone()));
+        Ok(block)
+    }
+
+    /// Removes the blocks after `to`, in one atomic write. Answers them in ascending order.
+    ///
+    /// # Errors
+    /// [`ChainError::UnwindTooDeep`] below the finalized head; store errors.
+    pub fn unwind(&self, to: u64) -> Result<Arc<Vec<SealedBlock>>, ChainError> {
+        let mut trie = self.trie.lock();
+        let heads = self.heads();
+        if to < heads.finalized.number || to > heads.unsafe_head.number {
+            return Err(ChainError::UnwindTooDeep { to, finalized: heads.finalized.number });
+        }
+        self.set_open_block(None);
+        let removed = Arc::new(self.store.unwind(to)?);
+        let header = self.store.header(to)?.ok_or(ChainError::UnwindTooDeep {
+            to,
+            finalized: heads.finalized.number,
+        })?;
+        let head = BlockNumHash { number: to, hash: header.hash() };
+        trie.reset(header.state_root);
+        let state = Arc::new(self.store.latest()?);
+        let safe = if heads.safe.number > to { head } else { heads.safe };
+        if safe != heads.safe {
+            self.store.set_heads(safe, heads.finalized)?;
+        }
+        {
+            let mut tip = self.tip.write();
+            tip.header = Arc::new(header);
+            tip.state = state;
+            tip.safe = safe;
+            tip.recent.retain(|block| block.number() <= to);
+        }
+        self.announce(ChainEvent::Unwound { to: head, removed: removed.clone() });
+        Ok(removed)
+    }
+
+    /// Moves the safe and finalized heads.
+    ///
+    /// # Errors
+    /// [`ChainError::HeadOrder`] unless both are canonical and finalized ≤ safe ≤ unsafe.
+    pub fn set_heads(&self, safe: BlockNumHash, finalized: BlockNumHash) -> Result<(), ChainError> {
+        let _writing = self.trie.lock();
+        let head = self.heads().unsafe_head;
+        for (name, block, limit) in
+            [("safe", safe, head.number), ("finalized", finalized, safe.number)]
+        {
+            if block.number > limit || self.store.block_hash(block.number)? != Some(block.hash) {
+                return Err(ChainError::HeadOrder {
+                    head: name,
+                    number: block.number,
+                    hash: block.hash,
+                });
+            }
+        }
+        self.store.set_heads(safe, finalized)?;
+        {
+            let mut tip = self.tip.write();
+            tip.safe = safe;
+            tip.finalized = finalized;
+        }
+        self.announce(ChainEvent::HeadsMoved);
+        Ok(())
+    }
+}

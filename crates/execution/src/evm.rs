@@ -1,0 +1,116 @@
+use crate::{ExecutionError, next_base_fee};
+use alloy_evm::{EvmEnv, precompiles::PrecompilesMap};
+use alloy_op_evm::{OpEvm, OpEvmContext, OpEvmFactory, OpTx, evm_env_for_op_block};
+use op_revm::OpSpecId;
+use openledger_primitives::{BlockAttributes, ChainConfig, Header};
+use revm::{
+    Inspector,
+    context::BlockEnv,
+    inspector::NoOpInspector,
+};
+
+/// The EVM that every part of the node runs: block execution, `eth_call`, estimation and tracing.
+pub type Evm<DB, I = NoOpInspector> = OpEvm<DB, I, PrecompilesMap, OpTx>;
+
+/// Makes the chain's EVM: the one seam where native precompiles join OP's.
+///
+/// Whoever runs a transaction asks this type for its EVM and never builds one from op-revm, so that a
+/// precompile added here is there for the sequencer, the verifier, calls, estimates and traces alike.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct EvmFactory;
+
+/// The chain's EVM factory.
+pub const fn evm_factory() -> EvmFactory {
+    EvmFactory
+}
+
+impl EvmFactory {
+    /// An EVM without inspection.
+    pub fn create<DB: alloy_evm::Database>(&self, db: DB, env: EvmEnv<OpSpecId>) -> Evm<DB> {
+        alloy_evm::EvmFactory::create_evm(&OpEvmFactory::<OpTx>::default(), db, env)
+    }
+
+    /// An EVM with an inspector, which is on.
+    pub fn create_with_inspector<DB: alloy_evm::Database, I: Inspector<OpEvmContext<DB>>>(
+        &self,
+        db: DB,
+        env: EvmEnv<OpSpecId>,
+        inspector: I,
+    ) -> Evm<DB, I> {
+        alloy_evm::EvmFactory::create_evm_with_inspector(
+            &OpEvmFactory::<OpTx>::default(),
+            db,
+            env,
+            inspector,
+        )
+    }
+}
+
+/// Configuration and block environment in which the transactions of `header`'s block ran.
+pub fn evm_env(config: &ChainConfig, header: &Header) -> EvmEnv<OpSpecId> {
+    evm_env_for_op_block(header, config, config.l2_chain_id)
+}
+
+/// The block environment of `header`.
+pub fn block_env(config: &ChainConfig, header: &Header) -> BlockEnv {
+    evm_env(config, header).block_env
+}
+
+/// The draft header of the block that follows `parent` with `attributes`: every field that is known
+/// before execution; roots, bloom and gas used are empty.
+///
+/// # Errors
+/// [`ExecutionError::ExtraData`] and [`ExecutionError::Timestamp`].
+pub fn draft_header(
+    config: &ChainConfig,
+    parent: &openledger_primitives::SealedHeader,
+    attributes: &BlockAttributes,
+) -> Result<Header, ExecutionError> {
+    if attributes.timestamp <= parent.timestamp {
+        return Err(ExecutionError::Timestamp {
+            timestamp: attributes.timestamp,
+            parent: parent.timestamp,
+        });
+    }
+    let defaults = config.base_fee_params_default();
+    let extra_data = match attributes.min_base_fee {
+        Some(min_base_fee) => op_alloy_consensus::encode_jovian_extra_data(
+            attributes.eip1559_params,
+            defaults,
+            min_base_fee,
+        )?,
+        None => op_alloy_consensus::encode_holocene_extra_data(attributes.eip1559_params, defaults)?,
+    };
+    Ok(Header {
+        parent_hash: parent.hash(),
+        ommers_hash: alloy_consensus::EMPTY_OMMER_ROOT_HASH,
+        beneficiary: attributes.fee_recipient,
+        number: parent.number.saturating_add(1),
+        gas_limit: attributes.gas_limit,
+        timestamp: attributes.timestamp,
+        mix_hash: attributes.prev_randao,
+        base_fee_per_gas: Some(next_base_fee(config, parent)?),
+        blob_gas_used: Some(0),
+        excess_blob_gas: Some(0),
+        parent_beacon_block_root: Some(attributes.parent_beacon_block_root),
+        extra_data,
+        ..Default::default()
+    })
+}
+
+/// The environment of the block that would follow `parent` at `timestamp`, for calls on `pending`
+/// where no block is open.
+///
+/// # Errors
+/// As [`next_base_fee`].
+pub fn pending_env(
+    config: &ChainConfig,
+    parent: &Header,
+    timestamp: u64,
+) -> Result<EvmEnv<OpSpecId>, ExecutionError> {
+    let mut header = parent.clone();
+    header.base_fee_per_gas = Some(next_base_fee(config, parent)?);
+    header.number = parent.number.saturating_add(1);
+    header.timestamp = timestamp;
+    Ok(evm_env(config, &header))
+}

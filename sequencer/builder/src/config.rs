@@ -1,0 +1,49 @@
+use std::time::Duration;
+
+/// When blocks are sealed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Mode {
+    /// Every block time, to the second.
+    #[default]
+    Interval,
+    /// A block a transaction. Local and unsettled only.
+    Instant,
+    /// On request only. Local and unsettled only.
+    Manual,
+}
+
+/// How the builder works.
+#[derive(Debug, Clone)]
+pub struct BuilderConfig {
+    /// When blocks are sealed.
+    pub mode: Mode,
+    /// Whether the chain posts to L1; if so, local commands are refused.
+    pub settled: bool,
+    /// Commands that may wait for the builder's thread.
+    pub queue_max: usize,
+    /// Transactions executed between two journal writes at the most.
+    pub group_max: usize,
+    /// With ordering by fee: how long arrivals gather before the best-paying go first.
+    pub gather: Duration,
+    /// Time before a block is due at which execution stops, so that it is sealed in time.
+    pub seal_reserve: Duration,
+    /// Whether building starts at once.
+    pub active: bool,
+    /// Whether the pool orders by fee (it then gathers) or by arrival.
+    pub gather_by_fee: bool,
+}
+
+impl Default for BuilderConfig {
+    fn default() -> Self {
+        Self {
+            mode: Mode::Interval,
+            settled: true,
+            queue_max: 16_384,
+            group_max: 1_024,
+            gather: Duration::from_millis(50),
+            seal_reserve: Duration::from_millis(60),
+            active: true,
+            gather_by_fee: false,
+        }
+    }
+}

@@ -1,0 +1,157 @@
+//! The open block: the executor, and the snapshots of it that the rest of the node sees.
+
+use crate::BuilderError;
+use alloy_consensus::TxReceipt;
+use alloy_eips::Encodable2718;
+use openledger_chain::{Chain, OpenBlock, PendingState, PreconfirmedTransaction};
+use openledger_execution::{BlockExecutor, ExecutedBlock, StateDatabase, TransactionError, sender};
+use openledger_mempool::RecoveredTransaction;
+use openledger_primitives::{AccountInfo, BlockAttributes, SealedHeader};
+use openledger_store::LatestState;
+use revm::{DatabaseCommit, database::State, state::EvmState};
+use std::sync::Arc;
+
+pub(crate) struct Draft {
+    executor: BlockExecutor<Arc<LatestState>>,
+    view: OpenBlock,
+    log_index: u64,
+    /// How many of the transactions the attributes prescribed.
+    pub(crate) prescribed: usize,
+    /// Transactions journaled so far, the attributes' record included.
+    pub(crate) journaled: u32,
+}
+
+impl Draft {
+    /// Opens the block after the unsafe head and runs the transactions that `attributes` prescribe.
+    pub(crate) fn open(chain: &Chain, attributes: BlockAttributes) -> Result<Self, BuilderError> {
+        let (parent, state): (Arc<SealedHeader>, Arc<LatestState>) = chain.latest();
+        let number = parent.number + 1;
+        let executor =
+            BlockExecutor::begin(chain.config().clone(), &parent, &attributes, state.clone())?;
+        let view = OpenBlock {
+            header: executor.header().clone(),
+            attributes: Arc::new(attributes),
+            transactions: imbl::Vector::new(),
+            positions: Default::default(),
+            state: PendingState::new(state),
+        };
+        let mut draft = Self { executor, view, log_index: 0, prescribed: 0, journaled: 0 };
+        let attributes = draft.view.attributes.clone();
+        for (index, transaction) in attributes.transactions.iter().enumerate() {
+            let sender = sender(transaction).unwrap_or_default();
+            let recovered = RecoveredTransaction {
+                transaction: transaction.clone(),
+                sender,
+                hash: transaction.tx_hash(),
+                encoded: transaction.encoded_2718().into(),
+            };
+            draft
+                .execute(&recovered)
+                .map_err(|source| BuilderError::Attributes { number, index, source })?;
+        }
+        draft.prescribed = attributes.transactions.len();
+        Ok(draft)
+    }
+
+    pub(crate) const fn number(&self) -> u64 {
+        self.view.header.number
+    }
+
+    pub(crate) const fn base_fee(&self) -> u64 {
+        match self.view.header.base_fee_per_gas {
+            Some(fee) => fee,
+            None => 0,
+        }
+    }
+
+    /// Transactions beyond those prescribed.
+    pub(crate) fn pooled_transactions(&self) -> usize {
+        self.view.transactions.len().saturating_sub(self.prescribed)
+    }
+
+    pub(crate) fn view(&self) -> &OpenBlock {
+        &self.view
+    }
+
+    pub(crate) fn gas_left(&self) -> u64 {
+        self.view.header.gas_limit.saturating_sub(self.executor.gas_used())
+    }
+
+    /// Executes a transaction into the block.
+    pub(crate) fn execute(
+        &mut self,
+        recovered: &RecoveredTransaction,
+    ) -> Result<Arc<PreconfirmedTransaction>, TransactionError> {
+        let state = &mut self.view.state;
+        let outcome = self.executor.execute(
+            &recovered.transaction,
+            recovered.sender,
+            recovered.encoded.clone(),
+            |changes| apply(state, changes),
+        )?;
+        let index = self.view.transactions.len();
+        let logs = outcome.receipt.logs().len() as u64;
+        let preconfirmed = Arc::new(PreconfirmedTransaction {
+            transaction: recovered.transaction.clone(),
+            hash: recovered.hash,
+            sender: recovered.sender,
+            receipt: outcome.receipt,
+            gas_used: outcome.gas_used,
+            block_number: self.view.header.number,
+            index: index as u64,
+            first_log_index: self.log_index,
+        });
+        self.log_index += logs;
+        self.view.header.gas_used = self.executor.gas_used();
+        self.view.transactions.push_back(preconfirmed.clone());
+        self.view.positions.insert(recovered.hash, index);
+        Ok(preconfirmed)
+    }
+
+    /// Changes accounts outside any transaction (local chains only).
+    pub(crate) fn change(&mut self, changes: EvmState) {
+        apply(&mut self.view.state, &changes);
+        self.executor.state_mut().commit(changes);
+    }
+
+    /// The executor's database.
+    pub(crate) fn state_mut(&mut self) -> &mut State<StateDatabase<Arc<LatestState>>> {
+        self.executor.state_mut()
+    }
+
+    pub(crate) fn finish(self) -> Result<ExecutedBlock, BuilderError> {
+        Ok(self.executor.finish()?)
+    }
+}
+
+/// Merges what a transaction touched into the pending state.
+fn apply(state: &mut PendingState, changes: &EvmState) {
+    for (address, account) in changes {
+        if !account.is_touched() {
+            continue;
+        }
+        if account.is_selfdestructed() {
+            state.set_account(*address, None, true, []);
+            continue;
+        }
+        // EIP-161: an account that is touched and empty does not exist.
+        let info = (!account.info.is_empty()).then_some(AccountInfo {
+            nonce: account.info.nonce,
+            balance: account.info.balance,
+            code_hash: account.info.code_hash,
+        });
+        // Code appears by creation or by an EIP-7702 delegation; any other account's is stored.
+        if let Some(code) = &account.info.code
+            && !code.is_empty()
+            && (account.is_created() || code.is_eip7702())
+        {
+            state.set_code(account.info.code_hash, code.original_bytes());
+        }
+        let changed = account
+            .storage
+            .iter()
+            .filter(|(_, slot)| slot.is_changed())
+            .map(|(slot, value)| (*slot, value.present_value));
+        state.set_account(*address, info, account.is_created(), changed);
+    }
+}

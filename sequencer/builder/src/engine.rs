@@ -1,0 +1,706 @@
+//! The builder's thread: it alone owns the open block.
+//!
+//! One turn of the loop: take what was asked since the last turn, execute what the pool has, journal it
+//! in one write, publish and answer; then seal if the block is due.
+
+use crate::{
+    BuilderConfig, BuilderError, Mode, NextOrigin, OriginFeed,
+    draft::Draft,
+    handle::{Command, SubmitReply},
+    journal,
+};
+use alloy_primitives::{Address, B256, U256};
+use openledger_chain::{
+    Chain, ChainEvent, PreconfirmedTransaction, SequencerError, StateView, Submission, SubmitError,
+};
+use openledger_execution::{L1Fees, TransactionError, evm_env};
+use openledger_mempool::{AccountReader, AccountState, FeeContext, Mempool, RecoveredTransaction};
+use openledger_primitives::{
+    BlockAttributes, BlockNumHash, EMPTY_CODE_HASH, SealedBlock, StateReader, Transaction,
+};
+use openledger_protocol::{
+    L1Attributes, L1Block, L2BlockRef, apply_config_updates, payload_attributes, system_config_of,
+};
+use openledger_store::StoreError;
+use std::{
+    collections::{HashMap, HashSet},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+        mpsc::{Receiver, RecvTimeoutError},
+    },
+    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
+};
+use tracing::{error, info, warn};
+
+/// Longest sleep of the thread: bounds how late a clock change is noticed.
+const IDLE: Duration = Duration::from_millis(500);
+/// Blocks that may be behind the clock before catching up is announced.
+const CATCH_UP_NOTICE_BLOCKS: u64 = 10;
+
+pub(crate) struct Engine {
+    pub(crate) config: BuilderConfig,
+    pub(crate) chain: Arc<Chain>,
+    pub(crate) mempool: Arc<Mempool>,
+    origins: Arc<OriginFeed>,
+    commands: Receiver<Command>,
+    /// A command taken from the queue while a group was gathered.
+    deferred: Option<Command>,
+    active: Arc<AtomicBool>,
+    pub(crate) draft: Option<Draft>,
+    fees: Option<L1Fees>,
+    /// The open block takes no more transactions.
+    full: bool,
+    waiting: Vec<(Vec<Result<B256, SubmitError>>, SubmitReply)>,
+    gather_until: Option<Instant>,
+    /// Transactions in the store's pool family.
+    persisted: HashSet<B256>,
+    pub(crate) sealed_at: Instant,
+    /// Seconds that local commands moved the clock forward.
+    pub(crate) clock_offset: u64,
+    pub(crate) next_timestamp: Option<u64>,
+    pub(crate) snapshots: Vec<(u64, u64)>,
+    pub(crate) snapshot_next: u64,
+    pub(crate) interval: Option<Duration>,
+    pub(crate) mode: Mode,
+    catching_up: bool,
+    last_notice: Instant,
+}
+
+/// The pool's view of accounts: the preconfirmed state.
+pub(crate) struct PoolState(StateView);
+
+impl AccountReader for PoolState {
+    type Error = StoreError;
+
+    fn account_state(&self, address: Address) -> Result<AccountState, StoreError> {
+        let account = self.0.account(address)?.unwrap_or_default();
+        let is_delegated = account.code_hash != EMPTY_CODE_HASH
+            && self
+                .0
+                .code(account.code_hash)?
+                .is_some_and(|code| code.len() == 23 && code.starts_with(&[0xef, 0x01, 0x00]));
+        Ok(AccountState {
+            nonce: account.nonce,
+            balance: account.balance,
+            code_hash: account.code_hash,
+            is_delegated,
+        })
+    }
+}
+
+impl Engine {
+    pub(crate) fn new(
+        config: BuilderConfig,
+        chain: Arc<Chain>,
+        mempool: Arc<Mempool>,
+        origins: Arc<OriginFeed>,
+        commands: Receiver<Command>,
+        active: Arc<AtomicBool>,
+    ) -> Self {
+        let interval = Duration::from_secs(chain.config().block_time);
+        Self {
+            mode: config.mode,
+            interval: (config.mode == Mode::Interval).then_some(interval),
+            config,
+            chain,
+            mempool,
+            origins,
+            commands,
+            deferred: None,
+            active,
+            draft: None,
+            fees: None,
+            full: false,
+            waiting: Vec::new(),
+            gather_until: None,
+            persisted: HashSet::new(),
+            sealed_at: Instant::now(),
+            clock_offset: 0,
+            next_timestamp: None,
+            snapshots: Vec::new(),
+            snapshot_next: 1,
+            catching_up: false,
+            last_notice: Instant::now(),
+        }
+    }
+
+    /// Reopens what a crash interrupted: the journaled block, then the pool.
+    pub(crate) fn recover(&mut self) -> Result<(), BuilderError> {
+        let number = self.chain.head().number + 1;
+        if let Some(recorded) = journal::read(self.chain.store(), number)? {
+            let count = recorded.transactions.len();
+            let mut draft = Draft::open(&self.chain, recorded.attributes)?;
+            for transaction in &recorded.transactions {
+                if let Err(error) = draft.execute(transaction) {
+                    error!(hash = %transaction.hash, %error, "journaled transaction failed on replay");
+                }
+            }
+            draft.journaled = u32::try_from(count + 1).unwrap_or(u32::MAX);
+            info!(block = number, transactions = count, "replayed the journal");
+            self.adopt(draft);
+        }
+        let stored = self.chain.store().pool_all()?;
+        let mut restored = 0usize;
+        for (hash, raw) in stored {
+            self.persisted.insert(hash);
+            let Ok(transaction) = RecoveredTransaction::decode(&raw) else { continue };
+            restored += usize::from(self.insert(transaction).is_ok());
+        }
+        if restored > 0 {
+            info!(transactions = restored, "restored the pool");
+        }
+        Ok(())
+    }
+
+    pub(crate) fn run(mut self) -> Result<(), BuilderError> {
+        let result = self.turns();
+        self.chain.set_open_block(None);
+        self.active.store(false, Ordering::Relaxed);
+        if let Err(error) = &result {
+            error!(%error, "the builder stopped");
+        }
+        result
+    }
+
+    fn turns(&mut self) -> Result<(), BuilderError> {
+        loop {
+            if self.is_active() && self.draft.is_none() {
+                self.open()?;
+            }
+            let command = match self.deferred.take() {
+                Some(command) => Some(command),
+                None => match self.commands.recv_timeout(self.patience()) {
+                    Ok(command) => Some(command),
+                    Err(RecvTimeoutError::Timeout) => None,
+                    Err(RecvTimeoutError::Disconnected) => return Ok(()),
+                },
+            };
+            match command {
+                None => {}
+                Some(Command::Shutdown) => return Ok(()),
+                Some(Command::Submit(transactions, reply)) => self.gather(transactions, reply),
+                Some(Command::Start(head, reply)) => {
+                    let result = self.start(head);
+                    let _ = reply.send(result);
+                }
+                Some(Command::Stop(reply)) => {
+                    let result = self.stop()?;
+                    let _ = reply.send(result);
+                }
+                Some(Command::Local(command, reply)) => {
+                    self.execute_pool()?;
+                    let result = self.local(command)?;
+                    let _ = reply.send(result);
+                }
+                Some(Command::Reorganize(ancestor, reply)) => {
+                    let unwound = self.reorganize(ancestor)?;
+                    let _ = reply.send(unwound);
+                }
+            }
+            if self.gather_until.is_none_or(|until| Instant::now() >= until) {
+                self.gather_until = None;
+                self.execute_pool()?;
+            }
+            if self.is_due() {
+                self.execute_pool()?;
+                self.seal()?;
+            }
+        }
+    }
+
+    pub(crate) fn is_active(&self) -> bool {
+        self.active.load(Ordering::Relaxed)
+    }
+
+    /// How long the thread may sleep.
+    fn patience(&self) -> Duration {
+        let mut patience = IDLE;
+        if let Some(until) = self.gather_until {
+            patience = patience.min(until.saturating_duration_since(Instant::now()));
+        }
+        if let Some(due) = self.due_in() {
+            patience = patience.min(due);
+        }
+        patience
+    }
+
+    /// Time until the open block is due; `None` if only a command seals it.
+    fn due_in(&self) -> Option<Duration> {
+        let draft = self.draft.as_ref()?;
+        let interval = self.interval?;
+        if self.config.settled {
+            let due = Duration::from_secs(draft.view().header.timestamp);
+            return Some(due.saturating_sub(since_epoch()));
+        }
+        Some((self.sealed_at + interval).saturating_duration_since(Instant::now()))
+    }
+
+    fn is_due(&self) -> bool {
+        self.is_active() && self.due_in().is_some_and(|due| due.is_zero())
+    }
+
+    /// Adds transactions to the pool, with all others that are already waiting in the queue.
+    fn gather(&mut self, transactions: Vec<RecoveredTransaction>, reply: SubmitReply) {
+        let mut count = transactions.len();
+        self.admit(transactions, reply);
+        while count < self.config.group_max {
+            match self.commands.try_recv() {
+                Ok(Command::Submit(transactions, reply)) => {
+                    count += transactions.len();
+                    self.admit(transactions, reply);
+                }
+                Ok(other) => {
+                    self.deferred = Some(other);
+                    break;
+                }
+                Err(_) => break,
+            }
+        }
+        if self.config.gather_by_fee && self.gather_until.is_none() {
+            self.gather_until = Some(Instant::now() + self.config.gather);
+        }
+    }
+
+    fn admit(&mut self, transactions: Vec<RecoveredTransaction>, reply: SubmitReply) {
+        let results = transactions.into_iter().map(|transaction| self.insert(transaction)).collect();
+        self.waiting.push((results, reply));
+    }
+
+    /// The preconfirmed state, and the base fee that goes with it.
+    fn preconfirmed(&self) -> (PoolState, u64) {
+        match &self.draft {
+            Some(draft) => {
+                (PoolState(StateView::Pending(draft.view().state.clone())), draft.base_fee())
+            }
+            None => {
+                let (header, state) = self.chain.latest();
+                let base_fee = header.base_fee_per_gas.unwrap_or_default();
+                (PoolState(StateView::Latest(state)), base_fee)
+            }
+        }
+    }
+
+    /// An account as the pool sees it.
+    pub(crate) fn account_state(&self, address: Address) -> Result<AccountState, StoreError> {
+        self.preconfirmed().0.account_state(address)
+    }
+
+    fn insert(&mut self, transaction: RecoveredTransaction) -> Result<B256, SubmitError> {
+        let head = self.chain.head();
+        let (state, base_fee) = self.preconfirmed();
+        if let Some(draft) = &self.draft
+            && draft.view().positions.contains_key(&transaction.hash)
+        {
+            return Err(SubmitError::Pool(openledger_mempool::InsertError::AlreadyKnown {
+                hash: transaction.hash,
+            }));
+        }
+        let fees = self.fees.clone();
+        let l1_cost = move |encoded: &[u8], gas_limit: u64| {
+            fees.as_ref().map_or(U256::ZERO, |fees| {
+                fees.data_fee(encoded).saturating_add(fees.operator_fee(encoded, gas_limit))
+            })
+        };
+        let context = FeeContext {
+            chain_id: self.chain.config().l2_chain_id,
+            base_fee,
+            gas_limit_max: head.gas_limit,
+            l1_cost: &l1_cost,
+        };
+        let inserted = self.mempool.insert(transaction, &state, &context)?;
+        Ok(inserted.hash)
+    }
+
+    /// Executes what the pool has ready, journals it, publishes the open block and answers everyone
+    /// who waits.
+    pub(crate) fn execute_pool(&mut self) -> Result<(), BuilderError> {
+        let mut included: Vec<Arc<PreconfirmedTransaction>> = Vec::new();
+        let mut rejected: HashMap<B256, String> = HashMap::new();
+        let by_transaction = self.mode == Mode::Instant;
+        let mut group: Vec<(Address, alloy_primitives::Bytes)> = Vec::new();
+        loop {
+            let Some(draft) = &mut self.draft else { break };
+            if self.full || group.len() >= self.config.group_max || draft.view().attributes.no_tx_pool
+            {
+                break;
+            }
+            if self.interval.is_some() && self.config.settled {
+                let due = Duration::from_secs(draft.view().header.timestamp);
+                if since_epoch() + self.config.seal_reserve >= due {
+                    // Late arrivals wait for the next block: this one must be sealed in time.
+                    break;
+                }
+            }
+            let Some(pooled) = self.mempool.next_executable(draft.base_fee()) else { break };
+            if by_transaction && draft.pooled_transactions() == 0 {
+                self.refresh()?;
+            }
+            let Some(draft) = &mut self.draft else { break };
+            let transaction = pooled.transaction();
+            match draft.execute(transaction) {
+                Ok(preconfirmed) => {
+                    self.mempool.mark_executed(&transaction.hash);
+                    group.push((transaction.sender, transaction.encoded.clone()));
+                    included.push(preconfirmed);
+                    if by_transaction {
+                        self.seal()?;
+                        group.clear();
+                        self.open()?;
+                    }
+                }
+                Err(TransactionError::BlockGas { .. } | TransactionError::BlockData)
+                    if draft.pooled_transactions() > 0 || draft.prescribed > 1 =>
+                {
+                    self.full = true;
+                }
+                Err(error) => {
+                    if let TransactionError::Internal(source) = &error {
+                        error!(hash = %transaction.hash, error = %source, "transaction execution failed");
+                    }
+                    rejected.insert(transaction.hash, error.to_string());
+                    self.mempool.mark_invalid(&transaction.hash);
+                }
+            }
+        }
+        self.journal(&group)?;
+        if !included.is_empty() {
+            self.publish();
+            self.chain.announce(ChainEvent::Preconfirmed(Arc::new(included.clone())));
+        }
+        self.answer(&included, &rejected)
+    }
+
+    /// Writes the transactions just executed to the journal, in one synced write.
+    fn journal(&mut self, group: &[(Address, alloy_primitives::Bytes)]) -> Result<(), BuilderError> {
+        let Some(draft) = &mut self.draft else { return Ok(()) };
+        if group.is_empty() {
+            return Ok(());
+        }
+        let number = draft.number();
+        let mut records = Vec::with_capacity(group.len() + 1);
+        if draft.journaled == 0 {
+            records.push(journal::encode_attributes(&draft.view().attributes));
+        }
+        records.extend(group.iter().map(|(sender, encoded)| journal::encode(*sender, encoded)));
+        let first = draft.journaled;
+        let keyed: Vec<(u64, u32, &[u8])> = records
+            .iter()
+            .zip(first..)
+            .map(|(record, index)| (number, index, record.as_slice()))
+            .collect();
+        self.chain.store().journal_append(&keyed)?;
+        draft.journaled = first.saturating_add(u32::try_from(keyed.len()).unwrap_or(u32::MAX));
+        Ok(())
+    }
+
+    /// Answers everyone who waits, after storing what stays in the pool.
+    fn answer(
+        &mut self,
+        included: &[Arc<PreconfirmedTransaction>],
+        rejected: &HashMap<B256, String>,
+    ) -> Result<(), BuilderError> {
+        let gone: Vec<B256> = included
+            .iter()
+            .map(|transaction| transaction.hash)
+            .chain(rejected.keys().copied())
+            .filter(|hash| self.persisted.remove(hash))
+            .collect();
+        if !gone.is_empty() {
+            self.chain.store().pool_remove(&gone)?;
+        }
+        if self.waiting.is_empty() {
+            return Ok(());
+        }
+        let included: HashMap<B256, &Arc<PreconfirmedTransaction>> =
+            included.iter().map(|transaction| (transaction.hash, transaction)).collect();
+        let mut stored = Vec::new();
+        let mut replies = Vec::with_capacity(self.waiting.len());
+        for (results, reply) in std::mem::take(&mut self.waiting) {
+            let results: Vec<_> = results
+                .into_iter()
+                .map(|result| {
+                    let hash = result?;
+                    if let Some(preconfirmed) = included.get(&hash) {
+                        return Ok(Submission::Preconfirmed((*preconfirmed).clone()));
+                    }
+                    if let Some(reason) = rejected.get(&hash) {
+                        return Err(SubmitError::Execution { reason: reason.clone() });
+                    }
+                    if let Some(pooled) = self.mempool.get(&hash)
+                        && self.persisted.insert(hash)
+                    {
+                        stored.push((hash, pooled.transaction().encoded.clone()));
+                    }
+                    Ok(Submission::Pooled)
+                })
+                .collect();
+            replies.push((results, reply));
+        }
+        if !stored.is_empty() {
+            let records: Vec<(B256, &[u8])> =
+                stored.iter().map(|(hash, encoded)| (*hash, encoded.as_ref())).collect();
+            self.chain.store().pool_put(&records)?;
+        }
+        for (results, reply) in replies {
+            // A client that went away needs no answer.
+            let _ = reply.send(results);
+        }
+        Ok(())
+    }
+
+    fn publish(&self) {
+        self.chain.set_open_block(self.draft.as_ref().map(|draft| Arc::new(draft.view().clone())));
+    }
+
+    fn adopt(&mut self, draft: Draft) {
+        let env = evm_env(self.chain.config(), &draft.view().header);
+        self.fees = match L1Fees::read(&draft.view().state, draft.number(), env.cfg_env.spec) {
+            Ok(fees) => Some(fees),
+            Err(error) => {
+                warn!(%error, "L1 fee parameters can't be read");
+                None
+            }
+        };
+        self.full = false;
+        self.draft = Some(draft);
+        self.publish();
+    }
+
+    /// Opens the next block if an origin for it is known.
+    pub(crate) fn open(&mut self) -> Result<(), BuilderError> {
+        if let Some(attributes) = self.next_attributes()? {
+            let draft = Draft::open(&self.chain, attributes)?;
+            self.adopt(draft);
+        } else {
+            // Only before the first block: the genesis origin has not been seen yet.
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        Ok(())
+    }
+
+    /// Opens the block anew with the present time, if nothing is in it yet.
+    pub(crate) fn refresh(&mut self) -> Result<(), BuilderError> {
+        if self.draft.as_ref().is_some_and(|draft| draft.pooled_transactions() == 0) {
+            self.draft = None;
+            self.open()?;
+        }
+        Ok(())
+    }
+
+    /// Timestamp of the next block, seconds.
+    fn timestamp(&self, parent: u64) -> u64 {
+        let following = parent.saturating_add(self.chain.config().block_time);
+        if self.config.settled {
+            return following;
+        }
+        if let Some(timestamp) = self.next_timestamp {
+            return timestamp.max(parent.saturating_add(1));
+        }
+        let now = since_epoch().as_secs().saturating_add(self.clock_offset);
+        let due = match self.interval {
+            Some(interval) => now.saturating_add(interval.as_secs()),
+            None => now,
+        };
+        due.max(parent.saturating_add(1))
+    }
+
+    /// Attributes of the next block; `None` while the genesis origin is unknown.
+    fn next_attributes(&self) -> Result<Option<BlockAttributes>, BuilderError> {
+        let head = self.chain.head();
+        let number = head.number + 1;
+        let fail = |source: Box<dyn std::error::Error + Send + Sync>| {
+            BuilderError::L1Attributes { number, source }
+        };
+        let Some(parent) = self.chain.block(head.number)? else { return Ok(None) };
+        let config = self.chain.config();
+        let reference = L2BlockRef::from_block(&parent.block, parent.hash, config)
+            .map_err(|error| fail(Box::new(error)))?;
+        let mut system =
+            system_config_of(&parent.block, config).map_err(|error| fail(Box::new(error)))?;
+        let Some(current) = self.current_origin(&parent)? else { return Ok(None) };
+        let timestamp = self.timestamp(head.timestamp);
+        let mut origin = current;
+        let mut deposits: Vec<Transaction> = Vec::new();
+        match self.origins.next_after(reference.l1_origin) {
+            NextOrigin::Known(next) if next.block.timestamp <= timestamp => {
+                apply_config_updates(&mut system, &next.config_logs, config)
+                    .map_err(|error| fail(Box::new(error)))?;
+                origin = next.block.clone();
+                deposits = next.deposits.clone();
+            }
+            NextOrigin::Reorganized => {
+                warn!(origin = reference.l1_origin.number, "the L1 origin left the L1's chain");
+            }
+            NextOrigin::Known(_) | NextOrigin::None => {}
+        }
+        let drifted =
+            timestamp > origin.timestamp.saturating_add(config.max_sequencer_drift(timestamp));
+        let mut attributes = payload_attributes(
+            config, &reference, &system, &origin, &deposits, timestamp,
+        )
+        .map_err(|error| fail(Box::new(error)))?;
+        attributes.no_tx_pool = drifted && self.config.settled;
+        Ok(Some(attributes))
+    }
+
+    /// The L1 block that `parent` names as its origin.
+    fn current_origin(&self, parent: &SealedBlock) -> Result<Option<L1Block>, BuilderError> {
+        let genesis: BlockNumHash = self.chain.config().genesis.l1.into();
+        let Some(first) = parent.block.body.transactions.first() else {
+            return Ok(self.origins.get(genesis.number).map(|origin| origin.block.clone()));
+        };
+        let attributes = L1Attributes::from_deposit(first).map_err(|error| {
+            BuilderError::L1Attributes { number: parent.number(), source: Box::new(error) }
+        })?;
+        Ok(Some(L1Block {
+            number: attributes.number,
+            hash: attributes.hash,
+            // Not in the L1 attributes, and not needed for a block on the same origin.
+            parent_hash: B256::ZERO,
+            timestamp: attributes.timestamp,
+            base_fee: attributes.base_fee,
+            prev_randao: parent.block.header.mix_hash,
+            parent_beacon_block_root: parent.block.header.parent_beacon_block_root,
+            blob_base_fee: attributes.blob_base_fee,
+        }))
+    }
+
+    /// Seals the open block.
+    pub(crate) fn seal(&mut self) -> Result<(), BuilderError> {
+        let Some(draft) = self.draft.take() else { return Ok(()) };
+        let started = Instant::now();
+        let pooled = draft.pooled_transactions();
+        let executed = draft.finish()?;
+        let block = self.chain.insert(executed)?;
+        self.chain.set_open_block(None);
+        self.sealed_at = Instant::now();
+        self.next_timestamp = None;
+        let late = since_epoch().as_secs().saturating_sub(block.block.header.timestamp)
+            / self.chain.config().block_time;
+        self.report(&block, pooled, started.elapsed(), late);
+        Ok(())
+    }
+
+    /// A line a block; while catching up, a line a second.
+    fn report(&mut self, block: &SealedBlock, pooled: usize, took: Duration, late: u64) {
+        let was_catching_up = self.catching_up;
+        self.catching_up = self.config.settled && late > CATCH_UP_NOTICE_BLOCKS;
+        if self.catching_up {
+            if !was_catching_up || self.last_notice.elapsed() > Duration::from_secs(1) {
+                self.last_notice = Instant::now();
+                info!(block = block.number(), behind = late, "catching up with the clock");
+            }
+            return;
+        }
+        let header = &block.block.header;
+        info!(
+            block = header.number,
+            hash = %block.hash,
+            transactions = pooled,
+            gas_used = header.gas_used,
+            base_fee = header.base_fee_per_gas.unwrap_or_default(),
+            seal_ms = took.as_secs_f64() * 1e3,
+            "sealed block"
+        );
+    }
+
+    fn start(&mut self, head: B256) -> Result<(), SequencerError> {
+        if self.is_active() {
+            return Err(SequencerError::Already { state: "running" });
+        }
+        let unsafe_head = self.chain.head().hash();
+        if !head.is_zero() && head != unsafe_head {
+            return Err(SequencerError::WrongHead { head: unsafe_head, given: head });
+        }
+        self.active.store(true, Ordering::Relaxed);
+        info!("the sequencer was started");
+        Ok(())
+    }
+
+    fn stop(&mut self) -> Result<Result<B256, SequencerError>, BuilderError> {
+        if !self.is_active() {
+            return Ok(Err(SequencerError::Already { state: "stopped" }));
+        }
+        if self.draft.as_ref().is_some_and(|draft| draft.pooled_transactions() > 0) {
+            self.seal()?;
+        }
+        self.draft = None;
+        self.chain.set_open_block(None);
+        self.active.store(false, Ordering::Relaxed);
+        let head = self.chain.head().hash();
+        info!(%head, "the sequencer was stopped");
+        Ok(Ok(head))
+    }
+
+    /// Unwinds the blocks whose origin is above L1 block `ancestor` and queues their transactions.
+    fn reorganize(&mut self, ancestor: u64) -> Result<usize, BuilderError> {
+        let mut keep = self.chain.head().number;
+        while keep > 0 {
+            let Some(block) = self.chain.block(keep)? else { break };
+            let origin = self.current_origin(&block)?.map_or(0, |origin| origin.number);
+            if origin <= ancestor {
+                break;
+            }
+            keep -= 1;
+        }
+        let draft_origin = self.draft.as_ref().and_then(|draft| {
+            L1Attributes::from_deposit(draft.view().attributes.transactions.first()?).ok()
+        });
+        if keep == self.chain.head().number
+            && draft_origin.is_none_or(|attributes| attributes.number <= ancestor)
+        {
+            return Ok(0);
+        }
+        self.unwind(keep, true)
+    }
+
+    /// Unwinds to block `to`; with `requeue`, the transactions go back into the pool in order.
+    pub(crate) fn unwind(&mut self, to: u64, requeue: bool) -> Result<usize, BuilderError> {
+        let open: Vec<RecoveredTransaction> = self.draft.take().map_or_else(Vec::new, |draft| {
+            let prescribed = draft.prescribed;
+            draft.view().transactions.iter().skip(prescribed).map(|tx| requeued(&tx.transaction, tx.sender)).collect()
+        });
+        let removed = self.chain.unwind(to)?;
+        self.chain.store().journal_clear()?;
+        if requeue {
+            let mut transactions = Vec::new();
+            for block in removed.iter() {
+                for (transaction, sender) in block.block.body.transactions.iter().zip(&block.senders) {
+                    if !transaction.is_deposit() {
+                        transactions.push(requeued(transaction, *sender));
+                    }
+                }
+            }
+            transactions.extend(open);
+            warn!(
+                to,
+                blocks = removed.len(),
+                transactions = transactions.len(),
+                "unwound blocks, their transactions are queued again"
+            );
+            for transaction in transactions {
+                let hash = transaction.hash;
+                if let Err(error) = self.insert(transaction) {
+                    warn!(%hash, %error, "unwound transaction was not queued again");
+                }
+            }
+        }
+        Ok(removed.len())
+    }
+}
+
+fn requeued(transaction: &Transaction, sender: Address) -> RecoveredTransaction {
+    use alloy_eips::Encodable2718;
+    RecoveredTransaction {
+        hash: transaction.tx_hash(),
+        encoded: transaction.encoded_2718().into(),
+        transaction: transaction.clone(),
+        sender,
+    }
+}
+
+/// Time since the Unix epoch; zero for a clock before it.
+pub(crate) fn since_epoch() -> Duration {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default()
+}

@@ -1,0 +1,168 @@
+use crate::{
+    BuilderConfig, BuilderError, OriginFeed,
+    engine::Engine,
+};
+use alloy_primitives::B256;
+use openledger_chain::{
+    BoxFuture, Chain, LocalCommand, LocalError, LocalReply, Sequencer, SequencerError, Submission,
+    SubmitError,
+};
+use openledger_mempool::{Mempool, RecoveredTransaction};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+        mpsc::{SyncSender, TrySendError, sync_channel},
+    },
+    thread::JoinHandle,
+};
+use tokio::sync::oneshot;
+
+/// Answers a submission, one result a transaction.
+pub(crate) type SubmitReply = oneshot::Sender<Vec<Result<Submission, SubmitError>>>;
+
+/// What the builder's thread is asked.
+pub(crate) enum Command {
+    Submit(Vec<RecoveredTransaction>, SubmitReply),
+    Start(B256, oneshot::Sender<Result<(), SequencerError>>),
+    Stop(oneshot::Sender<Result<B256, SequencerError>>),
+    Local(LocalCommand, oneshot::Sender<Result<LocalReply, LocalError>>),
+    /// L1 blocks above this number left the L1's chain.
+    Reorganize(u64, oneshot::Sender<usize>),
+    Shutdown,
+}
+
+/// Starts the builder.
+#[derive(Debug)]
+pub struct Builder;
+
+/// The running builder: the node's [`Sequencer`].
+#[derive(Debug)]
+pub struct BuilderHandle {
+    commands: SyncSender<Command>,
+    mempool: Arc<Mempool>,
+    active: Arc<AtomicBool>,
+    queue_max: usize,
+}
+
+impl Builder {
+    /// Replays the journal, restores the pool, opens a block and starts the builder's thread.
+    ///
+    /// The thread ends, with its error if any, after [`BuilderHandle::shutdown`] or when it can't go on.
+    ///
+    /// # Errors
+    /// A journal that can't be read or replayed, or a block that can't be opened.
+    pub fn start(
+        config: BuilderConfig,
+        chain: Arc<Chain>,
+        mempool: Arc<Mempool>,
+        origins: Arc<OriginFeed>,
+    ) -> Result<(Arc<BuilderHandle>, JoinHandle<Result<(), BuilderError>>), BuilderError> {
+        let (commands, receiver) = sync_channel(config.queue_max);
+        let active = Arc::new(AtomicBool::new(config.active));
+        let handle = Arc::new(BuilderHandle {
+            commands,
+            mempool: mempool.clone(),
+            active: active.clone(),
+            queue_max: config.queue_max,
+        });
+        let mut engine = Engine::new(config, chain, mempool, origins, receiver, active);
+        engine.recover()?;
+        let thread = std::thread::Builder::new()
+            .name("builder".into())
+            .spawn(move || engine.run())
+            .map_err(BuilderError::Thread)?;
+        Ok((handle, thread))
+    }
+}
+
+impl BuilderHandle {
+    /// Asks the thread to end. What is preconfirmed stays in the journal.
+    pub fn shutdown(&self) {
+        // A thread that has ended needs no command.
+        let _ = self.commands.send(Command::Shutdown);
+    }
+
+    /// Tells that L1 blocks above `common_ancestor` were reorganized away: the L2 blocks that name them
+    /// are unwound and their transactions queued again. Answers how many blocks left the chain.
+    pub async fn reorganize(&self, common_ancestor: u64) -> usize {
+        let (reply, answer) = oneshot::channel();
+        if self.commands.try_send(Command::Reorganize(common_ancestor, reply)).is_err() {
+            return 0;
+        }
+        answer.await.unwrap_or(0)
+    }
+
+    /// Sends `make(reply)` to the thread and waits; `None` if the thread is gone or its queue is full.
+    async fn ask<T>(&self, make: impl FnOnce(oneshot::Sender<T>) -> Command) -> Option<T> {
+        let (reply, answer) = oneshot::channel();
+        self.commands.try_send(make(reply)).ok()?;
+        answer.await.ok()
+    }
+}
+
+impl Sequencer for BuilderHandle {
+    fn submit(
+        &self,
+        transaction: RecoveredTransaction,
+    ) -> BoxFuture<'_, Result<Submission, SubmitError>> {
+        Box::pin(async move {
+            self.submit_many(vec![transaction]).await.pop().unwrap_or(Err(SubmitError::Stopped))
+        })
+    }
+
+    fn submit_many(
+        &self,
+        transactions: Vec<RecoveredTransaction>,
+    ) -> BoxFuture<'_, Vec<Result<Submission, SubmitError>>> {
+        let count = transactions.len();
+        Box::pin(async move {
+            let (reply, answer) = oneshot::channel();
+            let error = match self.commands.try_send(Command::Submit(transactions, reply)) {
+                Ok(()) => match answer.await {
+                    Ok(results) => return results,
+                    Err(_) => None,
+                },
+                Err(TrySendError::Full(_)) => Some(self.queue_max),
+                Err(TrySendError::Disconnected(_)) => None,
+            };
+            (0..count)
+                .map(|_| {
+                    Err(match error {
+                        Some(waiting) => SubmitError::Busy { waiting },
+                        None => SubmitError::Stopped,
+                    })
+                })
+                .collect()
+        })
+    }
+
+    fn mempool(&self) -> &Mempool {
+        &self.mempool
+    }
+
+    fn is_active(&self) -> bool {
+        self.active.load(Ordering::Relaxed)
+    }
+
+    fn start(&self, head: B256) -> BoxFuture<'_, Result<(), SequencerError>> {
+        Box::pin(async move {
+            self.ask(|reply| Command::Start(head, reply))
+                .await
+                .unwrap_or(Err(SequencerError::Stopped))
+        })
+    }
+
+    fn stop(&self) -> BoxFuture<'_, Result<B256, SequencerError>> {
+        Box::pin(async move {
+            self.ask(Command::Stop).await.unwrap_or(Err(SequencerError::Stopped))
+        })
+    }
+
+    fn local(&self, command: LocalCommand) -> BoxFuture<'_, Result<LocalReply, LocalError>> {
+        Box::pin(async move {
+            self.ask(|reply| Command::Local(command, reply)).await.unwrap_or(Err(LocalError::Stopped))
+        })
+    }
+}
+

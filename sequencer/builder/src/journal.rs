@@ -1,0 +1,53 @@
+//! The journal of the open block: record 0 holds its attributes, every further record a transaction in
+//! the order of execution (20 bytes sender, then its EIP-2718 bytes).
+
+use crate::BuilderError;
+use alloy_eips::Decodable2718;
+use alloy_primitives::{Address, Bytes};
+use openledger_mempool::RecoveredTransaction;
+use openledger_primitives::{BlockAttributes, Transaction};
+use openledger_store::Store;
+
+/// What a crash left of the open block.
+#[derive(Debug)]
+pub(crate) struct Recorded {
+    pub(crate) attributes: BlockAttributes,
+    pub(crate) transactions: Vec<RecoveredTransaction>,
+}
+
+/// Reads the journal of block `number`; `None` if nothing was preconfirmed.
+pub(crate) fn read(store: &Store, number: u64) -> Result<Option<Recorded>, BuilderError> {
+    let records = store.journal(number)?;
+    let Some((first, rest)) = records.split_first() else { return Ok(None) };
+    let attributes = serde_json::from_slice(first)
+        .map_err(|_| BuilderError::Journal { number, index: 0 })?;
+    let transactions = rest
+        .iter()
+        .enumerate()
+        .map(|(index, record)| {
+            decode(record).ok_or(BuilderError::Journal { number, index: index + 1 })
+        })
+        .collect::<Result<_, _>>()?;
+    Ok(Some(Recorded { attributes, transactions }))
+}
+
+/// The record of a block's attributes.
+pub(crate) fn encode_attributes(attributes: &BlockAttributes) -> Vec<u8> {
+    serde_json::to_vec(attributes).expect("plain data with string keys serialises")
+}
+
+/// The record of a transaction.
+pub(crate) fn encode(sender: Address, encoded: &Bytes) -> Vec<u8> {
+    [sender.as_slice(), encoded].concat()
+}
+
+fn decode(record: &[u8]) -> Option<RecoveredTransaction> {
+    let (sender, encoded) = record.split_at_checked(20)?;
+    let transaction = Transaction::decode_2718_exact(encoded).ok()?;
+    Some(RecoveredTransaction {
+        hash: transaction.tx_hash(),
+        transaction,
+        sender: Address::from_slice(sender),
+        encoded: Bytes::copy_from_slice(encoded),
+    })
+}

@@ -1,0 +1,161 @@
+//! Local commands: changes of state and time outside any transaction, on unsettled chains only.
+//!
+//! A change of state is sealed at once in a block of its own, so that `latest` shows it.
+
+use crate::{BuilderError, Mode, engine::Engine};
+use alloy_primitives::{Address, U256, keccak256};
+use openledger_chain::{LocalCommand, LocalError, LocalReply};
+use revm::{
+    Database as _,
+    bytecode::Bytecode,
+    state::{Account, AccountInfo, EvmState, EvmStorageSlot},
+};
+use std::time::Duration;
+
+/// Blocks that one command may mine.
+const MINE_MAX: u64 = 100_000;
+/// Snapshots that are kept.
+const SNAPSHOTS_MAX: usize = 1_024;
+
+impl Engine {
+    /// Runs a local command.
+    pub(crate) fn local(
+        &mut self,
+        command: LocalCommand,
+    ) -> Result<Result<LocalReply, LocalError>, BuilderError> {
+        if self.config.settled {
+            return Ok(Err(LocalError::Settled));
+        }
+        if self.draft.is_none() {
+            self.open()?;
+        }
+        let invalid = |reason: &str| Ok(Err(LocalError::Invalid { reason: reason.into() }));
+        let head = self.chain.head();
+        match command {
+            LocalCommand::Mine { blocks, interval } => {
+                if blocks == 0 || blocks > MINE_MAX {
+                    return invalid("blocks must be between 1 and 100,000");
+                }
+                for index in 0..blocks {
+                    if index > 0 && interval > 0 {
+                        let parent = self.chain.head().timestamp;
+                        self.next_timestamp = Some(parent.saturating_add(interval));
+                    }
+                    self.refresh()?;
+                    self.seal()?;
+                    self.open()?;
+                    self.execute_pool()?;
+                }
+            }
+            LocalCommand::SetBalance(address, balance) => {
+                self.change(address, |info, _| info.balance = balance)?;
+            }
+            LocalCommand::SetNonce(address, nonce) => {
+                self.change(address, |info, _| info.nonce = nonce)?;
+            }
+            LocalCommand::SetCode(address, code) => {
+                self.change(address, |info, _| {
+                    info.code_hash = keccak256(&code);
+                    info.code = Some(Bytecode::new_raw(code.clone()));
+                })?;
+            }
+            LocalCommand::SetStorageAt(address, slot, value) => {
+                self.change(address, |_, storage| *storage = Some((slot, value)))?;
+            }
+            LocalCommand::IncreaseTime(seconds) => {
+                self.clock_offset = self.clock_offset.saturating_add(seconds);
+                self.refresh()?;
+                return Ok(Ok(LocalReply::Number(self.clock_offset)));
+            }
+            LocalCommand::SetNextBlockTimestamp(timestamp) => {
+                if timestamp <= head.timestamp {
+                    return invalid("the timestamp must be after the last block's");
+                }
+                self.next_timestamp = Some(timestamp);
+                let now = crate::engine::since_epoch().as_secs();
+                self.clock_offset = timestamp.saturating_sub(now);
+                self.refresh()?;
+            }
+            LocalCommand::SetAutomine(on) => {
+                self.mode = if on { Mode::Instant } else { Mode::Manual };
+                self.interval = None;
+            }
+            LocalCommand::SetIntervalMining(seconds) => {
+                self.mode = if seconds == 0 { Mode::Manual } else { Mode::Interval };
+                self.interval = (seconds > 0).then(|| Duration::from_secs(seconds));
+                self.sealed_at = std::time::Instant::now();
+            }
+            LocalCommand::Snapshot => {
+                self.seal_pending()?;
+                if self.snapshots.len() >= SNAPSHOTS_MAX {
+                    self.snapshots.remove(0);
+                }
+                let id = self.snapshot_next;
+                self.snapshot_next += 1;
+                self.snapshots.push((id, self.chain.head().number));
+                return Ok(Ok(LocalReply::Number(id)));
+            }
+            LocalCommand::Revert(id) => {
+                let Some(position) = self.snapshots.iter().position(|(known, _)| *known == id)
+                else {
+                    return Ok(Ok(LocalReply::Bool(false)));
+                };
+                let (_, number) = self.snapshots[position];
+                self.snapshots.truncate(position);
+                self.rewind(number)?;
+                return Ok(Ok(LocalReply::Bool(true)));
+            }
+            LocalCommand::Reset => {
+                self.snapshots.clear();
+                self.clock_offset = 0;
+                self.rewind(0)?;
+            }
+        }
+        Ok(Ok(LocalReply::Done))
+    }
+
+    fn seal_pending(&mut self) -> Result<(), BuilderError> {
+        if self.draft.as_ref().is_some_and(|draft| draft.pooled_transactions() > 0) {
+            self.seal()?;
+            self.open()?;
+        }
+        Ok(())
+    }
+
+    fn rewind(&mut self, number: u64) -> Result<(), BuilderError> {
+        self.next_timestamp = None;
+        self.unwind(number, false)?;
+        self.mempool.clear();
+        self.open()
+    }
+
+    /// Changes an account and seals that.
+    fn change(
+        &mut self,
+        address: Address,
+        edit: impl FnOnce(&mut AccountInfo, &mut Option<(U256, U256)>),
+    ) -> Result<(), BuilderError> {
+        self.seal_pending()?;
+        self.refresh()?;
+        let Some(draft) = &mut self.draft else { return Ok(()) };
+        let state = draft.state_mut();
+        let mut info = state.basic(address).map_err(read_failed)?.unwrap_or_default();
+        let mut slot = None;
+        edit(&mut info, &mut slot);
+        let mut account = Account::from(info);
+        account.mark_touch();
+        if let Some((key, value)) = slot {
+            let before = state.storage(address, key).map_err(read_failed)?;
+            account.storage.insert(key, EvmStorageSlot::new_changed(before, value, Default::default()));
+        }
+        draft.change(EvmState::from_iter([(address, account)]));
+        self.mempool.account_changed(address, self.account_state(address)?);
+        self.seal()?;
+        self.open()?;
+        self.execute_pool()
+    }
+}
+
+fn read_failed<E: std::error::Error + Send + Sync + 'static>(error: E) -> BuilderError {
+    BuilderError::State { source: Box::new(error) }
+}
