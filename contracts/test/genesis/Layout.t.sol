@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+pragma solidity 0.8.37;
+
+import {IProxy} from "../../src/interfaces/IProxy.sol";
+import {IProxyAdmin} from "../../src/interfaces/IProxyAdmin.sol";
+import {IVersioned} from "../../src/interfaces/IVersioned.sol";
+import {Predeploys} from "../../src/libraries/Predeploys.sol";
+import {ProxyAdmin} from "../../src/proxy/ProxyAdmin.sol";
+import {L2Test} from "../L2/L2Test.sol";
+
+contract NewVersion is IVersioned {
+    function version() external pure returns (string memory) {
+        return "2.0.0";
+    }
+}
+
+/// @dev `L2Test` builds the genesis; these check that it hangs together.
+contract LayoutTest is L2Test {
+    function test_proxies_slots_succeeds() public view {
+        address[8] memory proxied = _proxied();
+        for (uint256 i; i < proxied.length; ++i) {
+            address implementation =
+                address(uint160(0xc0D3C0d3C0d3C0D3c0d3C0d3c0D3C0d3c0d30000) | (uint160(proxied[i]) & 0xffff));
+            assertEq(vm.load(proxied[i], IMPLEMENTATION_SLOT), bytes32(uint256(uint160(implementation))));
+            assertEq(vm.load(proxied[i], ADMIN_SLOT), bytes32(uint256(uint160(Predeploys.PROXY_ADMIN))));
+            assertGt(implementation.code.length, 0);
+            assertEq(IVersioned(proxied[i]).version(), "1.0.0");
+        }
+    }
+
+    function test_proxyAdmin_upgradesEachAndItself_succeeds() public {
+        address[8] memory proxied = _proxied();
+        ProxyAdmin admin = ProxyAdmin(Predeploys.PROXY_ADMIN);
+        assertEq(admin.owner(), proxyAdminOwner);
+        address newVersion = address(new NewVersion());
+        for (uint256 i; i < proxied.length; ++i) {
+            if (proxied[i] == Predeploys.PROXY_ADMIN) continue;
+            vm.prank(proxyAdminOwner);
+            IProxyAdmin(admin).upgrade(payable(proxied[i]), newVersion);
+            assertEq(admin.getProxyImplementation(proxied[i]), newVersion);
+            assertEq(IVersioned(proxied[i]).version(), "2.0.0");
+        }
+        vm.prank(proxyAdminOwner);
+        IProxyAdmin(admin).upgrade(payable(address(admin)), newVersion);
+        assertEq(admin.version(), "2.0.0");
+    }
+
+    function test_proxies_notAdmin_cannotUpgrade_reverts() public {
+        address[8] memory proxied = _proxied();
+        address newVersion = address(new NewVersion());
+        for (uint256 i; i < proxied.length; ++i) {
+            vm.prank(proxyAdminOwner);
+            vm.expectRevert();
+            IProxy(proxied[i]).upgradeTo(newVersion);
+        }
+    }
+
+    /// @dev The committed artifacts are what these sources compile to.
+    function test_artifacts_matchSources_succeeds() public view {
+        string[12] memory names = [
+            "BaseFeeVault",
+            "BatchInbox",
+            "GasPriceOracle",
+            "L1Block",
+            "L1FeeVault",
+            "L2ToL1MessagePasser",
+            "OperatorFeeVault",
+            "Proxy",
+            "ProxyAdmin",
+            "SequencerFeeVault",
+            "SystemConfig",
+            "WOPEN"
+        ];
+        for (uint256 i; i < names.length; ++i) {
+            string memory artifact = vm.readFile(string.concat("artifacts/", names[i], ".json"));
+            string memory source = keccak256(bytes(names[i])) == keccak256("Proxy")
+                ? "src/proxy/Proxy.sol:Proxy"
+                : string.concat(names[i], ".sol:", names[i]);
+            assertEq(vm.parseJsonBytes(artifact, ".bytecode"), vm.getCode(source), names[i]);
+            assertEq(vm.parseJsonBytes(artifact, ".deployedBytecode"), vm.getDeployedCode(source), names[i]);
+            assertFalse(vm.keyExistsJson(artifact, ".immutableReferences"), names[i]);
+            // EIP-170.
+            assertLt(vm.getDeployedCode(source).length, 24_576, names[i]);
+        }
+    }
+
+    function _proxied() private pure returns (address[8] memory) {
+        return [
+            Predeploys.GAS_PRICE_ORACLE,
+            Predeploys.SEQUENCER_FEE_VAULT,
+            Predeploys.L1_BLOCK,
+            Predeploys.L2_TO_L1_MESSAGE_PASSER,
+            Predeploys.PROXY_ADMIN,
+            Predeploys.BASE_FEE_VAULT,
+            Predeploys.L1_FEE_VAULT,
+            Predeploys.OPERATOR_FEE_VAULT
+        ];
+    }
+}
