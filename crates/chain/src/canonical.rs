@@ -1,5 +1,4 @@
 use crate::{ChainError, ChainEvent, ChainFiles, OpenBlock, StateView, genesis_block};
-use alloy_consensus::Sealable as _;
 use openledger_execution::{ExecutedBlock, SealError, SealedExecution, execute_block};
 use openledger_primitives::{
     BlockAttributes, BlockNumHash, ChainConfig, L1ChainConfig, SealedBlock, SealedHeader,
@@ -234,11 +233,13 @@ impl Chain {
     pub fn execute(&self, attributes: &BlockAttributes) -> Result<Arc<SealedBlock>, ChainError> {
         let mut trie = self.trie.lock();
         let (parent, state) = self.latest();
-        match execute_block(&self.config, &parent, attributes, &mut trie, &*state, &*state) {
-            Ok(Ok(sealed)) => self.commit(&mut trie, &parent, Ok(sealed)),
-            Ok(Err(error)) => Err(error.into()),
-            Err(error) => self.commit(&mut trie, &parent, Err(error)),
-        }
+        let sealed =
+            match execute_block(&self.config, &parent, attributes, &mut trie, &*state, &*state) {
+                Ok(Ok(sealed)) => Ok(sealed),
+                Ok(Err(error)) => return Err(error.into()),
+                Err(error) => Err(error),
+            };
+        self.commit(&mut trie, &parent, sealed)
     }
 
     fn check_child(

@@ -1,6 +1,6 @@
 use alloy_eips::eip7685::EMPTY_REQUESTS_HASH;
 use alloy_genesis::Genesis;
-use alloy_primitives::{B256, Bytes, Sealable, U256, keccak256};
+use alloy_primitives::{B256, Bytes, U256, keccak256};
 use openledger_primitives::{
     Account, AccountChange, AccountInfo, Block, BlockBody, EMPTY_CODE_HASH, EMPTY_ROOT_HASH, Header,
     NodeReader, SealedBlock, StateChanges, StateReader, predeploys,

@@ -1,7 +1,6 @@
 //! The open block: the executor, and the snapshots of it that the rest of the node sees.
 
 use crate::BuilderError;
-use alloy_consensus::TxReceipt;
 use alloy_eips::Encodable2718;
 use openledger_chain::{Chain, OpenBlock, PendingState, PreconfirmedTransaction};
 use openledger_execution::{BlockExecutor, ExecutedBlock, StateDatabase, TransactionError, sender};

@@ -4,7 +4,7 @@
 //! in one write, publish and answer; then seal if the block is due.
 
 use crate::{
-    BuilderConfig, BuilderError, Mode, NextOrigin, OriginFeed,
+    BuilderConfig, BuilderError, Following, Mode, OriginFeed,
     draft::Draft,
     handle::{Command, SubmitReply},
     journal,
@@ -19,7 +19,7 @@ use openledger_primitives::{
     BlockAttributes, BlockNumHash, EMPTY_CODE_HASH, SealedBlock, StateReader, Transaction,
 };
 use openledger_protocol::{
-    L1Attributes, L1Block, L2BlockRef, apply_config_updates, payload_attributes, system_config_of,
+    L1Attributes, L1Block, L2BlockRef, NextOrigin, next_origin, payload_attributes, system_config_of,
 };
 use openledger_store::StoreError;
 use std::{
@@ -35,6 +35,8 @@ use tracing::{error, info, warn};
 
 /// Longest sleep of the thread: bounds how late a clock change is noticed.
 const IDLE: Duration = Duration::from_millis(500);
+/// How often an L1 block that the next block needs is looked for.
+const L1_RETRY: Duration = Duration::from_millis(20);
 /// Blocks that may be behind the clock before catching up is announced.
 const CATCH_UP_NOTICE_BLOCKS: u64 = 10;
 
@@ -215,7 +217,7 @@ impl Engine {
 
     /// How long the thread may sleep.
     fn patience(&self) -> Duration {
-        let mut patience = IDLE;
+        let mut patience = if self.is_active() && self.draft.is_none() { L1_RETRY } else { IDLE };
         if let Some(until) = self.gather_until {
             patience = patience.min(until.saturating_duration_since(Instant::now()));
         }
@@ -307,6 +309,7 @@ impl Engine {
             base_fee,
             gas_limit_max: head.gas_limit,
             l1_cost: &l1_cost,
+            l2_timestamp: head.timestamp.saturating_add(self.chain.config().block_time),
         };
         let inserted = self.mempool.insert(transaction, &state, &context)?;
         Ok(inserted.hash)
@@ -337,7 +340,7 @@ impl Engine {
                 self.refresh()?;
             }
             let Some(draft) = &mut self.draft else { break };
-            let transaction = pooled.transaction();
+            let transaction = &pooled.recovered;
             match draft.execute(transaction) {
                 Ok(preconfirmed) => {
                     self.mempool.mark_executed(&transaction.hash);
@@ -430,7 +433,7 @@ impl Engine {
                     if let Some(pooled) = self.mempool.get(&hash)
                         && self.persisted.insert(hash)
                     {
-                        stored.push((hash, pooled.transaction().encoded.clone()));
+                        stored.push((hash, pooled.encoded.clone()));
                     }
                     Ok(Submission::Pooled)
                 })
@@ -467,14 +470,11 @@ impl Engine {
         self.publish();
     }
 
-    /// Opens the next block if an origin for it is known.
+    /// Opens the next block, unless an L1 block that it needs is unknown: then a later turn does.
     pub(crate) fn open(&mut self) -> Result<(), BuilderError> {
         if let Some(attributes) = self.next_attributes()? {
             let draft = Draft::open(&self.chain, attributes)?;
             self.adopt(draft);
-        } else {
-            // Only before the first block: the genesis origin has not been seen yet.
-            std::thread::sleep(Duration::from_millis(20));
         }
         Ok(())
     }
@@ -505,7 +505,7 @@ impl Engine {
         due.max(parent.saturating_add(1))
     }
 
-    /// Attributes of the next block; `None` while the genesis origin is unknown.
+    /// Attributes of the next block; `None` while the L1 block that it needs is unknown.
     fn next_attributes(&self) -> Result<Option<BlockAttributes>, BuilderError> {
         let head = self.chain.head();
         let number = head.number + 1;
@@ -514,33 +514,40 @@ impl Engine {
         };
         let Some(parent) = self.chain.block(head.number)? else { return Ok(None) };
         let config = self.chain.config();
-        let reference = L2BlockRef::from_block(&parent.block, parent.hash, config)
+        let reference = L2BlockRef::from_sealed(&parent, &config.genesis)
             .map_err(|error| fail(Box::new(error)))?;
         let mut system =
             system_config_of(&parent.block, config).map_err(|error| fail(Box::new(error)))?;
         let Some(current) = self.current_origin(&parent)? else { return Ok(None) };
-        let timestamp = self.timestamp(head.timestamp);
-        let mut origin = current;
-        let mut deposits: Vec<Transaction> = Vec::new();
-        match self.origins.next_after(reference.l1_origin) {
-            NextOrigin::Known(next) if next.block.timestamp <= timestamp => {
-                apply_config_updates(&mut system, &next.config_logs, config)
-                    .map_err(|error| fail(Box::new(error)))?;
-                origin = next.block.clone();
-                deposits = next.deposits.clone();
+        let following = match self.origins.next_after(reference.l1_origin) {
+            Following::Known(origin) => Some(origin),
+            Following::None => None,
+            // The follower notices as well and has the chain unwound.
+            Following::Reorganized => return Ok(None),
+        };
+        let next = following.as_ref().map(|origin| &origin.block);
+        let (origin, empty) = match next_origin(config, &reference, &current, next) {
+            NextOrigin::Take { origin, empty } => (origin, empty),
+            // An unsettled chain has no L1 to wait for.
+            NextOrigin::Wait { .. } if !self.config.settled => (current, false),
+            NextOrigin::Wait { .. } => return Ok(None),
+            NextOrigin::Conflict(violation) => return Err(fail(Box::new(violation))),
+        };
+        let mut deposits: &[Transaction] = &[];
+        if let Some(following) = following.as_ref().filter(|next| next.block.hash == origin.hash) {
+            deposits = &following.deposits;
+            for update in &following.config_updates {
+                if let Err(error) = update.apply(&mut system) {
+                    warn!(l1_block = origin.number, %error, "configuration update skipped");
+                }
             }
-            NextOrigin::Reorganized => {
-                warn!(origin = reference.l1_origin.number, "the L1 origin left the L1's chain");
-            }
-            NextOrigin::Known(_) | NextOrigin::None => {}
         }
-        let drifted =
-            timestamp > origin.timestamp.saturating_add(config.max_sequencer_drift(timestamp));
-        let mut attributes = payload_attributes(
-            config, &reference, &system, &origin, &deposits, timestamp,
-        )
-        .map_err(|error| fail(Box::new(error)))?;
-        attributes.no_tx_pool = drifted && self.config.settled;
+        let due = head.timestamp.saturating_add(config.block_time);
+        let mut attributes =
+            payload_attributes(config, &reference, &system, &origin, deposits, due)
+                .map_err(|error| fail(Box::new(error)))?;
+        attributes.timestamp = self.timestamp(head.timestamp);
+        attributes.no_tx_pool = empty && self.config.settled;
         Ok(Some(attributes))
     }
 

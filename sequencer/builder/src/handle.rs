@@ -66,12 +66,21 @@ impl Builder {
             active: active.clone(),
             queue_max: config.queue_max,
         });
-        let mut engine = Engine::new(config, chain, mempool, origins, receiver, active);
-        engine.recover()?;
+        // The EVM can't move between threads, so the engine is made where it runs.
+        let (ready, recovered) = sync_channel(1);
         let thread = std::thread::Builder::new()
             .name("builder".into())
-            .spawn(move || engine.run())
+            .spawn(move || {
+                let mut engine = Engine::new(config, chain, mempool, origins, receiver, active);
+                let result = engine.recover();
+                let usable = result.is_ok();
+                // The caller waits for this and can't be gone.
+                let _ = ready.send(result);
+                if usable { engine.run() } else { Ok(()) }
+            })
             .map_err(BuilderError::Thread)?;
+        // A thread that panicked has dropped its end.
+        recovered.recv().unwrap_or(Err(BuilderError::Panicked))?;
         Ok((handle, thread))
     }
 }

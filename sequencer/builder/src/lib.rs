@@ -16,6 +16,7 @@ mod config;
 mod draft;
 mod engine;
 mod error;
+mod follow;
 mod handle;
 mod journal;
 mod local;
@@ -23,5 +24,6 @@ mod origin;
 
 pub use config::{BuilderConfig, Mode};
 pub use error::BuilderError;
+pub use follow::{FollowError, common_ancestor, follow, origin};
 pub use handle::{Builder, BuilderHandle};
-pub use origin::{NextOrigin, Origin, OriginFeed};
+pub use origin::{Following, Origin, OriginFeed};

@@ -1,6 +1,5 @@
-use alloy_primitives::Log;
 use openledger_primitives::{BlockNumHash, Transaction};
-use openledger_protocol::L1Block;
+use openledger_protocol::{ConfigUpdate, L1Block};
 use parking_lot::Mutex;
 use std::{collections::VecDeque, sync::Arc};
 
@@ -11,13 +10,13 @@ pub struct Origin {
     pub block: L1Block,
     /// User deposits in it, in log order.
     pub deposits: Vec<Transaction>,
-    /// `ConfigUpdate` logs of the system configuration contract in it.
-    pub config_logs: Vec<Log>,
+    /// Configuration updates in it, in log order.
+    pub config_updates: Vec<ConfigUpdate>,
 }
 
 /// What follows an L1 origin.
 #[derive(Debug, Clone)]
-pub enum NextOrigin {
+pub enum Following {
     /// The L1 has no known next block.
     None,
     /// The next block.
@@ -42,7 +41,7 @@ impl OriginFeed {
 
     /// Number and hash of the newest block.
     pub fn newest(&self) -> Option<BlockNumHash> {
-        self.window.lock().back().map(|origin| id(origin))
+        self.window.lock().back().map(|origin| origin.block.id())
     }
 
     /// Whether the window is full: the follower then waits until the builder has moved on.
@@ -75,34 +74,30 @@ impl OriginFeed {
     }
 
     /// What follows `current`; forgets what lies before it.
-    pub fn next_after(&self, current: BlockNumHash) -> NextOrigin {
+    pub fn next_after(&self, current: BlockNumHash) -> Following {
         let mut window = self.window.lock();
         while window.front().is_some_and(|origin| origin.block.number < current.number) {
             window.pop_front();
         }
-        let Some(front) = window.front() else { return NextOrigin::None };
+        let Some(front) = window.front() else { return Following::None };
         if front.block.number == current.number {
             if front.block.hash != current.hash {
-                return NextOrigin::Reorganized;
+                return Following::Reorganized;
             }
-            return window.get(1).map_or(NextOrigin::None, |next| NextOrigin::Known(next.clone()));
+            return window.get(1).map_or(Following::None, |next| Following::Known(next.clone()));
         }
         if front.block.number == current.number + 1 {
             return if front.block.parent_hash == current.hash {
-                NextOrigin::Known(front.clone())
+                Following::Known(front.clone())
             } else {
-                NextOrigin::Reorganized
+                Following::Reorganized
             };
         }
-        NextOrigin::None
+        Following::None
     }
 
     /// The block with this number, if it is in the window.
     pub fn get(&self, number: u64) -> Option<Arc<Origin>> {
         self.window.lock().iter().find(|origin| origin.block.number == number).cloned()
     }
-}
-
-fn id(origin: &Origin) -> BlockNumHash {
-    BlockNumHash { number: origin.block.number, hash: origin.block.hash }
 }
