@@ -12,6 +12,7 @@
 //! are ordered finalized ≤ safe ≤ unsafe. Start reading at [`Chain`].
 
 mod canonical;
+mod driver;
 mod error;
 mod event;
 mod files;
@@ -21,6 +22,7 @@ mod sequencer;
 mod view;
 
 pub use canonical::{Chain, ChainOptions, Heads};
+pub use driver::{Driver, DriverError, OnContradiction, Progress};
 pub use error::ChainError;
 pub use event::ChainEvent;
 pub use files::{ChainFiles, ChainFilesError};

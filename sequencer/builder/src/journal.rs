@@ -51,3 +51,52 @@ fn decode(record: &[u8]) -> Option<RecoveredTransaction> {
         encoded: Bytes::copy_from_slice(encoded),
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloy_consensus::{SignableTransaction, TxEip1559};
+    use alloy_eips::Encodable2718;
+    use alloy_primitives::{B64, B256, Signature, U256};
+
+    fn transaction() -> Transaction {
+        let signature = Signature::new(U256::from(1), U256::from(2), false);
+        TxEip1559 { chain_id: 1, nonce: 7, ..Default::default() }.into_signed(signature).into()
+    }
+
+    #[test]
+    fn a_record_keeps_the_sender_and_the_bytes() {
+        let transaction = transaction();
+        let encoded = Bytes::from(transaction.encoded_2718());
+        let sender = Address::repeat_byte(9);
+        let recovered = decode(&encode(sender, &encoded)).expect("decodes");
+        assert_eq!((recovered.sender, &recovered.encoded), (sender, &encoded));
+        assert_eq!(recovered.hash, transaction.tx_hash());
+    }
+
+    #[test]
+    fn damaged_records_are_noticed() {
+        let record = encode(Address::ZERO, &transaction().encoded_2718().into());
+        for length in 0..record.len() {
+            assert!(decode(&record[..length]).is_none(), "{length} bytes");
+        }
+    }
+
+    #[test]
+    fn attributes_survive_the_journal() {
+        let attributes = BlockAttributes {
+            timestamp: 5,
+            prev_randao: B256::repeat_byte(1),
+            fee_recipient: Address::repeat_byte(2),
+            parent_beacon_block_root: B256::repeat_byte(3),
+            gas_limit: 60_000_000,
+            eip1559_params: B64::repeat_byte(4),
+            min_base_fee: None,
+            transactions: vec![transaction()],
+            no_tx_pool: false,
+        };
+        let decoded: BlockAttributes =
+            serde_json::from_slice(&encode_attributes(&attributes)).expect("decodes");
+        assert_eq!(decoded, attributes);
+    }
+}

@@ -101,3 +101,72 @@ impl OriginFeed {
         self.window.lock().iter().find(|origin| origin.block.number == number).cloned()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloy_primitives::B256;
+
+    fn block(number: u64, fork: u8) -> Origin {
+        let hash = |number: u64, fork: u8| {
+            let mut hash = B256::with_last_byte(fork);
+            hash.0[..8].copy_from_slice(&number.to_be_bytes());
+            hash
+        };
+        Origin {
+            block: L1Block {
+                number,
+                hash: hash(number, fork),
+                parent_hash: hash(number.wrapping_sub(1), fork),
+                ..Default::default()
+            },
+            deposits: Vec::new(),
+            config_updates: Vec::new(),
+        }
+    }
+
+    fn feed(numbers: std::ops::Range<u64>) -> OriginFeed {
+        let feed = OriginFeed::new(8);
+        for number in numbers {
+            assert!(feed.push(block(number, 0)));
+        }
+        feed
+    }
+
+    #[test]
+    fn the_child_of_the_current_origin_follows() {
+        let feed = feed(5..8);
+        let Following::Known(next) = feed.next_after(block(5, 0).block.id()) else {
+            panic!("block 6 is known");
+        };
+        assert_eq!(next.block.number, 6);
+        // Reading moved the window to the current origin; the newest has no child yet.
+        assert!(matches!(feed.next_after(block(7, 0).block.id()), Following::None));
+        assert!(feed.get(6).is_none());
+    }
+
+    #[test]
+    fn a_window_that_starts_at_the_child_serves_as_well() {
+        let feed = feed(6..8);
+        assert!(matches!(feed.next_after(block(5, 0).block.id()), Following::Known(next)
+            if next.block.number == 6));
+    }
+
+    #[test]
+    fn another_block_at_the_origins_height_is_a_reorganization() {
+        let feed = feed(5..8);
+        assert!(matches!(feed.next_after(block(5, 1).block.id()), Following::Reorganized));
+        assert!(matches!(feed.next_after(block(4, 1).block.id()), Following::Reorganized));
+    }
+
+    #[test]
+    fn only_a_child_of_the_newest_is_taken() {
+        let feed = feed(5..7);
+        assert!(!feed.push(block(8, 0)));
+        assert!(!feed.push(block(7, 1)));
+        assert!(feed.push(block(7, 0)));
+        feed.truncate(5);
+        assert_eq!(feed.newest(), Some(block(5, 0).block.id()));
+        assert!(!feed.is_full());
+    }
+}
