@@ -37,6 +37,12 @@ pub enum DriverError {
         #[source]
         source: BlockRefError,
     },
+    /// Derivation reaches back to a block that the store doesn't hold.
+    #[error("block {number} is missing from the store")]
+    MissingBlock {
+        /// Its number.
+        number: u64,
+    },
     /// L1 holds another block than the unsafe chain.
     #[error("block {number} derived from L1 differs from the unsafe chain's in its {field}")]
     Contradiction {
@@ -76,13 +82,21 @@ pub enum Progress {
 /// unsafe chain has that very block already.
 ///
 /// Synchronous; the caller fetches L1 blocks and decides when to call.
-#[derive(Debug)]
 pub struct Driver {
     chain: Arc<Chain>,
     pipeline: Pipeline,
     safe: L2BlockRef,
     policy: OnContradiction,
     unfinalized: VecDeque<(u64, BlockNumHash)>,
+}
+
+impl std::fmt::Debug for Driver {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Driver")
+            .field("safe", &self.safe)
+            .field("policy", &self.policy)
+            .finish_non_exhaustive()
+    }
 }
 
 impl Driver {
@@ -117,6 +131,15 @@ impl Driver {
         loop {
             match self.pipeline.step(&self.safe)? {
                 Step::NeedL1 { number } => return Ok(Progress::NeedL1 { number }),
+                Step::NeedL2 { number } => {
+                    let block = self
+                        .chain
+                        .block(number)?
+                        .ok_or(DriverError::MissingBlock { number })?;
+                    let reference = L2BlockRef::from_sealed(&block, &self.chain.config().genesis)
+                        .map_err(|source| DriverError::Block { number, source })?;
+                    self.pipeline.feed_l2(reference);
+                }
                 Step::Attributes { attributes, origin, .. } => {
                     if let Some((block, executed)) = self.consolidate(&attributes)? {
                         let safe = BlockNumHash { number: block.number(), hash: block.hash };
@@ -215,7 +238,7 @@ fn difference(
     if header.gas_limit != attributes.gas_limit {
         return Some("gas limit");
     }
-    if fee_parameters(chain, attributes) != header.extra_data.get(1..9) .map(B64::from_slice) {
+    if fee_parameters(chain, attributes) != header.extra_data.get(1..9).map(B64::from_slice) {
         return Some("EIP-1559 parameters");
     }
     (block.block.body.transactions != attributes.transactions).then_some("transactions")
@@ -226,7 +249,7 @@ fn fee_parameters(chain: &Chain, attributes: &BlockAttributes) -> Option<B64> {
     if !chain.config().is_holocene_active_at_timestamp(attributes.timestamp) {
         return None;
     }
-    if !attributes.eip1559_params.is_zero() {
+    if !attributes.eip1559_params == B64::ZERO {
         return Some(attributes.eip1559_params);
     }
     let defaults = chain.config().chain_op_config;

@@ -19,6 +19,7 @@ mod files;
 mod genesis;
 mod pending;
 mod sequencer;
+mod track;
 mod view;
 
 pub use canonical::{Chain, ChainOptions, Heads};
@@ -32,4 +33,5 @@ pub use sequencer::{
     BoxFuture, LocalCommand, LocalError, LocalReply, Sequencer, SequencerError, Submission,
     SubmitError,
 };
+pub use track::{TrackError, l1_input, newest_with_origin, origin_of, start_driver, track};
 pub use view::StateView;

@@ -72,10 +72,6 @@ impl Draft {
         &self.view
     }
 
-    pub(crate) fn gas_left(&self) -> u64 {
-        self.view.header.gas_limit.saturating_sub(self.executor.gas_used())
-    }
-
     /// Executes a transaction into the block.
     pub(crate) fn execute(
         &mut self,

@@ -24,6 +24,6 @@ mod origin;
 
 pub use config::{BuilderConfig, Mode};
 pub use error::BuilderError;
-pub use follow::{FollowError, common_ancestor, follow, origin};
+pub use follow::follow;
 pub use handle::{Builder, BuilderHandle};
-pub use origin::{Following, Origin, OriginFeed};
+pub use origin::{Following, OriginFeed};

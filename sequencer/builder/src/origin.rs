@@ -1,18 +1,7 @@
-use openledger_primitives::{BlockNumHash, Transaction};
-use openledger_protocol::{ConfigUpdate, L1Block};
+use openledger_derive::L1Input;
+use openledger_primitives::BlockNumHash;
 use parking_lot::Mutex;
 use std::{collections::VecDeque, sync::Arc};
-
-/// An L1 block with all that an L2 block that takes it as origin needs.
-#[derive(Debug, Clone)]
-pub struct Origin {
-    /// The block.
-    pub block: L1Block,
-    /// User deposits in it, in log order.
-    pub deposits: Vec<Transaction>,
-    /// Configuration updates in it, in log order.
-    pub config_updates: Vec<ConfigUpdate>,
-}
 
 /// What follows an L1 origin.
 #[derive(Debug, Clone)]
@@ -20,7 +9,7 @@ pub enum Following {
     /// The L1 has no known next block.
     None,
     /// The next block.
-    Known(Arc<Origin>),
+    Known(Arc<L1Input>),
     /// The origin itself is no longer in the L1 chain.
     Reorganized,
 }
@@ -29,7 +18,7 @@ pub enum Following {
 /// and the builder reads. It never blocks either.
 #[derive(Debug)]
 pub struct OriginFeed {
-    window: Mutex<VecDeque<Arc<Origin>>>,
+    window: Mutex<VecDeque<Arc<L1Input>>>,
     capacity: usize,
 }
 
@@ -51,7 +40,7 @@ impl OriginFeed {
 
     /// Adds the child of the newest block; answers whether it is one. An empty feed takes any block.
     #[must_use]
-    pub fn push(&self, origin: Origin) -> bool {
+    pub fn push(&self, origin: L1Input) -> bool {
         let mut window = self.window.lock();
         if let Some(newest) = window.back()
             && (newest.block.hash != origin.block.parent_hash
@@ -97,7 +86,7 @@ impl OriginFeed {
     }
 
     /// The block with this number, if it is in the window.
-    pub fn get(&self, number: u64) -> Option<Arc<Origin>> {
+    pub fn get(&self, number: u64) -> Option<Arc<L1Input>> {
         self.window.lock().iter().find(|origin| origin.block.number == number).cloned()
     }
 }
@@ -106,22 +95,22 @@ impl OriginFeed {
 mod tests {
     use super::*;
     use alloy_primitives::B256;
+    use openledger_protocol::L1Block;
 
-    fn block(number: u64, fork: u8) -> Origin {
+    fn block(number: u64, fork: u8) -> L1Input {
         let hash = |number: u64, fork: u8| {
             let mut hash = B256::with_last_byte(fork);
             hash.0[..8].copy_from_slice(&number.to_be_bytes());
             hash
         };
-        Origin {
+        L1Input {
             block: L1Block {
                 number,
                 hash: hash(number, fork),
                 parent_hash: hash(number.wrapping_sub(1), fork),
                 ..Default::default()
             },
-            deposits: Vec::new(),
-            config_updates: Vec::new(),
+            ..Default::default()
         }
     }
 
