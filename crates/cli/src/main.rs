@@ -1,1 +1,21 @@
-fn main() {}
+//! The `openledger` command: see `openledger --help`, and the library beside this file for what it does.
+
+use clap::Parser;
+use openledger_cli::{Cli, logging, one_line, run};
+use std::process::ExitCode;
+
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let outcome = logging::start(&cli.log).and_then(|()| {
+        // Polled on this thread, which lives as long as the process: what the kernel ties to the thread
+        // that started a child (its death signal) then holds for the process.
+        tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(run(cli.command))
+    });
+    outcome.unwrap_or_else(|error| {
+        eprintln!("error: {}", one_line(&error));
+        ExitCode::FAILURE
+    })
+}

@@ -3,11 +3,7 @@ use alloy_evm::{EvmEnv, precompiles::PrecompilesMap};
 use alloy_op_evm::{OpEvm, OpEvmContext, OpEvmFactory, OpTx, evm_env_for_op_block};
 use op_revm::OpSpecId;
 use openledger_primitives::{BlockAttributes, ChainConfig, Header};
-use revm::{
-    Inspector,
-    context::BlockEnv,
-    inspector::NoOpInspector,
-};
+use revm::{Inspector, inspector::NoOpInspector};
 
 /// The EVM that every part of the node runs: block execution, `eth_call`, estimation and tracing.
 pub type Evm<DB, I = NoOpInspector> = OpEvm<DB, I, PrecompilesMap, OpTx>;
@@ -49,11 +45,6 @@ impl EvmFactory {
 /// Configuration and block environment in which the transactions of `header`'s block ran.
 pub fn evm_env(config: &ChainConfig, header: &Header) -> EvmEnv<OpSpecId> {
     evm_env_for_op_block(header, config, config.l2_chain_id)
-}
-
-/// The block environment of `header`.
-pub fn block_env(config: &ChainConfig, header: &Header) -> BlockEnv {
-    evm_env(config, header).block_env
 }
 
 /// The draft header of the block that follows `parent` with `attributes`: every field that is known

@@ -212,7 +212,7 @@ fn transaction_error(error: BlockExecutionError) -> TransactionError {
 }
 
 /// The difference between a block's pre- and post-state, in key order.
-pub(crate) fn state_changes(bundle: BundleState) -> StateChanges {
+pub fn state_changes(bundle: BundleState) -> StateChanges {
     let mut accounts = BTreeMap::new();
     let mut code = BTreeMap::new();
     for (address, account) in bundle.state {

@@ -2,7 +2,7 @@ use crate::{BlockExecutor, ExecutedBlock, ExecutionError, SealError};
 use alloc::{sync::Arc, vec::Vec};
 use alloy_consensus::{TxReceipt, proofs::calculate_receipt_root, proofs::calculate_transaction_root};
 use alloy_eips::{Encodable2718, eip7685::EMPTY_REQUESTS_HASH};
-use alloy_primitives::{Address, B256, Bloom, Sealable};
+use alloy_primitives::{Address, B256, Bloom};
 use openledger_primitives::{
     Block, BlockAttributes, BlockBody, ChainConfig, EMPTY_ROOT_HASH, NodeReader, OpHardforks,
     SealedBlock, SealedHeader, StateChanges, StateReader, Transaction, deposit_sender, predeploys,

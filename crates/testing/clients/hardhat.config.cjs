@@ -33,8 +33,8 @@ module.exports = {
       chainId: target.chainId,
       accounts: [target.accounts[HARDHAT_ACCOUNT].privateKey],
     },
-    // The accounts that the node itself holds, as Hardhat uses its own node.
-    localhost: { url: target.rpcUrl, chainId: target.chainId, accounts: "remote" },
+    // The accounts that the node itself holds, by eth_accounts and eth_sendTransaction.
+    remote: { url: target.rpcUrl, chainId: target.chainId, accounts: "remote" },
   },
   paths: {
     sources: join(__dirname, "contracts"),

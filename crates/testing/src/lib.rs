@@ -1,1 +1,13 @@
-//! Cross-crate tests, the L1 simulator, the load generator and Ethereum state tests.
+//! Cross-crate tests, the load generator, the crash test and Ethereum state tests; nothing depends on it.
+//!
+//! [`load`] is the load generator (binary `load`), on top of a lean HTTP client ([`http`], [`rpc`]), keys
+//! ([`wallet`]) and node processes ([`process`]), which the crash test uses, too. `fixture` runs a chain in
+//! this process, for tests and benchmarks.
+
+#[cfg(feature = "node")]
+pub mod fixture;
+pub mod http;
+pub mod load;
+pub mod process;
+pub mod rpc;
+pub mod wallet;

@@ -1,7 +1,11 @@
 // Checks eth_getProof answers: walks the Merkle Patricia proof from the root, so that a wrong node, value or path fails.
 import { fromRlp, hexToBytes, keccak256, toRlp } from "viem";
 
-const nibblesOf = (hex) => hex.slice(2).split("").map((digit) => parseInt(digit, 16));
+const nibblesOf = (hex) =>
+  hex
+    .slice(2)
+    .split("")
+    .map((digit) => parseInt(digit, 16));
 
 /**
  * The value that `proof` proves at `keccak256(key)` under `root`: RLP bytes, or null if it proves absence.

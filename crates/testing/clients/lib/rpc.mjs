@@ -3,6 +3,9 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { WebSocket } from "ws";
 import { target } from "./target.mjs";
 
+/** More than the node's own limit on a request's time. */
+const ANSWER_MAX_MS = 45_000;
+
 let nextId = 1;
 
 /** Posts `text` as it is; answers { status, headers, text, body }, where `body` is undefined if it isn't JSON. */
@@ -11,6 +14,7 @@ export async function post(text, { url = target.rpcUrl, headers = {}, method = "
     method,
     headers: { "content-type": "application/json", ...headers },
     body: text,
+    signal: AbortSignal.timeout(ANSWER_MAX_MS),
   });
   const answer = await response.text();
   let body;
@@ -118,6 +122,11 @@ export class Socket {
   /** What a subscription has sent so far. */
   of(subscription) {
     return this.notifications.filter((params) => params.subscription === subscription).map(({ result }) => result);
+  }
+
+  /** Stops reading, so that the node's messages pile up on its side. */
+  pause() {
+    this.#socket.pause();
   }
 
   close() {

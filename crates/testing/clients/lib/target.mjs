@@ -4,8 +4,8 @@ import { readFileSync } from "node:fs";
 if (!process.env.CLIENTS_TARGET) throw new Error("CLIENTS_TARGET is not set: start the tests by run.sh");
 
 /**
- * `rpcUrl`, `wsUrl`, `privilegedUrl`: through the validating proxy. `nodeUrl`, `nodeWsUrl`: the node itself, for what a
- * proxy would hide. `l1Url`, `chainId`, `accounts` ([{ address, privateKey }]), `contracts`: of dev.json. `flags`: those
+ * `rpcUrl`, `wsUrl`, `privilegedUrl`: through the validating proxy. `nodeUrl`, `nodeWsUrl`, `nodePrivilegedUrl`: the
+ * node itself, for what a proxy would hide. `l1Url`, `chainId`, `accounts` ([{ address, privateKey }]), `contracts`: of dev.json. `flags`: those
  * that the node was started with.
  */
 export const target = JSON.parse(readFileSync(process.env.CLIENTS_TARGET, "utf8"));

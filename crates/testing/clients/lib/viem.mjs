@@ -20,7 +20,12 @@ export const publicClient = (transport = http(target.rpcUrl)) =>
   createPublicClient({ chain, transport, pollingInterval, cacheTime: 0 }).extend(publicActionsL2());
 
 export const socketClient = () =>
-  createPublicClient({ chain, transport: webSocket(target.wsUrl, { reconnect: false }), pollingInterval, cacheTime: 0 });
+  createPublicClient({
+    chain,
+    transport: webSocket(target.wsUrl, { reconnect: false }),
+    pollingInterval,
+    cacheTime: 0,
+  });
 
 /** A wallet for a suite's account, or for an account given. */
 export const walletClient = (suiteOrAccount, transport = http(target.rpcUrl)) =>

@@ -40,11 +40,20 @@ export function extend(document, overlay) {
     target[keyword].push(...add);
   }
   for (const method of overlay.methods) {
-    if (methods.has(method.name)) throw new Error(`the overlay may only add, but method ${method.name} is in the document`);
+    if (methods.has(method.name))
+      throw new Error(`the overlay may only add, but method ${method.name} is in the document`);
     methods.set(method.name, method);
     extended.methods.push(method);
   }
   return extended;
+}
+
+/** What is wrong, by place; of alternatives, those that were meant rather than that none fits. */
+function describe(errors) {
+  const meant = errors.filter(({ keyword, params }) => !["oneOf", "anyOf"].includes(keyword) && params.type !== "null");
+  const text = ({ instancePath, message, params }) =>
+    `result${instancePath.replaceAll(/\/\d+/g, "[]").replaceAll("/", ".")} ${message} ${params.additionalProperty ?? params.pattern ?? ""}`.trim();
+  return [...new Set((meant.length > 0 ? meant : errors).map(text))].join("; ");
 }
 
 /** Points the document's internal references at its name in the validator. */
@@ -77,7 +86,7 @@ export class Validator {
       this.#compiled.set(name, validate);
     }
     if (validate(value)) return [];
-    return [`${name}: ${this.#ajv.errorsText(validate.errors, { dataVar: "result" })}`];
+    return [`${name}: ${describe(validate.errors)}`];
   }
 
   /** The result of `method` called with `params`. */

@@ -60,7 +60,11 @@ test("wrong results are violations", () => {
   wrong("eth_getTransactionReceipt", { status: "0x1" });
   wrong("eth_noSuchMethod", "0x1");
   wrong("debug_traceTransaction", { type: "CALL" }, ["0x", { tracer: "callTracer" }]);
-  wrong("debug_traceBlockByNumber", [{ txHash: `0x${"00".repeat(32)}`, result: {} }], ["0x1", { tracer: "callTracer" }]);
+  wrong(
+    "debug_traceBlockByNumber",
+    [{ txHash: `0x${"00".repeat(32)}`, result: {} }],
+    ["0x1", { tracer: "callTracer" }],
+  );
   wrong("eth_getLogs", [{}]);
 });
 

@@ -51,7 +51,11 @@ describe("provider", () => {
       calls.push(provider.getBlock(0));
     }
     const answers = await Promise.all(calls);
-    assert.ok(answers.every((answer, at) => (at % 3 === 0 ? answer === parseEther("10000") : at % 3 === 1 ? answer === 0 : answer.number === 0)));
+    assert.ok(
+      answers.every((answer, at) =>
+        at % 3 === 0 ? answer === parseEther("10000") : at % 3 === 1 ? answer === 0 : answer.number === 0,
+      ),
+    );
   });
 
   test("one bad call in a batch spoils only itself", async () => {
@@ -131,7 +135,10 @@ describe("contracts", () => {
     assert.deepEqual([...event.args], [wallet.address, 8n, "set"]);
     assert.equal(event.topics[0], id("NumberChanged(address,uint256,string)"));
     const history = await counter.queryFilter(counter.filters.NumberChanged(wallet.address));
-    assert.deepEqual(history.map(({ args }) => args.why), ["constructed", "set"]);
+    assert.deepEqual(
+      history.map(({ args }) => args.why),
+      ["constructed", "set"],
+    );
     assert.equal(await provider.getCode(await counter.getAddress()), Counter.deployedBytecode);
     assert.equal(BigInt(await provider.getStorage(await counter.getAddress(), 0)), 8n);
   });
@@ -141,7 +148,11 @@ describe("contracts", () => {
     const seen = [];
     await counter.on("NumberChanged", (by, number) => seen.push(number));
     await (await counter.setNumber(21n)).wait();
-    await until(() => seen.length, (length) => length >= 1, { what: "the event" });
+    await until(
+      () => seen.length,
+      (length) => length >= 1,
+      { what: "the event" },
+    );
     await counter.removeAllListeners();
     assert.deepEqual(seen, [21n]);
   });
@@ -185,12 +196,19 @@ describe("WebSocket", () => {
       await socket.getBlockNumber();
       const response = await counter.setNumber(77n);
       const receipt = await response.wait();
-      await until(() => events.length, (length) => length >= 1, { what: "the event" });
+      await until(
+        () => events.length,
+        (length) => length >= 1,
+        { what: "the event" },
+      );
       await until(() => blocks.includes(receipt.blockNumber), Boolean, { what: "the block" });
       await until(() => pending.includes(response.hash), Boolean, { what: "the announcement" });
       assert.equal(events[0].number, 77n);
       assert.equal(events[0].log.transactionHash, response.hash);
-      assert.deepEqual(blocks, [...new Set(blocks)].sort((a, b) => a - b));
+      assert.deepEqual(
+        blocks,
+        [...new Set(blocks)].sort((a, b) => a - b),
+      );
     } finally {
       await socket.destroy();
     }

@@ -89,7 +89,8 @@ describe("transactions", () => {
     assert.equal(receipt.gasUsed, 21_000n);
     assert.equal(await client.getBalance({ address: recipient }), value);
     const operatorFee =
-      (receipt.gasUsed * BigInt(receipt.operatorFeeScalar ?? 0)) / 1_000_000n + BigInt(receipt.operatorFeeConstant ?? 0);
+      (receipt.gasUsed * BigInt(receipt.operatorFeeScalar ?? 0)) / 1_000_000n +
+      BigInt(receipt.operatorFeeConstant ?? 0);
     const cost = value + receipt.gasUsed * receipt.effectiveGasPrice + receipt.l1Fee + operatorFee;
     assert.ok(receipt.l1Fee > 0n, "a transaction pays for its data on L1");
     assert.equal(await client.getBalance({ address: wallet.account.address }), before - cost);
@@ -104,7 +105,10 @@ describe("transactions", () => {
     const listed = await mined(await wallet.sendTransaction({ type: "eip2930", to, value: 1n, gasPrice, accessList }));
     assert.equal(listed.type, "eip2930");
     const transaction = await client.getTransaction({ hash: listed.transactionHash });
-    assert.deepEqual(transaction.accessList, accessList.map((entry) => ({ ...entry, address: entry.address.toLowerCase() })));
+    assert.deepEqual(
+      transaction.accessList,
+      accessList.map((entry) => ({ ...entry, address: entry.address.toLowerCase() })),
+    );
   });
 
   test("a transaction is found by hash, by place and raw", async () => {
@@ -120,13 +124,13 @@ describe("transactions", () => {
     assert.deepEqual(byPlace, byHash);
     assert.deepEqual(byNumber, byHash);
     assert.equal(byHash.blockHash, receipt.blockHash);
-    assert.equal(await client.request({ method: "eth_getRawTransactionByHash", params: [hash] }), serializedTransaction);
+    assert.equal(
+      await client.request({ method: "eth_getRawTransactionByHash", params: [hash] }),
+      serializedTransaction,
+    );
     const block = await client.getBlock({ blockHash: receipt.blockHash, includeTransactions: true });
     assert.deepEqual(block.transactions[receipt.transactionIndex], byHash);
-    assert.equal(
-      await client.getBlockTransactionCount({ blockHash: receipt.blockHash }),
-      block.transactions.length,
-    );
+    assert.equal(await client.getBlockTransactionCount({ blockHash: receipt.blockHash }), block.transactions.length);
     assert.ok((await client.getTransactionConfirmations({ hash })) >= 1n);
   });
 
@@ -168,7 +172,10 @@ describe("transactions", () => {
 
   test("errors of a refused transaction are viem's own classes", async () => {
     const is = (expected) => (error) => {
-      assert.ok(error.walk((inner) => inner instanceof expected), error.message);
+      assert.ok(
+        error.walk((inner) => inner instanceof expected),
+        error.message,
+      );
       return true;
     };
     const request = { to: wallet.account.address, gas: 21_000n };
@@ -210,7 +217,10 @@ describe("contracts", () => {
         { address: failures, abi: Failures.abi, functionName: "failWithReason" },
       ],
     });
-    assert.deepEqual(results.slice(0, 2).map(({ result }) => result), ["CTT", parseEther("1000")]);
+    assert.deepEqual(
+      results.slice(0, 2).map(({ result }) => result),
+      ["CTT", parseEther("1000")],
+    );
     assert.equal(results[2].status, "failure");
     // The same through eth_call batching: many reads, one request.
     const batched = publicClient(http(target.rpcUrl, { batch: true }));
@@ -219,7 +229,10 @@ describe("contracts", () => {
         batched.readContract({ address: token, abi: Token.abi, functionName: "balanceOf", args: [address] }),
       ),
     );
-    assert.equal(balances.reduce((sum, balance) => sum + balance, 0n), parseEther("1000"));
+    assert.equal(
+      balances.reduce((sum, balance) => sum + balance, 0n),
+      parseEther("1000"),
+    );
   });
 
   test("reverts are decoded: custom error, reason, panic, no data, invalid opcode", async () => {
@@ -262,11 +275,18 @@ describe("contracts", () => {
       eventName: "NumberChanged",
       fromBlock: receipt.blockNumber,
     });
-    const shout = await mined(await wallet.writeContract({ address, abi: Counter.abi, functionName: "shout", args: [5n] }));
-    const set = await mined(await wallet.writeContract({ address, abi: Counter.abi, functionName: "setNumber", args: [9n] }));
+    const shout = await mined(
+      await wallet.writeContract({ address, abi: Counter.abi, functionName: "shout", args: [5n] }),
+    );
+    const set = await mined(
+      await wallet.writeContract({ address, abi: Counter.abi, functionName: "setNumber", args: [9n] }),
+    );
     const events = await client.getContractEvents({ address, abi: Counter.abi, fromBlock: receipt.blockNumber });
     assert.equal(events.length, 7);
-    assert.deepEqual(events.map(({ args }) => args.why), ["constructed", ...Array(5).fill("shouted"), "set"]);
+    assert.deepEqual(
+      events.map(({ args }) => args.why),
+      ["constructed", ...Array(5).fill("shouted"), "set"],
+    );
     const byTopic = await client.getContractEvents({
       address,
       abi: Counter.abi,
@@ -275,12 +295,21 @@ describe("contracts", () => {
       fromBlock: receipt.blockNumber,
       toBlock: "latest",
     });
-    assert.deepEqual(byTopic.map(({ transactionHash }) => transactionHash), [set.transactionHash]);
+    assert.deepEqual(
+      byTopic.map(({ transactionHash }) => transactionHash),
+      [set.transactionHash],
+    );
     const byHash = await client.getLogs({ address, blockHash: shout.blockHash });
     const inShout = byHash.filter(({ transactionHash }) => transactionHash === shout.transactionHash);
-    assert.deepEqual(inShout.map(({ logIndex }) => logIndex), shout.logs.map(({ logIndex }) => logIndex));
+    assert.deepEqual(
+      inShout.map(({ logIndex }) => logIndex),
+      shout.logs.map(({ logIndex }) => logIndex),
+    );
     // Changes are what came since the filter was made; the filter's logs are all in its range.
-    assert.deepEqual((await client.getFilterChanges({ filter })).map(({ args }) => args.why), [...Array(5).fill("shouted"), "set"]);
+    assert.deepEqual(
+      (await client.getFilterChanges({ filter })).map(({ args }) => args.why),
+      [...Array(5).fill("shouted"), "set"],
+    );
     assert.deepEqual(await client.getFilterChanges({ filter }), []);
     assert.equal((await client.getFilterLogs({ filter })).length, 7);
     assert.equal(await client.uninstallFilter({ filter }), true);
@@ -310,22 +339,31 @@ describe("WebSocket", () => {
       const hash = await wallet.writeContract({ address, abi: Counter.abi, functionName: "setNumber", args: [number] });
       receipts.push(await mined(hash));
     }
-    await until(() => seen.length, (length) => length >= 2, { what: "two events" });
+    await until(
+      () => seen.length,
+      (length) => length >= 2,
+      { what: "two events" },
+    );
     unwatch();
-    assert.deepEqual(seen.map(({ args }) => args.number), [10n, 11n]);
-    assert.deepEqual(seen.map(({ blockHash }) => blockHash), receipts.map(({ blockHash }) => blockHash));
+    assert.deepEqual(
+      seen.map(({ args }) => args.number),
+      [10n, 11n],
+    );
+    assert.deepEqual(
+      seen.map(({ blockHash }) => blockHash),
+      receipts.map(({ blockHash }) => blockHash),
+    );
   });
 
   test("blocks arrive in order, each the child of the last", async () => {
     const blocks = [];
     const unwatch = socket.watchBlocks({ onBlock: (block) => blocks.push(block), emitMissed: false });
-    const kick = setInterval(() => wallet.sendTransaction({ to: fresh().address, value: 1n }).catch(() => {}), 400);
-    try {
-      await until(() => blocks.length, (length) => length >= 3, { what: "three blocks" });
-    } finally {
-      clearInterval(kick);
-      unwatch();
-    }
+    await until(
+      () => blocks.length,
+      (length) => length >= 3,
+      { what: "three blocks" },
+    );
+    unwatch();
     for (const [index, block] of blocks.slice(1).entries()) assert.equal(block.parentHash, blocks[index].hash);
   });
 
@@ -370,7 +408,12 @@ describe("EIP-7702", () => {
     const increment = encodeFunctionData({ abi: Counter.abi, functionName: "increment" });
     const calls = Array(2).fill({ target: counter, value: 0n, data: increment });
     const receipt = await mined(
-      await ownerWallet.writeContract({ address: owner.address, abi: BatchAccount.abi, functionName: "execute", args: [calls] }),
+      await ownerWallet.writeContract({
+        address: owner.address,
+        abi: BatchAccount.abi,
+        functionName: "execute",
+        args: [calls],
+      }),
     );
     assert.equal(receipt.logs.length, 3);
     assert.equal(await client.readContract({ address: counter, abi: Counter.abi, functionName: "number" }), 2n);
@@ -398,7 +441,11 @@ describe("fees", () => {
   });
 
   test("fee history has the shape that wallets read", async () => {
-    await until(() => client.getBlockNumber(), (number) => number >= 4n, { what: "four blocks" });
+    await until(
+      () => client.getBlockNumber(),
+      (number) => number >= 4n,
+      { what: "four blocks" },
+    );
     const history = await client.getFeeHistory({ blockCount: 4, rewardPercentiles: [10, 50, 90] });
     assert.equal(history.baseFeePerGas.length, 5);
     assert.equal(history.gasUsedRatio.length, 4);
@@ -473,7 +520,10 @@ describe("proofs and simulation", () => {
         { to: address, abi: Counter.abi, functionName: "increment" },
       ],
     });
-    assert.deepEqual(results.map(({ result }) => result), [6n, 7n]);
+    assert.deepEqual(
+      results.map(({ result }) => result),
+      [6n, 7n],
+    );
   });
 
   test("state overrides apply to eth_call and leave the chain alone", async () => {
@@ -483,7 +533,11 @@ describe("proofs and simulation", () => {
       abi: Counter.abi,
       functionName: "number",
       stateOverride: [
-        { address, code: Counter.deployedBytecode, stateDiff: [{ slot: toHex(0, { size: 32 }), value: toHex(31337, { size: 32 }) }] },
+        {
+          address,
+          code: Counter.deployedBytecode,
+          stateDiff: [{ slot: toHex(0, { size: 32 }), value: toHex(31337, { size: 32 }) }],
+        },
       ],
     });
     assert.equal(result, 31337n);

@@ -20,6 +20,18 @@ const SKIPPED: &[(&str, &str)] = &[
     ("ValueOverflowParis.json", "the transaction's value does not fit 256 bits"),
     ("HighGasPrice.json", "the gas price does not fit 128 bits"),
     ("HighGasPriceParis.json", "the gas price does not fit 128 bits"),
+    // EIP-7610: an account with storage but neither nonce nor code can't arise on a chain that starts
+    // after Spurious Dragon, and revm does not check for it.
+    ("InitCollision.json", "starts from an account with storage only (EIP-7610)"),
+    ("InitCollisionParis.json", "starts from an account with storage only (EIP-7610)"),
+    ("RevertInCreateInInit.json", "starts from an account with storage only (EIP-7610)"),
+    ("RevertInCreateInInit_Paris.json", "starts from an account with storage only (EIP-7610)"),
+    ("RevertInCreateInInitCreate2.json", "starts from an account with storage only (EIP-7610)"),
+    ("RevertInCreateInInitCreate2Paris.json", "starts from an account with storage only (EIP-7610)"),
+    ("create2collisionStorage.json", "starts from an account with storage only (EIP-7610)"),
+    ("create2collisionStorageParis.json", "starts from an account with storage only (EIP-7610)"),
+    ("dynamicAccountOverwriteEmpty.json", "starts from an account with storage only (EIP-7610)"),
+    ("dynamicAccountOverwriteEmpty_Paris.json", "starts from an account with storage only (EIP-7610)"),
 ];
 
 fn archive() -> PathBuf {
@@ -72,6 +84,7 @@ fn state_tests() -> Result<()> {
             .map(|_| {
                 scope.spawn(|| {
                     let mut report = run::Report::default();
+                    let (_directory, store) = run::empty_store().expect("a store");
                     while let Some(file) = files.get(next.fetch_add(1, Ordering::Relaxed)) {
                         let name = file.file_name().and_then(|name| name.to_str()).unwrap_or("");
                         if only.as_ref().is_some_and(|only| !name.contains(only.as_str())) {
@@ -82,7 +95,7 @@ fn state_tests() -> Result<()> {
                             continue;
                         }
                         report.files += 1;
-                        if let Err(error) = run::file(file, &mut report) {
+                        if let Err(error) = run::file(file, &store, &mut report) {
                             report.failures.push(format!("{name}: {error:#}"));
                         }
                     }

@@ -1,5 +1,5 @@
-//! Runs one file's cases: the pre-state is a genesis in a store of its own, each case a block on it that
-//! is unwound after it was checked.
+//! Runs a file's cases: the pre-state is block 1 on an empty genesis, each case a block 2 that is unwound
+//! after it was checked, and the pre-state is unwound after the last.
 
 use crate::case::{Case, Post};
 use alloy_primitives::{Address, B256, Bytes, TxKind, U256, keccak256, map::HashMap};
@@ -67,24 +67,40 @@ impl NodeReader for Nothing {
     }
 }
 
-pub(crate) fn file(path: &Path, report: &mut Report) -> Result<()> {
+/// A store with an empty genesis; in memory where the machine has a memory file system.
+pub(crate) fn empty_store() -> Result<(tempfile::TempDir, Store)> {
+    let memory = Path::new("/dev/shm");
+    let directory =
+        if memory.is_dir() { tempfile::tempdir_in(memory)? } else { tempfile::tempdir()? };
+    let store = Store::open(directory.path(), StoreOptions::default())?;
+    let mut trie = StateTrie::new(EMPTY_ROOT_HASH, ResidentLimits::default());
+    let updates = trie.update(&StateChanges::default(), &Nothing, &Nothing)?;
+    store.commit_genesis(
+        &block(0, B256::ZERO, updates.root),
+        &StateChanges::default(),
+        &updates,
+    )?;
+    Ok((directory, store))
+}
+
+pub(crate) fn file(path: &Path, store: &Store, report: &mut Report) -> Result<()> {
     let cases: HashMap<String, Case> = serde_json::from_slice(&std::fs::read(path)?)?;
     for (name, case) in &cases {
-        let directory = tempfile::tempdir()?;
-        let store = Store::open(directory.path(), StoreOptions::default())?;
-        let base = genesis(case, &store)?;
+        let base = commit_pre(case, store)?;
         for (fork, posts) in &case.post {
             let spec = spec(fork)?;
             for post in posts {
-                match run(case, &store, base, spec, post) {
+                match run(case, store, base, spec, post) {
                     Ok(()) => report.passed += 1,
                     Err(error) => report.failures.push(format!(
                         "{name} {fork} d{} g{} v{}: {error:#}",
                         post.indexes.data, post.indexes.gas, post.indexes.value
                     )),
                 }
+                store.unwind(1)?;
             }
         }
+        store.unwind(0)?;
     }
     Ok(())
 }
@@ -99,8 +115,8 @@ fn block(number: u64, parent_hash: B256, state_root: B256) -> SealedBlock {
     }
 }
 
-/// Commits the pre-state as block 0.
-fn genesis(case: &Case, store: &Store) -> Result<B256> {
+/// Commits the pre-state as block 1; answers its root.
+fn commit_pre(case: &Case, store: &Store) -> Result<B256> {
     let mut changes = StateChanges::default();
     for (address, account) in &case.pre {
         let code_hash = if account.code.is_empty() {
@@ -131,7 +147,8 @@ fn genesis(case: &Case, store: &Store) -> Result<B256> {
     let mut trie = StateTrie::new(EMPTY_ROOT_HASH, ResidentLimits::default());
     let updates = trie.update(&changes, &Nothing, &Nothing)?;
     let root = updates.root;
-    store.commit_genesis(&block(0, B256::ZERO, root), &changes, &updates)?;
+    let genesis = store.head().context("genesis")?;
+    store.commit(&block(1, genesis.hash, root), &changes, &updates)?;
     Ok(root)
 }
 
@@ -180,8 +197,8 @@ fn run(
     // Through the store and back: the committed state must have the same root, and unwinding must
     // restore the pre-state.
     let head = store.head().context("head")?;
-    store.commit(&block(1, head.hash, updates.root), &changes, &updates)?;
-    store.unwind(0)?;
+    store.commit(&block(2, head.hash, updates.root), &changes, &updates)?;
+    store.unwind(1)?;
     let restored = store.latest()?;
     for address in case.pre.keys() {
         let account = restored.account(*address)?;
@@ -195,6 +212,8 @@ fn run(
 fn config(spec: SpecId) -> CfgEnv {
     let mut config = CfgEnv::new_with_spec(spec);
     config.chain_id = 1;
+    config.max_blobs_per_tx =
+        Some(if spec.is_enabled_in(SpecId::PRAGUE) { 9 } else { 6 });
     config
 }
 

@@ -19,7 +19,9 @@ async function failureOf(promise) {
 describe(`Hardhat on ${network.name}`, function () {
   let signer;
   before(async function () {
-    [signer] = await ethers.getSigners();
+    // On `remote` the node holds ten accounts; this suite's is the fourth (lib/target.mjs).
+    const address = JSON.parse(readFileSync(process.env.CLIENTS_TARGET, "utf8")).accounts[3].address;
+    signer = (await ethers.getSigners()).find((candidate) => candidate.address === address);
   });
 
   it("compiles to what is committed", async function () {
@@ -37,7 +39,7 @@ describe(`Hardhat on ${network.name}`, function () {
   });
 
   it("deploys and uses a contract", async function () {
-    const counter = await ethers.deployContract("Counter", [1n]);
+    const counter = await ethers.deployContract("Counter", [1n], signer);
     await counter.waitForDeployment();
     assert.equal(await counter.number(), 1n);
     const response = await counter.setNumber(17n);
@@ -45,17 +47,20 @@ describe(`Hardhat on ${network.name}`, function () {
     assert.equal(receipt.status, 1);
     assert.equal(await counter.number(), 17n);
     const events = await counter.queryFilter("NumberChanged", receipt.blockNumber, receipt.blockNumber);
-    assert.deepEqual(events.map(({ args }) => [args.by, args.number, args.why]), [[signer.address, 17n, "set"]]);
-    const attached = await ethers.getContractAt("Counter", await counter.getAddress());
+    assert.deepEqual(
+      events.map(({ args }) => [args.by, args.number, args.why]),
+      [[signer.address, 17n, "set"]],
+    );
+    const attached = await ethers.getContractAt("Counter", await counter.getAddress(), signer);
     assert.equal(await attached.increment.staticCall(), 18n);
   });
 
   it("decodes a custom error and a reason", async function () {
-    const token = await ethers.deployContract("Token", [4n]);
+    const token = await ethers.deployContract("Token", [4n], signer);
     await token.waitForDeployment();
     const custom = await failureOf(token.transfer(signer.address, 5n));
     assert.match(`${custom.message} ${custom.data ?? ""}`, /InsufficientBalance|0xdb42144d/);
-    const failures = await ethers.deployContract("Failures");
+    const failures = await ethers.deployContract("Failures", [], signer);
     await failures.waitForDeployment();
     assert.match((await failureOf(failures.failWithReason())).message, /the reason given/);
   });

@@ -1,0 +1,42 @@
+# Every recipe installs what is missing first (scripts/install.sh says what, and is quick when nothing is).
+# Flags of the command go into ARGS: make dev ARGS="--no-batcher --instant"
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.PHONY: help dev test lint bench fuzz contracts docs clean
+ARGS ?=
+
+help: ## Show the targets
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
+
+dev: ## Run a local chain with an L1 (flags: ARGS="--data-dir DIR ...")
+	@scripts/install.sh
+	@. scripts/env.sh; cargo build --quiet -p openledger-cli; exec "$$CARGO_TARGET_DIR/debug/openledger" dev $(ARGS)
+
+test: ## Run every check and test
+	@scripts/install.sh --test
+	@scripts/test.sh
+
+lint: ## Check formatting, lints and dependencies
+	@scripts/install.sh --test
+	@scripts/test.sh format clippy dependencies
+
+bench: ## Run the benchmarks (scripts/bench.sh --help)
+	@scripts/install.sh
+	@scripts/bench.sh $(ARGS)
+
+fuzz: ## Fuzz every decoder, ten minutes a target (scripts/fuzz.sh --help)
+	@scripts/install.sh
+	@scripts/fuzz.sh $(ARGS)
+
+contracts: ## Compile the contracts and write contracts/artifacts
+	@scripts/install.sh
+	@contracts/tools/build.sh
+
+docs: ## Build the API documentation and check the links of all documents
+	@scripts/install.sh
+	@. scripts/env.sh; RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps; node scripts/check-links.mjs; \
+		echo "$$CARGO_TARGET_DIR/doc/openledger/index.html"
+
+clean: ## Delete build products (the cached RocksDB stays)
+	@. scripts/env.sh; cargo clean; rm -rf contracts/out contracts/cache

@@ -1,0 +1,284 @@
+//! `openledger dev`: a local chain with a local L1, in one command.
+//!
+//! Two kinds of chain. A *settled* one (the default) takes its origins from an L1, posts its batches
+//! there and can be verified from it. An *unsettled* one (`--no-batcher`, `--instant`, `--manual`) has
+//! no L1 at all: its origin is a made-up block, and in return state and time can be changed at will.
+//!
+//! Start reading at [`run`]; `anvil.rs` is the L1 process, `chain.rs` makes or finds the chain,
+//! `report.rs` is what the person sees.
+
+mod accounts;
+mod anvil;
+mod chain;
+mod directory;
+mod ports;
+mod report;
+
+use crate::{
+    genesis::GAS_LIMIT_RANGE,
+    node::{L1Role, Node, NodeConfig},
+    one_line, shutdown,
+};
+use accounts::DevAccounts;
+use anvil::{Anvil, AnvilOptions};
+use chain::{DevChain, L1Access};
+use clap::{Args, ValueEnum};
+use directory::DataDirectory;
+use openledger_batcher::BatcherConfig;
+use openledger_builder::{BuilderConfig, Mode};
+use openledger_mempool::{MempoolConfig, Ordering};
+use crate::rpc_shim::{Namespace, RpcConfig};
+use openledger_store::StoreOptions;
+use ports::Ports;
+use report::Report;
+use std::{
+    net::{Ipv4Addr, SocketAddr},
+    path::PathBuf,
+    process::ExitCode,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+use tracing::error;
+
+/// In which order waiting transactions are taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+pub enum OrderingArg {
+    /// First come, first served
+    #[default]
+    Arrival,
+    /// Highest priority fee first
+    PriorityFee,
+}
+
+impl From<OrderingArg> for Ordering {
+    fn from(argument: OrderingArg) -> Self {
+        match argument {
+            OrderingArg::Arrival => Self::Arrival,
+            OrderingArg::PriorityFee => Self::PriorityFee,
+        }
+    }
+}
+
+/// Flags of `openledger dev`.
+#[derive(Debug, Clone, Args)]
+#[command(after_help = "\
+A settled chain (the default) posts batches to its L1. With --no-batcher, --instant or --manual the chain
+is unsettled: it has no L1, its safe and finalized heads stay at genesis, and the evm_, hardhat_ and anvil_
+methods that change state or time work.
+
+OPENLEDGER_ANVIL names the anvil binary. OPENLEDGER_L1_KEY is the key that deploys to and posts on the L1 of
+--l1.rpc-url (the first test account's if unset).")]
+pub struct DevArgs {
+    /// Keep the chain here and resume it; without, it is deleted at exit
+    #[arg(long, value_name = "DIR")]
+    pub data_dir: Option<PathBuf>,
+    /// Port of JSON-RPC over HTTP and WebSocket; 0 takes a free one
+    #[arg(long = "http.port", value_name = "PORT", default_value_t = 8545)]
+    pub http_port: u16,
+    /// Port of the privileged listener (all namespaces and /metrics); by default two above --http.port
+    #[arg(long = "privileged.port", value_name = "PORT")]
+    pub privileged_port: Option<u16>,
+    /// Port of the local L1; 0 takes a free one
+    #[arg(long = "l1.port", value_name = "PORT", default_value_t = 8546)]
+    pub l1_port: u16,
+    /// Use the L1 at this URL instead of starting one
+    #[arg(
+        long = "l1.rpc-url",
+        value_name = "URL",
+        conflicts_with_all = ["no_batcher", "instant", "manual", "l1_port"]
+    )]
+    pub l1_rpc_url: Option<String>,
+    /// Seconds between blocks [default: 1]
+    #[arg(
+        long,
+        value_name = "SECONDS",
+        value_parser = clap::value_parser!(u64).range(1..=3600),
+        conflicts_with_all = ["instant", "manual"]
+    )]
+    pub block_time: Option<u64>,
+    /// Seal a block for each transaction (unsettled)
+    #[arg(long, conflicts_with = "manual")]
+    pub instant: bool,
+    /// Seal blocks on evm_mine only (unsettled)
+    #[arg(long)]
+    pub manual: bool,
+    /// Run without L1 and batcher (unsettled)
+    #[arg(long)]
+    pub no_batcher: bool,
+    /// Funded accounts [default: 10]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1000))]
+    pub accounts: Option<u32>,
+    /// Gas limit of a block [default: 60000000]
+    #[arg(
+        long,
+        value_name = "GAS",
+        value_parser = clap::value_parser!(u64).range(*GAS_LIMIT_RANGE.start()..=*GAS_LIMIT_RANGE.end())
+    )]
+    pub gas_limit: Option<u64>,
+    /// Order in which waiting transactions are taken
+    #[arg(long, value_enum, default_value_t)]
+    pub ordering: OrderingArg,
+    /// Keep the state of every block for ever instead of 30 days
+    #[arg(long)]
+    pub archive: bool,
+}
+
+impl DevArgs {
+    /// Whether the chain posts to L1.
+    pub(crate) const fn settled(&self) -> bool {
+        !(self.no_batcher || self.instant || self.manual)
+    }
+
+    pub(crate) const fn mode(&self) -> Mode {
+        match (self.instant, self.manual) {
+            (true, _) => Mode::Instant,
+            (_, true) => Mode::Manual,
+            _ => Mode::Interval,
+        }
+    }
+}
+
+/// Runs until Ctrl-C or SIGTERM, or until a role fails.
+///
+/// # Errors
+/// Whatever keeps the chain from starting, or the role that failed.
+pub async fn run(args: DevArgs) -> anyhow::Result<ExitCode> {
+    let started = Instant::now();
+    let shutdown = shutdown::on_signal()?;
+    let ports = ports::reserve(&args)?;
+    let directory = DataDirectory::open(args.data_dir.as_deref())?;
+    let kept = directory.chain_files()?;
+    if let Some(files) = &kept {
+        chain::check_flags(&args, files, directory.path())?;
+    }
+    let accounts = DevAccounts::derive(chain::account_count(&args, kept.as_ref()))?;
+
+    let mut anvil = None;
+    let access = match (&args.l1_rpc_url, args.settled()) {
+        (_, false) => None,
+        (Some(url), true) => {
+            Some(L1Access { url: url.clone(), operator: chain::operator_key()? })
+        }
+        (None, true) => {
+            directory.check_l1_state(kept.is_some())?;
+            let options = AnvilOptions {
+                port: ports.l1,
+                accounts: u32::try_from(accounts.accounts.len())?,
+                state: directory.l1_state(),
+                log: directory.l1_log(),
+            };
+            let process = Anvil::start(options).await?;
+            let url = process.url().to_owned();
+            anvil = Some(process);
+            Some(L1Access { url, operator: accounts.operator.clone() })
+        }
+    };
+
+    let chain = match kept {
+        Some(files) => chain::resume(files, access.as_ref()).await?,
+        None => chain::create(&args, &accounts, access.as_ref(), anvil.as_ref()).await?,
+    };
+    if !chain.resumed {
+        // The L1 first: chain files without their L1 would be of no use.
+        if let Some(anvil) = anvil.as_ref().filter(|_| directory.is_kept()) {
+            anvil.dump().await?;
+        }
+        chain.files.write(directory.path())?;
+    }
+    let config = node_config(&args, &chain, &directory, &ports, access.as_ref(), &accounts);
+    let mut node = tokio::select! {
+        node = Node::start(config) => node?,
+        () = shutdown.cancelled() => return Ok(ExitCode::SUCCESS),
+    };
+    // From here on something may be worth keeping.
+    let dumps = anvil
+        .as_ref()
+        .filter(|_| directory.is_kept())
+        .map(|anvil| anvil.dump_regularly(shutdown.child_token()));
+
+    let report = Report::new(&args, &chain, &accounts, &ports, access.as_ref(), anvil.as_ref());
+    report.write(directory.path())?;
+    println!("{}", report.banner(started.elapsed(), node.recovered(), directory.path()));
+
+    let failure = tokio::select! {
+        () = shutdown.cancelled() => None,
+        error = node.failed() => Some(error),
+        status = async {
+            match &mut anvil {
+                Some(anvil) => anvil.ended().await,
+                None => std::future::pending().await,
+            }
+        } => Some(anyhow::anyhow!(
+            "the local L1 ended ({}): see {}",
+            status.map_or_else(|error| error.to_string(), |status| status.to_string()),
+            directory.l1_log().display()
+        )),
+    };
+    if let Some(failure) = &failure {
+        error!(error = one_line(failure), "stopping");
+    }
+    shutdown.cancel();
+    let stopped = node.stop().await;
+    if let Some(dumps) = dumps {
+        dumps.await?;
+    }
+    if let Some(anvil) = anvil {
+        anvil.stop(directory.is_kept()).await;
+    }
+    match failure {
+        Some(failure) => Err(failure),
+        None => stopped.map(|()| ExitCode::SUCCESS),
+    }
+}
+
+/// What the roles of a local chain are started with.
+fn node_config(
+    args: &DevArgs,
+    chain: &DevChain,
+    directory: &DataDirectory,
+    ports: &Ports,
+    l1: Option<&L1Access>,
+    accounts: &DevAccounts,
+) -> NodeConfig {
+    let files = chain.files.clone();
+    let settled = args.settled();
+    let defaults = StoreOptions::default();
+    let l1 = l1.map(|l1| L1Role {
+        urls: vec![l1.url.clone()],
+        block_time: Duration::from_secs(anvil::BLOCK_TIME),
+        batcher_key: Some(l1.operator.clone()),
+        batcher: BatcherConfig::new(Arc::new(files.rollup.clone())),
+    });
+    NodeConfig {
+        store_path: directory.store(),
+        store: StoreOptions {
+            archive: args.archive,
+            history_blocks: defaults.history_blocks / files.rollup.block_time.max(1),
+            ..defaults
+        },
+        mempool: MempoolConfig { order: args.ordering.into(), ..MempoolConfig::default() },
+        builder: BuilderConfig {
+            mode: args.mode(),
+            settled,
+            gather_by_fee: args.ordering == OrderingArg::PriorityFee,
+            ..BuilderConfig::default()
+        },
+        rpc: RpcConfig {
+            http: SocketAddr::from((Ipv4Addr::LOCALHOST, ports.http)),
+            privileged: Some(SocketAddr::from((Ipv4Addr::LOCALHOST, ports.privileged))),
+            // On loopback only, and for one person: nothing is kept from the public port.
+            public_namespaces: Namespace::ALL.into(),
+            cors_origins: vec!["*".to_owned()],
+            local_accounts: accounts.signers.clone(),
+            settled,
+            health_head_age_max: match args.mode() {
+                Mode::Interval => RpcConfig::default().health_head_age_max,
+                // Blocks come when somebody asks for them.
+                Mode::Instant | Mode::Manual => Duration::MAX,
+            },
+            ..RpcConfig::default()
+        },
+        l1,
+        files,
+    }
+}

@@ -1,0 +1,77 @@
+//! The `openledger` command: one file a subcommand.
+//!
+//! This is the outermost shell. It reads flags, environment and files into checked values, starts the
+//! roles of the other packages with them, and stops them in order. Nothing about the chain is decided
+//! here, except what a new chain starts from (`genesis.rs`).
+//!
+//! - [`dev`]: a local chain with a local L1, in one command.
+//! - [`sequencer`]: the same roles against a given L1, configured by a file.
+//! - [`batch`]: what stands on L1: list, show, and verify the whole chain from it.
+//! - [`db`]: statistics and care of a data directory.
+//!
+//! Errors are `anyhow` here and nowhere below: a command has one line to say what is wrong and what to
+//! do. Start reading at [`run`], then [`node`], which both `dev` and `sequencer` start.
+
+pub mod batch;
+pub mod cli;
+pub mod config;
+pub mod db;
+pub mod derivation;
+pub mod dev;
+pub mod genesis;
+pub mod logging;
+mod metrics;
+pub mod node;
+pub mod sequencer;
+pub mod shutdown;
+mod rpc_shim;
+pub mod unsettled;
+
+pub use cli::{Cli, Command};
+
+use std::process::ExitCode;
+
+/// Runs a subcommand to its end.
+///
+/// # Errors
+/// Whatever keeps the command from doing what was asked, in words for the person who asked.
+pub async fn run(command: Command) -> anyhow::Result<ExitCode> {
+    match command {
+        Command::Dev(args) => dev::run(args).await,
+        Command::Sequencer(args) => sequencer::run(*args).await,
+        Command::Batch(args) => batch::run(args).await,
+        Command::Db(args) => db::run(args).await,
+        Command::Version => {
+            println!("{}", cli::version_text());
+            Ok(ExitCode::SUCCESS)
+        }
+    }
+}
+
+/// An error with its causes on one line, none of them twice: many errors repeat their cause in their own
+/// text.
+pub fn one_line(error: &anyhow::Error) -> String {
+    let mut line = String::new();
+    for cause in error.chain() {
+        let text = cause.to_string().replace('\n', " ");
+        if line.is_empty() {
+            line = text;
+        } else if !line.contains(&text) {
+            line = format!("{line}: {text}");
+        }
+    }
+    line
+}
+
+#[cfg(test)]
+mod tests {
+    use super::one_line;
+    use anyhow::anyhow;
+
+    #[test]
+    fn causes_are_told_once() {
+        let error = anyhow!("no such file").context("/a: no such file").context("reading\nthe chain");
+        assert_eq!(one_line(&error), "reading the chain: /a: no such file");
+        assert_eq!(one_line(&anyhow!("alone")), "alone");
+    }
+}

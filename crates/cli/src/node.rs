@@ -1,0 +1,390 @@
+//! A running node: store, chain, sequencer, L1 roles and JSON-RPC, started in order and stopped in the
+//! opposite one.
+//!
+//! `dev` and `sequencer` differ only in the [`NodeConfig`] that they make. Every long-running role is a
+//! task of one set; the first that ends by itself ends the node.
+
+use crate::{
+    derivation::{connect, derive},
+    metrics::{RoleStatus, l1_status},
+    one_line, unsettled,
+};
+use alloy_primitives::B256;
+use alloy_signer_local::PrivateKeySigner;
+use anyhow::{Context, anyhow};
+use openledger_batcher::{Batcher, BatcherConfig, BlockSource, SourceError};
+use openledger_builder::{Builder, BuilderConfig, BuilderHandle, OriginFeed, follow};
+use openledger_chain::{
+    Chain, ChainEvent, ChainFiles, ChainOptions, OnContradiction, Sequencer, newest_with_origin, track,
+};
+use openledger_l1::{L1Client, L1Watcher, TxSender, TxSenderConfig, WatcherConfig};
+use openledger_mempool::{Mempool, MempoolConfig};
+use openledger_primitives::{Block, BlockNumHash};
+use openledger_protocol::L1Attributes;
+use crate::rpc_shim::{RpcConfig, RpcContext, serve};
+use openledger_store::{Store, StoreOptions};
+use std::{net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+use tracing::{error, info, warn};
+
+/// L1 blocks that the builder may read ahead.
+const ORIGINS_MAX: usize = 64;
+/// How often history beyond the window is pruned.
+const PRUNE_INTERVAL: Duration = Duration::from_secs(600);
+/// How long the roles may take to end.
+const STOP_TIMEOUT: Duration = Duration::from_secs(20);
+
+/// L1 blocks after which a transaction that is in none is sent again with a higher fee.
+const RESUBMIT_AFTER_BLOCKS: u32 = 4;
+/// Blocks that one pruning step covers.
+const PRUNE_STEP_BLOCKS: u64 = 10_000;
+
+/// The long-running tasks, with the names that messages give them.
+type Roles = JoinSet<(&'static str, anyhow::Result<()>)>;
+
+/// What a node does on its L1.
+#[derive(Debug, Clone)]
+pub struct L1Role {
+    /// RPC URLs, in the order in which they are tried.
+    pub urls: Vec<String>,
+    /// Seconds between L1 blocks, for polling.
+    pub block_time: Duration,
+    /// The key that posts batches; `None` posts none.
+    pub batcher_key: Option<PrivateKeySigner>,
+    /// How batches are made and posted.
+    pub batcher: BatcherConfig,
+}
+
+/// What a node is started with.
+#[derive(Debug, Clone)]
+pub struct NodeConfig {
+    /// The chain.
+    pub files: ChainFiles,
+    /// Directory of the store.
+    pub store_path: PathBuf,
+    /// Settings of the store.
+    pub store: StoreOptions,
+    /// Settings of the pool.
+    pub mempool: MempoolConfig,
+    /// Settings of the block builder.
+    pub builder: BuilderConfig,
+    /// Settings of JSON-RPC.
+    pub rpc: RpcConfig,
+    /// The L1; `None` for an unsettled chain.
+    pub l1: Option<L1Role>,
+}
+
+/// What was undone at the start because the L1 is older than the chain.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Recovered {
+    /// Blocks unwound.
+    pub blocks: usize,
+    /// Their transactions, which are queued again.
+    pub transactions: usize,
+}
+
+/// A running node.
+#[derive(Debug)]
+pub struct Node {
+    builder: Arc<BuilderHandle>,
+    roles: Roles,
+    /// Stops what serves and what follows.
+    services: CancellationToken,
+    recovered: Option<Recovered>,
+    addresses: (SocketAddr, Option<SocketAddr>),
+}
+
+impl Node {
+    /// Opens the store and starts every role.
+    ///
+    /// # Errors
+    /// The first role that can't be started; those before it are then stopped.
+    pub async fn start(config: NodeConfig) -> anyhow::Result<Self> {
+        let services = CancellationToken::new();
+        let stop_on_error = services.clone().drop_guard();
+        let chain = open_chain(&config).await?;
+        let mempool = Arc::new(Mempool::new(config.mempool.clone()));
+        let origins = Arc::new(OriginFeed::new(ORIGINS_MAX));
+        let mut roles = Roles::new();
+
+        let l1 = match &config.l1 {
+            Some(role) => {
+                let client = connect(&role.urls, chain.config().l1_chain_id).await?;
+                let polling = WatcherConfig::for_block_time(role.block_time);
+                let (watcher, task) = L1Watcher::spawn(client.clone(), polling, services.clone());
+                roles.spawn(async move { ("L1 watcher", task.await.map_err(Into::into)) });
+                Some((role, client, watcher))
+            }
+            None => {
+                let origin = unsettled::origin(chain.config().genesis.l2_time, chain.l1_config());
+                if !origins.push(origin) {
+                    return Err(anyhow!("the origin of an unsettled chain was refused"));
+                }
+                None
+            }
+        };
+
+        // Blocks are built only once it is known that the L1 has the origins of those that exist.
+        let active = config.builder.active;
+        let builder_config = BuilderConfig { active: active && l1.is_none(), ..config.builder.clone() };
+        let (builder, thread) = {
+            let (chain, mempool, origins) = (chain.clone(), mempool.clone(), origins.clone());
+            blocking(move || Builder::start(builder_config, chain, mempool, origins)).await??
+        };
+        roles.spawn(async move {
+            let joined = blocking(move || thread.join()).await;
+            let outcome = joined.and_then(|joined| match joined {
+                Ok(outcome) => outcome.map_err(Into::into),
+                Err(_) => Err(anyhow!("its thread panicked")),
+            });
+            // Its error is logged where it happens.
+            ("block builder", outcome)
+        });
+
+        let mut recovered = None;
+        let mut status = RoleStatus::default();
+        if let Some((role, client, watcher)) = &l1 {
+            recovered = unwind_lost_origins(&chain, client, &builder).await?;
+            if active {
+                builder.start(B256::ZERO).await.context("the sequencer could not be started")?;
+            }
+            roles.spawn({
+                let (chain, client, origins, builder) =
+                    (chain.clone(), client.clone(), origins.clone(), builder.clone());
+                let (heads, services) = (watcher.heads(), services.clone());
+                async move {
+                    follow(chain, client, heads, origins, builder, services).await;
+                    ("L1 follower", Ok(()))
+                }
+            });
+            // The batcher goes on from the safe head, so that has to be right first.
+            let l1_head = client.latest().await?.number;
+            derive(&chain, client, OnContradiction::Report, l1_head, |_| true)
+                .await
+                .context("what the L1 holds of the chain can't be derived")?;
+            roles.spawn({
+                let (chain, client) = (chain.clone(), client.clone());
+                let (heads, services) = (watcher.heads(), services.clone());
+                async move {
+                    track(chain, client, heads, OnContradiction::Report, services).await;
+                    ("safe head", Ok(()))
+                }
+            });
+            status.l1 = Some(watcher.heads());
+            if let Some(key) = &role.batcher_key {
+                start_batcher(role, key, &chain, client, &services, &mut roles, &mut status);
+            }
+        }
+        roles.spawn({
+            let (chain, services) = (chain.clone(), services.clone());
+            async move { ("pruning", prune_regularly(chain, services).await) }
+        });
+
+        let context = RpcContext {
+            chain: chain.clone(),
+            sequencer: Some(builder.clone()),
+            client_version: client_version(),
+            l1_status: status.l1.clone().map(|heads| l1_status(heads, services.clone())),
+            metrics: Some(status.hook()),
+        };
+        let server = serve(config.rpc, context, services.clone()).await?;
+        let addresses = (server.http(), server.privileged());
+        let st = services.clone(); roles.spawn(async move { ("JSON-RPC", server.ended(st).await.map_err(Into::into)) });
+
+        stop_on_error.disarm();
+        Ok(Self { builder, roles, services, recovered, addresses })
+    }
+
+    /// What was undone at the start, if anything.
+    pub const fn recovered(&self) -> Option<Recovered> {
+        self.recovered
+    }
+
+    /// Where the public and the privileged listener are bound.
+    pub const fn addresses(&self) -> (SocketAddr, Option<SocketAddr>) {
+        self.addresses
+    }
+
+    /// Completes when a role ends by itself, with the reason.
+    pub async fn failed(&mut self) -> anyhow::Error {
+        match self.roles.join_next().await {
+            Some(Ok((name, Ok(())))) => anyhow!("the {name} ended by itself"),
+            Some(Ok((name, Err(error)))) => error.context(format!("the {name} failed")),
+            Some(Err(error)) => anyhow::Error::from(error).context("a role panicked"),
+            None => anyhow!("no role runs"),
+        }
+    }
+
+    /// Stops every role: first what serves and follows, then the builder, whose open block stays in the
+    /// journal.
+    ///
+    /// # Errors
+    /// A role that fails while it stops, or doesn't stop in time.
+    pub async fn stop(mut self) -> anyhow::Result<()> {
+        self.services.cancel();
+        self.builder.shutdown();
+        let mut outcome = Ok(());
+        let all_ended = async {
+            while let Some(ended) = self.roles.join_next().await {
+                if let Ok((name, Err(error))) = ended {
+                    error!(role = name, error = one_line(&error), "failed while stopping");
+                    outcome = Err(error.context(format!("the {name} failed while stopping")));
+                }
+            }
+        };
+        if tokio::time::timeout(STOP_TIMEOUT, all_ended).await.is_err() {
+            outcome = Err(anyhow!("not every role stopped within {STOP_TIMEOUT:?}"));
+        }
+        outcome
+    }
+}
+
+/// Runs work that takes a while where it doesn't hold up others.
+async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> anyhow::Result<T> {
+    Ok(tokio::task::spawn_blocking(work).await?)
+}
+
+/// Starts the batcher and the L1 sender that it posts through.
+fn start_batcher(
+    role: &L1Role,
+    key: &PrivateKeySigner,
+    chain: &Arc<Chain>,
+    client: &L1Client,
+    services: &CancellationToken,
+    roles: &mut Roles,
+    status: &mut RoleStatus,
+) {
+    let batcher = chain.config().genesis.system_config.batcher_address;
+    if key.address() != batcher {
+        warn!(key = %key.address(), %batcher, "the key is not of the chain's first batcher: is it the present one?");
+    }
+    let sender = TxSenderConfig {
+        chain_id: Some(chain.config().l1_chain_id),
+        resubmit_after: role.block_time * RESUBMIT_AFTER_BLOCKS,
+        ..TxSenderConfig::default()
+    };
+    let (sender, task) = TxSender::spawn(client.clone(), key.clone(), sender, services.clone());
+    status.sender = Some(sender.status());
+    roles.spawn(async move { ("L1 sender", task.await.map_err(Into::into)) });
+    let source = Arc::new(ChainBlocks(chain.clone()));
+    let (batcher, task) =
+        Batcher::run(role.batcher.clone(), source, client.clone(), sender, services.clone());
+    status.batcher = Some(batcher.status());
+    roles.spawn(async move {
+        let outcome = match task.await {
+            Ok(outcome) => outcome.map_err(Into::into),
+            Err(error) => Err(error.into()),
+        };
+        ("batcher", outcome)
+    });
+}
+
+/// Name, version and platform, as `web3_clientVersion` answers them.
+fn client_version() -> String {
+    format!(
+        "openledger/v{}/{}-{}",
+        env!("CARGO_PKG_VERSION"),
+        std::env::consts::OS,
+        std::env::consts::ARCH
+    )
+}
+
+/// The chain as the batcher reads it.
+struct ChainBlocks(Arc<Chain>);
+
+impl BlockSource for ChainBlocks {
+    fn unsafe_head(&self) -> BlockNumHash {
+        self.0.heads().unsafe_head
+    }
+
+    fn safe_head(&self) -> BlockNumHash {
+        self.0.heads().safe
+    }
+
+    fn block(&self, number: u64) -> Result<Option<Block>, SourceError> {
+        Ok(self.0.block(number)?.map(|sealed| sealed.block.clone()))
+    }
+}
+
+async fn open_chain(config: &NodeConfig) -> anyhow::Result<Arc<Chain>> {
+    let (files, path, options) = (config.files.clone(), config.store_path.clone(), config.store.clone());
+    let chain = blocking(move || {
+        let store = Store::open(&path, options)?;
+        anyhow::Ok(Chain::open(&files, store, ChainOptions::default())?)
+    })
+    .await??;
+    Ok(Arc::new(chain))
+}
+
+/// Unwinds blocks whose origin the L1 does not have: its state may have been saved before the chain's.
+async fn unwind_lost_origins(
+    chain: &Arc<Chain>,
+    client: &L1Client,
+    builder: &BuilderHandle,
+) -> anyhow::Result<Option<Recovered>> {
+    let head = chain.head().number;
+    let newest = newest_with_origin(chain, client, head).await?;
+    if newest.number == head && open_origin_exists(chain, client).await? {
+        return Ok(None);
+    }
+    let mut events = chain.subscribe();
+    let mut transactions = chain.open_block().map_or(0, |open| {
+        open.transactions.iter().filter(|entry| !entry.transaction.is_deposit()).count()
+    });
+    let blocks = builder.reorganize(newest.l1_origin.number).await;
+    while let Ok(event) = events.try_recv() {
+        if let ChainEvent::Unwound { removed, .. } = event {
+            let bodies = removed.iter().flat_map(|block| &block.block.body.transactions);
+            transactions += bodies.filter(|transaction| !transaction.is_deposit()).count();
+        }
+    }
+    warn!(
+        blocks,
+        transactions,
+        to = newest.number,
+        "the L1 is older than the chain: blocks were unwound, their transactions are queued again"
+    );
+    Ok(Some(Recovered { blocks, transactions }))
+}
+
+/// Whether the L1 has the origin of the open block, which the journal brought back; true if none is open.
+async fn open_origin_exists(chain: &Chain, client: &L1Client) -> anyhow::Result<bool> {
+    let Some(open) = chain.open_block() else { return Ok(true) };
+    let Some(first) = open.attributes.transactions.first() else { return Ok(true) };
+    let attributes = L1Attributes::from_deposit(first).context("the open block's first transaction")?;
+    let found = client.header_by_number(attributes.number).await?;
+    Ok(found.is_some_and(|header| header.hash() == attributes.hash))
+}
+
+/// Prunes state history beyond the window.
+async fn prune_regularly(chain: Arc<Chain>, shutdown: CancellationToken) -> anyhow::Result<()> {
+    loop {
+        tokio::select! {
+            () = shutdown.cancelled() => return Ok(()),
+            () = tokio::time::sleep(PRUNE_INTERVAL) => {}
+        }
+        let options = chain.store().options();
+        let boundary = chain.head().number.saturating_sub(options.history_blocks);
+        if options.archive || boundary == 0 {
+            continue;
+        }
+        loop {
+            let pruned = chain.clone();
+            match blocking(move || pruned.store().prune(boundary, PRUNE_STEP_BLOCKS)).await? {
+                Ok(report) => {
+                    if report.blocks > 0 {
+                        info!(blocks = report.blocks, oldest = report.oldest, "pruned history");
+                    }
+                    if report.done || shutdown.is_cancelled() {
+                        break;
+                    }
+                }
+                Err(error) => {
+                    warn!(%error, "history was not pruned");
+                    break;
+                }
+            }
+        }
+    }
+}

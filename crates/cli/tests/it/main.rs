@@ -1,0 +1,6 @@
+//! The real binary, as a person runs it.
+
+mod config;
+mod dev;
+mod process;
+mod settled;

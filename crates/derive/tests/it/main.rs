@@ -1,0 +1,8 @@
+//! Derivation as a whole, over simulated L1 chains.
+
+mod corpus;
+mod l1_input;
+mod round_trip;
+mod rules;
+mod sim;
+mod spans;

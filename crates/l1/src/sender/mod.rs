@@ -1,0 +1,346 @@
+//! The write side: one account's transactions, in order, until they are confirmed.
+//!
+//! [`TxSender`] is a handle; [`task`] is the loop behind it, which hands transactions over, and
+//! [`confirm`] its part that looks for them in blocks; [`fees`] is the arithmetic; [`rejection`] is
+//! what nodes say when they refuse a transaction.
+
+mod confirm;
+mod fees;
+mod in_flight;
+mod key;
+mod rejection;
+mod task;
+
+pub use fees::{Fees, Market};
+pub use key::{KeyError, key_from_env, key_from_file};
+pub use rejection::Rejection;
+
+use crate::{L1Client, L1Error, Severity};
+use alloy_eips::BlockNumHash;
+use alloy_primitives::{Address, B256, Bytes, TxKind, U256};
+use alloy_signer_local::PrivateKeySigner;
+use std::time::Duration;
+use tokio::{
+    sync::{mpsc, oneshot, watch},
+    task::JoinHandle,
+};
+use tokio_util::sync::CancellationToken;
+
+/// Smallest fee bump that L1 nodes accept for a replacement, percent.
+pub const FEE_BUMP_PERCENT_MIN: u32 = 10;
+
+/// How a [`TxSender`] works.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TxSenderConfig {
+    /// The L1's chain id; asked for where it is `None`.
+    pub chain_id: Option<u64>,
+    /// Candidates that wait for their turn, at most.
+    pub queue_max: usize,
+    /// Transactions that are sent and not confirmed, at most.
+    pub in_flight_max: usize,
+    /// Blocks, its own included, after which a transaction is confirmed; at least 1.
+    pub confirmations: u64,
+    /// Blocks for which a confirmed transaction is kept, so that it can be sent again if a deeper
+    /// reorg drops it.
+    pub retain_blocks: u64,
+    /// Time between looks at the L1 while something is in flight.
+    pub poll_interval: Duration,
+    /// Longest time between looks while the L1 can't be reached.
+    pub backoff_max: Duration,
+    /// Time after which a transaction that is not in a block is sent again with higher fees.
+    pub resubmit_after: Duration,
+    /// By how much fees rise then, percent; at least [`FEE_BUMP_PERCENT_MIN`].
+    pub fee_bump_percent: u32,
+    /// Highest fee per gas that is ever offered, wei. Above it the sender waits.
+    pub fee_max_wei: u128,
+    /// Lowest priority fee that is offered, wei a gas.
+    pub tip_min_wei: u128,
+    /// Gas above an estimate that a transaction gets, percent.
+    pub gas_margin_percent: u32,
+    /// Balance below which the account is reported as low, wei.
+    pub balance_min_wei: U256,
+    /// Time between looks at the balance.
+    pub balance_interval: Duration,
+}
+
+impl Default for TxSenderConfig {
+    fn default() -> Self {
+        Self {
+            chain_id: None,
+            queue_max: 64,
+            in_flight_max: 8,
+            confirmations: 1,
+            retain_blocks: 64,
+            poll_interval: Duration::from_millis(500),
+            backoff_max: Duration::from_secs(30),
+            resubmit_after: Duration::from_secs(48),
+            fee_bump_percent: 15,
+            // 300 gwei.
+            fee_max_wei: 300_000_000_000,
+            // 0.01 gwei: enough to be above zero-tip transactions, and for a local L1.
+            tip_min_wei: 10_000_000,
+            gas_margin_percent: 20,
+            // 0.1 ETH.
+            balance_min_wei: U256::from_limbs([100_000_000_000_000_000, 0, 0, 0]),
+            balance_interval: Duration::from_secs(60),
+        }
+    }
+}
+
+/// A transaction to be sent; it carries no value.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TxCandidate {
+    /// Whom it calls, or that it creates a contract.
+    pub to: TxKind,
+    /// Calldata or init code.
+    pub data: Bytes,
+    /// Its gas limit; estimated where it is `None`.
+    pub gas_limit: Option<u64>,
+}
+
+impl TxCandidate {
+    /// A call.
+    pub fn call(to: Address, data: impl Into<Bytes>) -> Self {
+        Self {
+            to: TxKind::Call(to),
+            data: data.into(),
+            gas_limit: None,
+        }
+    }
+
+    /// A contract creation.
+    pub fn create(init_code: impl Into<Bytes>) -> Self {
+        Self {
+            to: TxKind::Create,
+            data: init_code.into(),
+            gas_limit: None,
+        }
+    }
+
+    /// The same with a gas limit.
+    pub const fn with_gas_limit(mut self, gas_limit: u64) -> Self {
+        self.gas_limit = Some(gas_limit);
+        self
+    }
+}
+
+/// A transaction that the L1 holds, as deep as the configuration asks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Confirmed {
+    /// Its hash.
+    pub tx_hash: B256,
+    /// The L1 block that includes it.
+    pub block: BlockNumHash,
+    /// Gas used.
+    pub gas_used: u64,
+    /// What it cost, wei of ETH.
+    pub fee_wei: u128,
+    /// Whether it succeeded. One that reverted is confirmed all the same, and derivation reads it.
+    pub success: bool,
+    /// Its nonce.
+    pub nonce: u64,
+    /// The contract it created, if it did.
+    pub contract: Option<Address>,
+}
+
+/// Why a candidate was not confirmed. Other candidates are not affected unless it says so.
+#[derive(Debug, thiserror::Error)]
+pub enum SendError {
+    /// The queue is full.
+    #[error("{waiting} L1 transactions wait already")]
+    QueueFull {
+        /// Candidates that wait.
+        waiting: usize,
+    },
+    /// The L1 will not take it, whatever the fee.
+    #[error("the L1 refuses the transaction: {0}")]
+    Refused(#[source] L1Error),
+    /// Its gas can't be estimated because it would fail.
+    #[error("the transaction would fail: {0}")]
+    WouldFail(#[source] L1Error),
+    /// Its nonce was used by a transaction that this sender didn't make: the account is used
+    /// elsewhere.
+    #[error("nonce {nonce} of {account} was used elsewhere: the account must have one user")]
+    NonceTaken {
+        /// The account.
+        account: Address,
+        /// The nonce.
+        nonce: u64,
+    },
+    /// An older transaction, which this sender doesn't have, vanished from the L1, so that this one
+    /// and all others in flight can't be included.
+    #[error("nonce {missing} of {account} vanished from the L1, nonce {nonce} waits behind it")]
+    NonceGap {
+        /// The account.
+        account: Address,
+        /// The nonce that vanished.
+        missing: u64,
+        /// The candidate's nonce.
+        nonce: u64,
+    },
+    /// The transaction can't be signed.
+    #[error("the transaction can't be signed: {0}")]
+    Signer(#[from] alloy_signer::Error),
+    /// The sender has stopped. A transaction that was sent may still be included.
+    #[error("the L1 sender has stopped")]
+    Stopped,
+}
+
+impl SendError {
+    /// What a loop does about the error.
+    pub const fn severity(&self) -> Severity {
+        match self {
+            Self::QueueFull { .. } => Severity::Transient,
+            // What was thought to be on its way is not: look at the L1 and begin from there.
+            Self::NonceTaken { .. } | Self::NonceGap { .. } => Severity::Reset,
+            Self::Refused(_) | Self::WouldFail(_) | Self::Signer(_) | Self::Stopped => {
+                Severity::Fatal
+            }
+        }
+    }
+}
+
+/// What became of a candidate.
+pub type SendResult = Result<Confirmed, SendError>;
+
+/// What keeps a sender from sending.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Obstacle {
+    /// The L1 can't be reached.
+    Unreachable,
+    /// The L1's fees are above the configured maximum.
+    FeesTooHigh {
+        /// What a transaction would have to offer, wei a gas.
+        needed_wei: u128,
+    },
+    /// The account can't pay.
+    InsufficientFunds,
+}
+
+/// How a sender is doing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SenderStatus {
+    /// The account.
+    pub account: Address,
+    /// Its balance when last seen, wei.
+    pub balance: Option<U256>,
+    /// Whether that is below the configured minimum.
+    pub balance_low: bool,
+    /// Transactions sent and not confirmed.
+    pub in_flight: usize,
+    /// The nonce that the next candidate gets, once known.
+    pub next_nonce: Option<u64>,
+    /// What keeps it from sending, if anything.
+    pub obstacle: Option<Obstacle>,
+}
+
+/// A candidate and where its result goes.
+pub(crate) struct Request {
+    pub(crate) candidate: TxCandidate,
+    pub(crate) result: oneshot::Sender<SendResult>,
+}
+
+/// Sends one account's transactions to the L1. A handle; cheap to clone.
+///
+/// Candidates are sent in the order given, with consecutive nonces, and so are included in that
+/// order. One that is stuck is sent again with higher fees; one that a reorg drops is sent again as
+/// it is. Trouble with the L1 never loses a candidate: the sender waits. No other program may use
+/// the account.
+#[derive(Debug, Clone)]
+pub struct TxSender {
+    account: Address,
+    queue: mpsc::Sender<Request>,
+    status: watch::Receiver<SenderStatus>,
+}
+
+impl TxSender {
+    /// Starts the task behind the handle; it runs until `shutdown` and then answers
+    /// [`SendError::Stopped`] to whatever is left. What was sent stays with the L1.
+    ///
+    /// It begins at the account's pending nonce, so that it never competes with a transaction that
+    /// an earlier run left in the L1's pool.
+    pub fn spawn(
+        client: L1Client,
+        signer: PrivateKeySigner,
+        config: TxSenderConfig,
+        shutdown: CancellationToken,
+    ) -> (Self, JoinHandle<()>) {
+        let account = signer.address();
+        let (queue, requests) = mpsc::channel(config.queue_max.max(1));
+        let (status_sender, status) = watch::channel(SenderStatus {
+            account,
+            balance: None,
+            balance_low: false,
+            in_flight: 0,
+            next_nonce: None,
+            obstacle: None,
+        });
+        let task = task::Task::new(client, signer, config, requests, status_sender);
+        (
+            Self {
+                account,
+                queue,
+                status,
+            },
+            tokio::spawn(task.run(shutdown)),
+        )
+    }
+
+    /// The account that sends.
+    pub const fn account(&self) -> Address {
+        self.account
+    }
+
+    /// How the sender is doing, and a signal when that changes.
+    pub fn status(&self) -> watch::Receiver<SenderStatus> {
+        self.status.clone()
+    }
+
+    /// Queues a candidate, waiting for a place in the queue. The result comes when the transaction
+    /// is confirmed; dropping the receiver takes the candidate back if it was not sent yet.
+    ///
+    /// # Errors
+    /// [`SendError::Stopped`] if the sender has stopped.
+    pub async fn send(
+        &self,
+        candidate: TxCandidate,
+    ) -> Result<oneshot::Receiver<SendResult>, SendError> {
+        let (result, receiver) = oneshot::channel();
+        self.queue
+            .send(Request { candidate, result })
+            .await
+            .map_err(|_| SendError::Stopped)?;
+        Ok(receiver)
+    }
+
+    /// Queues a candidate if there is a place.
+    ///
+    /// # Errors
+    /// [`SendError::QueueFull`] if there is none, [`SendError::Stopped`] if the sender has stopped.
+    pub fn try_send(
+        &self,
+        candidate: TxCandidate,
+    ) -> Result<oneshot::Receiver<SendResult>, SendError> {
+        let (result, receiver) = oneshot::channel();
+        self.queue
+            .try_send(Request { candidate, result })
+            .map_err(|error| match error {
+                mpsc::error::TrySendError::Full(_) => SendError::QueueFull {
+                    waiting: self.queue.max_capacity(),
+                },
+                mpsc::error::TrySendError::Closed(_) => SendError::Stopped,
+            })?;
+        Ok(receiver)
+    }
+
+    /// Queues a candidate and waits until it is confirmed.
+    ///
+    /// # Errors
+    /// What became of it, if not that.
+    pub async fn send_and_confirm(&self, candidate: TxCandidate) -> SendResult {
+        self.send(candidate)
+            .await?
+            .await
+            .unwrap_or(Err(SendError::Stopped))
+    }
+}

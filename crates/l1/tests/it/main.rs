@@ -1,0 +1,9 @@
+//! The crate against a real L1 client.
+//!
+//! Each test starts an anvil of its own, so that they run side by side.
+
+mod client;
+mod deploy;
+mod sender;
+mod support;
+mod watcher;

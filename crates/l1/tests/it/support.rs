@@ -1,0 +1,174 @@
+use alloy_primitives::{Address, Bytes};
+use alloy_signer_local::PrivateKeySigner;
+use openledger_l1::{L1Client, RequestConfig, TxSender, TxSenderConfig, anvil::Anvil};
+use serde_json::{Value, json};
+use std::{
+    net::SocketAddr,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+use tokio::{
+    io::copy_bidirectional,
+    net::{TcpListener, TcpStream},
+};
+use tokio_util::sync::CancellationToken;
+
+/// Keys of the accounts that anvil funds.
+pub(crate) const KEYS: [&str; 3] = [
+    "ac0974bec39a17e36ba4a6b4d238ff944bacb478cbed5efcae784d7bf4f2ff80",
+    "59c6995e998f97a5a0044966f0945389dc9e86dae88c7a8412f4603b6b78690d",
+    "5de4111afa1a4b94908f83103eb1f1706367c2e68ca870fc3fb9a804cdab365a",
+];
+
+pub(crate) fn signer(index: usize) -> PrivateKeySigner {
+    KEYS[index].parse().expect("a key")
+}
+
+/// Starts anvil or returns from the test.
+#[macro_export]
+macro_rules! anvil_or_skip {
+    ($($argument:expr),*) => {
+        match openledger_l1::anvil::Anvil::start(&[$($argument),*]).await.expect("anvil") {
+            Some(anvil) => anvil,
+            None => return,
+        }
+    };
+}
+
+/// A client that gives up quickly.
+pub(crate) fn client(url: &str) -> L1Client {
+    client_of(&[url.to_owned()])
+}
+
+pub(crate) fn client_of(urls: &[String]) -> L1Client {
+    let config = RequestConfig {
+        timeout: Duration::from_secs(3),
+        attempts: 2,
+        backoff: Duration::from_millis(20),
+        backoff_max: Duration::from_millis(50),
+        cooldown: Duration::from_millis(200),
+    };
+    L1Client::new(urls, config).expect("a valid URL")
+}
+
+pub(crate) fn sender_config() -> TxSenderConfig {
+    TxSenderConfig {
+        poll_interval: Duration::from_millis(50),
+        backoff_max: Duration::from_millis(200),
+        resubmit_after: Duration::from_millis(600),
+        ..TxSenderConfig::default()
+    }
+}
+
+pub(crate) fn spawn_sender(
+    client: &L1Client,
+    account: usize,
+    config: TxSenderConfig,
+) -> (TxSender, tokio_util::sync::DropGuard) {
+    let shutdown = CancellationToken::new();
+    let (sender, _task) =
+        TxSender::spawn(client.clone(), signer(account), config, shutdown.clone());
+    (sender, shutdown.drop_guard())
+}
+
+pub(crate) async fn mine(anvil: &Anvil, blocks: u64) {
+    anvil
+        .request("anvil_mine", json!([blocks]))
+        .await
+        .expect("anvil mines");
+}
+
+/// Transactions in the pool that wait for a block, as (nonce, max fee) of one account.
+pub(crate) async fn pooled(anvil: &Anvil, account: Address) -> Vec<(u64, u128)> {
+    let content = anvil
+        .request("txpool_content", json!([]))
+        .await
+        .expect("anvil has a pool");
+    let number = |value: &Value| {
+        let text = value.as_str().unwrap_or("0x0");
+        u128::from_str_radix(text.trim_start_matches("0x"), 16).expect("hexadecimal")
+    };
+    let mut found = Vec::new();
+    for (from, by_nonce) in content["pending"].as_object().into_iter().flatten() {
+        if from.parse::<Address>().is_ok_and(|from| from == account) {
+            for tx in by_nonce
+                .as_object()
+                .into_iter()
+                .flat_map(|by_nonce| by_nonce.values())
+            {
+                found.push((number(&tx["nonce"]) as u64, number(&tx["maxFeePerGas"])));
+            }
+        }
+    }
+    found.sort_unstable();
+    found
+}
+
+/// Waits until `condition` holds.
+pub(crate) async fn until(what: &str, mut condition: impl AsyncFnMut() -> bool) {
+    let patience = async {
+        while !condition().await {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(20), patience)
+        .await
+        .expect(what);
+}
+
+pub(crate) fn payload(byte: u8, len: usize) -> Bytes {
+    vec![byte; len].into()
+}
+
+/// A TCP proxy that can be cut and mended.
+pub(crate) struct Proxy {
+    address: SocketAddr,
+    open: Arc<AtomicBool>,
+    cut: Arc<tokio::sync::Notify>,
+}
+
+impl Proxy {
+    pub(crate) async fn to(port: u16) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+        let address = listener.local_addr().expect("bound");
+        let open = Arc::new(AtomicBool::new(true));
+        let cut = Arc::new(tokio::sync::Notify::new());
+        let (is_open, is_cut) = (open.clone(), cut.clone());
+        tokio::spawn(async move {
+            while let Ok((mut inbound, _)) = listener.accept().await {
+                if !is_open.load(Ordering::SeqCst) {
+                    continue;
+                }
+                let is_cut = is_cut.clone();
+                tokio::spawn(async move {
+                    let cut = is_cut.notified();
+                    let Ok(mut outbound) = TcpStream::connect(("127.0.0.1", port)).await else {
+                        return;
+                    };
+                    tokio::select! {
+                        () = cut => {}
+                        _ = copy_bidirectional(&mut inbound, &mut outbound) => {}
+                    }
+                });
+            }
+        });
+        Self { address, open, cut }
+    }
+
+    pub(crate) fn url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// Drops all connections and takes no new ones.
+    pub(crate) fn cut(&self) {
+        self.open.store(false, Ordering::SeqCst);
+        self.cut.notify_waiters();
+    }
+
+    pub(crate) fn mend(&self) {
+        self.open.store(true, Ordering::SeqCst);
+    }
+}

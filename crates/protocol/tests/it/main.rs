@@ -1,0 +1,3 @@
+//! The codec against documents and against itself.
+
+mod spec;

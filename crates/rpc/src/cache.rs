@@ -1,0 +1,326 @@
+//! What is worth keeping decoded between requests.
+
+use crate::{
+    error::Failure,
+    json::{LogJson, LogPlace},
+};
+use alloy_consensus::TxReceipt as _;
+use alloy_primitives::{
+    Address, B256, Log, U256,
+    map::{B256Map, HashMap},
+};
+use openledger_chain::{Chain, StateView};
+use openledger_execution::{DatabaseError, StateDatabase};
+use openledger_primitives::{BlockNumHash, SealedBlock, StateReader as _};
+use openledger_store::StoreError;
+use parking_lot::{Mutex, RwLock};
+use revm::{
+    Database, DatabaseRef,
+    bytecode::Bytecode,
+    state::AccountInfo,
+};
+use std::{collections::VecDeque, sync::Arc};
+
+/// Whether what was kept by block number still is of the canonical chain.
+///
+/// Unwinding removes a suffix of the chain, so as long as one block is canonical, all below it are
+/// those that they were.
+#[derive(Debug, Default)]
+struct Verified(Option<BlockNumHash>);
+
+impl Verified {
+    /// Looks at the chain, and answers whether everything kept is still valid. What is kept from now
+    /// on must be at or below the head as of this call.
+    fn renew(&mut self, chain: &Chain) -> Result<bool, StoreError> {
+        let head = chain.heads().unsafe_head;
+        let valid = match self.0 {
+            Some(block) if block == head => return Ok(true),
+            Some(block) => chain.store().block_hash(block.number)? == Some(block.hash),
+            None => true,
+        };
+        self.0 = Some(head);
+        Ok(valid)
+    }
+}
+
+/// Older blocks, by number.
+#[derive(Debug, Default)]
+pub(crate) struct BlockCache(Mutex<Blocks>);
+
+#[derive(Debug, Default)]
+struct Blocks {
+    verified: Verified,
+    by_number: HashMap<u64, Arc<SealedBlock>>,
+    /// In the order in which they came.
+    order: VecDeque<u64>,
+    transactions: usize,
+}
+
+impl BlockCache {
+    /// Blocks below the head that the chain itself keeps decoded.
+    pub(crate) const RECENT: u64 = 32;
+    /// Blocks kept.
+    const BLOCKS_MAX: usize = 256;
+    /// Transactions in them.
+    const TRANSACTIONS_MAX: usize = 20_000;
+
+    /// A block below the head, from here or from the chain.
+    pub(crate) fn get(
+        &self,
+        number: u64,
+        chain: &Chain,
+    ) -> Result<Option<Arc<SealedBlock>>, Failure> {
+        {
+            let mut blocks = self.0.lock();
+            if !blocks.verified.renew(chain)? {
+                let verified = std::mem::take(&mut blocks.verified);
+                *blocks = Blocks { verified, ..Blocks::default() };
+            }
+            if let Some(block) = blocks.by_number.get(&number) {
+                return Ok(Some(block.clone()));
+            }
+        }
+        // Decoded outside the lock; if the chain is unwound meanwhile, the next look notices.
+        let Some(block) = chain.block(number)? else { return Ok(None) };
+        let transactions = block.senders.len();
+        if transactions > Self::TRANSACTIONS_MAX / 4 {
+            return Ok(Some(block));
+        }
+        let mut blocks = self.0.lock();
+        if blocks.by_number.insert(number, block.clone()).is_none() {
+            blocks.order.push_back(number);
+            blocks.transactions += transactions;
+        }
+        while blocks.order.len() > Self::BLOCKS_MAX
+            || blocks.transactions > Self::TRANSACTIONS_MAX
+        {
+            let Some(oldest) = blocks.order.pop_front() else { break };
+            if let Some(block) = blocks.by_number.remove(&oldest) {
+                blocks.transactions -= block.senders.len();
+            }
+        }
+        Ok(Some(block))
+    }
+}
+
+/// A log with its JSON, which is the same for whoever asks.
+#[derive(Debug)]
+pub(crate) struct LogEntry {
+    pub(crate) log: Log,
+    /// Ends in `"removed":false}`.
+    json: Box<[u8]>,
+}
+
+/// How a log that is part of the chain ends.
+const NOT_REMOVED: &[u8] = b"false}";
+
+impl LogEntry {
+    /// The log's JSON.
+    pub(crate) fn json(&self) -> &[u8] {
+        &self.json
+    }
+
+    /// The log's JSON after its block left the chain.
+    pub(crate) fn removed_json(&self) -> Vec<u8> {
+        let kept = self.json.strip_suffix(NOT_REMOVED).unwrap_or(&self.json);
+        [kept, b"true}"].concat()
+    }
+}
+
+/// The logs of a sealed block, in order.
+pub(crate) fn block_logs(block: &SealedBlock) -> Result<Vec<LogEntry>, Failure> {
+    let header = &block.block.header;
+    let mut entries = Vec::new();
+    for (index, receipt) in block.receipts.iter().enumerate() {
+        if receipt.logs().is_empty() {
+            continue;
+        }
+        let Some(transaction) = block.block.body.transactions.get(index) else { break };
+        let hash = *transaction.tx_hash();
+        for log in receipt.logs() {
+            let place = LogPlace {
+                block_hash: block.hash,
+                block_number: header.number,
+                block_timestamp: header.timestamp,
+                transaction_hash: hash,
+                transaction_index: index as u64,
+                log_index: entries.len() as u64,
+                removed: false,
+            };
+            let json = serde_json::to_vec(&LogJson::new(log, &place)).map_err(Failure::internal)?;
+            entries.push(LogEntry { log: log.clone(), json: json.into() });
+        }
+    }
+    Ok(entries)
+}
+
+/// Logs of sealed blocks, by block number.
+#[derive(Debug, Default)]
+pub(crate) struct LogCache(Mutex<Logs>);
+
+#[derive(Debug, Default)]
+struct Logs {
+    verified: Verified,
+    by_number: HashMap<u64, Arc<[LogEntry]>>,
+    order: VecDeque<u64>,
+    bytes: usize,
+}
+
+impl LogCache {
+    /// Bytes of logs kept, about.
+    const BYTES_MAX: usize = 16 << 20;
+    /// Bytes that a block without logs takes, about.
+    const BLOCK_BYTES: usize = 64;
+
+    /// Forgets what is no longer canonical: to be called before a series of [`LogCache::get`].
+    pub(crate) fn verify(&self, chain: &Chain) -> Result<(), Failure> {
+        let mut logs = self.0.lock();
+        if !logs.verified.renew(chain)? {
+            let verified = std::mem::take(&mut logs.verified);
+            *logs = Logs { verified, ..Logs::default() };
+        }
+        Ok(())
+    }
+
+    /// The logs of a block, from here or from the chain; `None` if there is no such block.
+    pub(crate) fn get(
+        &self,
+        number: u64,
+        chain: &Chain,
+    ) -> Result<Option<Arc<[LogEntry]>>, Failure> {
+        if let Some(logs) = self.0.lock().by_number.get(&number) {
+            return Ok(Some(logs.clone()));
+        }
+        let Some(block) = chain.block(number)? else { return Ok(None) };
+        let entries: Arc<[LogEntry]> = block_logs(&block)?.into();
+        let bytes = size(&entries);
+        if bytes > Self::BYTES_MAX / 8 {
+            return Ok(Some(entries));
+        }
+        let mut logs = self.0.lock();
+        if logs.by_number.insert(number, entries.clone()).is_none() {
+            logs.order.push_back(number);
+            logs.bytes += bytes;
+        }
+        while logs.bytes > Self::BYTES_MAX {
+            let Some(oldest) = logs.order.pop_front() else { break };
+            if let Some(removed) = logs.by_number.remove(&oldest) {
+                logs.bytes = logs.bytes.saturating_sub(size(&removed));
+            }
+        }
+        Ok(Some(entries))
+    }
+}
+
+fn size(entries: &[LogEntry]) -> usize {
+    let entry = |entry: &LogEntry| {
+        size_of::<LogEntry>() + entry.json.len() + entry.log.data.data.len() + 32 * 4
+    };
+    LogCache::BLOCK_BYTES + entries.iter().map(entry).sum::<usize>()
+}
+
+/// Analyzed code, by its hash: the analysis costs more than many a call.
+#[derive(Debug, Default)]
+pub(crate) struct CodeCache(RwLock<Codes>);
+
+#[derive(Debug, Default)]
+struct Codes {
+    by_hash: B256Map<Bytecode>,
+    bytes: usize,
+}
+
+impl CodeCache {
+    /// Bytes of code kept.
+    const BYTES_MAX: usize = 16 << 20;
+
+    fn get(&self, hash: &B256) -> Option<Bytecode> {
+        self.0.read().by_hash.get(hash).cloned()
+    }
+
+    fn insert(&self, hash: B256, code: &Bytecode) {
+        let mut codes = self.0.write();
+        if codes.bytes + code.len() > Self::BYTES_MAX {
+            // Whatever is in use comes back at its next call.
+            *codes = Codes::default();
+        }
+        codes.bytes += code.len();
+        if codes.by_hash.insert(hash, code.clone()).is_some() {
+            codes.bytes -= code.len();
+        }
+    }
+}
+
+/// State for the EVM, with analyzed code from the cache.
+#[derive(Debug, Clone)]
+pub(crate) struct CallState {
+    state: StateDatabase<StateView>,
+    codes: Arc<CodeCache>,
+}
+
+/// What reading it can fail with.
+pub(crate) type CallStateError = DatabaseError<StoreError>;
+
+impl CallState {
+    /// The state of a block.
+    pub(crate) const fn new(state: StateView, codes: Arc<CodeCache>) -> Self {
+        Self { state: StateDatabase(state), codes }
+    }
+
+    /// The state below.
+    pub(crate) const fn view(&self) -> &StateView {
+        &self.state.0
+    }
+
+    /// An account's balance.
+    pub(crate) fn balance(&self, address: Address) -> Result<U256, Failure> {
+        let account = self.state.0.account(address)?;
+        Ok(account.map_or(U256::ZERO, |account| account.balance))
+    }
+}
+
+impl DatabaseRef for CallState {
+    type Error = CallStateError;
+
+    fn basic_ref(&self, address: Address) -> Result<Option<AccountInfo>, Self::Error> {
+        self.state.basic_ref(address)
+    }
+
+    fn code_by_hash_ref(&self, code_hash: B256) -> Result<Bytecode, Self::Error> {
+        if let Some(code) = self.codes.get(&code_hash) {
+            return Ok(code);
+        }
+        let code = self.state.code_by_hash_ref(code_hash)?;
+        if !code.is_empty() {
+            self.codes.insert(code_hash, &code);
+        }
+        Ok(code)
+    }
+
+    fn storage_ref(&self, address: Address, index: U256) -> Result<U256, Self::Error> {
+        self.state.storage_ref(address, index)
+    }
+
+    fn block_hash_ref(&self, number: u64) -> Result<B256, Self::Error> {
+        self.state.block_hash_ref(number)
+    }
+}
+
+impl Database for CallState {
+    type Error = CallStateError;
+
+    fn basic(&mut self, address: Address) -> Result<Option<AccountInfo>, Self::Error> {
+        self.basic_ref(address)
+    }
+
+    fn code_by_hash(&mut self, code_hash: B256) -> Result<Bytecode, Self::Error> {
+        self.code_by_hash_ref(code_hash)
+    }
+
+    fn storage(&mut self, address: Address, index: U256) -> Result<U256, Self::Error> {
+        self.storage_ref(address, index)
+    }
+
+    fn block_hash(&mut self, number: u64) -> Result<B256, Self::Error> {
+        self.block_hash_ref(number)
+    }
+}

@@ -1,0 +1,382 @@
+//! The loop around the pipeline: clock, L1 and threads.
+
+use crate::{
+    BatcherConfig, BatcherStatus, BlockSource, L1Point, RestartReason,
+    channel::{FrameTx, FrameTxInfo},
+    pipeline::{Advance, Pipeline, PipelineError},
+};
+use alloy_primitives::{B256, hex};
+use futures::{FutureExt, StreamExt, future::BoxFuture, stream::FuturesUnordered};
+use openledger_l1::{
+    Confirmed, L1Client, L1Error, SendError, SendResult, Severity, TxCandidate, TxSender,
+};
+use std::{future::Future, sync::Arc};
+use tokio::{
+    sync::{oneshot, watch},
+    task::JoinHandle,
+    time::{Instant, MissedTickBehavior},
+};
+use tokio_util::sync::CancellationToken;
+
+/// Tells the L1's head.
+pub trait L1Head: Send + Sync + 'static {
+    /// The newest L1 block.
+    ///
+    /// # Errors
+    /// If the L1 can't be reached: the batcher goes on with the head it knows.
+    fn head(&self) -> impl Future<Output = Result<L1Point, L1Error>> + Send;
+}
+
+impl L1Head for L1Client {
+    async fn head(&self) -> Result<L1Point, L1Error> {
+        let header = self.latest().await?;
+        Ok(L1Point {
+            number: header.number,
+            timestamp: header.timestamp,
+        })
+    }
+}
+
+/// Sends transactions to the L1, in the order given.
+pub trait TxSubmit: Send + Sync + 'static {
+    /// Takes a transaction; its result comes when it is confirmed.
+    ///
+    /// # Errors
+    /// If it can't be taken now, or never again.
+    fn submit(&self, candidate: TxCandidate) -> Result<oneshot::Receiver<SendResult>, SendError>;
+}
+
+impl TxSubmit for TxSender {
+    fn submit(&self, candidate: TxCandidate) -> Result<oneshot::Receiver<SendResult>, SendError> {
+        self.try_send(candidate)
+    }
+}
+
+/// Why the batcher stopped by itself: an operator must act.
+#[derive(Debug, thiserror::Error)]
+pub enum BatcherError {
+    /// The L1 sender has stopped.
+    #[error("the L1 sender has stopped")]
+    SenderStopped,
+    /// A block can't be posted.
+    #[error("blocks can't be posted: {source}")]
+    Block {
+        /// Why.
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// The step that reads blocks panicked.
+    #[error("the batcher's worker was interrupted")]
+    Interrupted,
+}
+
+/// A running batcher. Cheap to clone; the batcher runs on without it.
+#[derive(Debug, Clone)]
+pub struct Batcher {
+    status: watch::Receiver<BatcherStatus>,
+}
+
+impl Batcher {
+    /// Starts a batcher, which runs until `shutdown` or until it meets a block that can't be posted.
+    ///
+    /// At shutdown nothing is sent any more; what was sent stays with the L1, and the next run
+    /// begins from the safe head.
+    pub fn run(
+        config: BatcherConfig,
+        source: Arc<dyn BlockSource>,
+        l1: L1Client,
+        sender: TxSender,
+        shutdown: CancellationToken,
+    ) -> (Self, JoinHandle<Result<(), BatcherError>>) {
+        Self::run_with(config, source, l1, sender, shutdown)
+    }
+
+    /// [`Self::run`] over any view of the L1.
+    pub fn run_with(
+        config: BatcherConfig,
+        source: Arc<dyn BlockSource>,
+        l1: impl L1Head,
+        sender: impl TxSubmit,
+        shutdown: CancellationToken,
+    ) -> (Self, JoinHandle<Result<(), BatcherError>>) {
+        let safe = source.safe_head();
+        let (status_sender, status) = watch::channel(BatcherStatus {
+            submitted_to: safe.number,
+            confirmed_to: safe.number,
+            backlog_blocks: source.unsafe_head().number.saturating_sub(safe.number),
+            ..BatcherStatus::default()
+        });
+        let seed = B256::from(rand::random::<[u8; 32]>());
+        let driver = Driver {
+            pipeline: Some(Pipeline::new(config.clone(), safe, seed)),
+            config,
+            source,
+            l1,
+            sender,
+            l1_head: None,
+            l1_down: false,
+            results: FuturesUnordered::new(),
+            paused_until: None,
+            source_down: false,
+            status: status_sender,
+        };
+        (Self { status }, tokio::spawn(driver.run(shutdown)))
+    }
+
+    /// How far the batcher is, and a signal when that changes.
+    pub fn status(&self) -> watch::Receiver<BatcherStatus> {
+        self.status.clone()
+    }
+}
+
+/// A transaction's result, with what it was.
+type SentResult = (FrameTxInfo, Result<SendResult, oneshot::error::RecvError>);
+
+struct Driver<L, S> {
+    /// Away while a step runs on another thread.
+    pipeline: Option<Pipeline>,
+    config: BatcherConfig,
+    source: Arc<dyn BlockSource>,
+    l1: L,
+    sender: S,
+    l1_head: Option<L1Point>,
+    l1_down: bool,
+    results: FuturesUnordered<BoxFuture<'static, SentResult>>,
+    /// No step is taken before.
+    paused_until: Option<Instant>,
+    source_down: bool,
+    status: watch::Sender<BatcherStatus>,
+}
+
+impl<L: L1Head, S: TxSubmit> Driver<L, S> {
+    async fn run(mut self, shutdown: CancellationToken) -> Result<(), BatcherError> {
+        let stopped = shutdown.clone();
+        tokio::select! {
+            biased;
+            () = stopped.cancelled() => Ok(()),
+            ended = self.work() => {
+                // The root stops its parts together: the sender's end is then no failure.
+                if shutdown.is_cancelled() { Ok(()) } else { ended }
+            }
+        }
+    }
+
+    async fn work(&mut self) -> Result<(), BatcherError> {
+        let mut ticks = tokio::time::interval(self.config.poll_interval);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            tokio::select! {
+                biased;
+                Some((info, result)) = self.results.next() => self.on_result(info, result)?,
+                _ = ticks.tick() => self.look_at_l1().await,
+            }
+            self.advance().await?;
+            self.submit()?;
+            self.publish();
+        }
+    }
+
+    async fn look_at_l1(&mut self) {
+        match self.l1.head().await {
+            Ok(head) => {
+                if std::mem::replace(&mut self.l1_down, false) {
+                    tracing::info!(l1_block = head.number, "batcher sees the l1 again");
+                }
+                self.l1_head = Some(head);
+            }
+            Err(error) => {
+                if !std::mem::replace(&mut self.l1_down, true) {
+                    tracing::warn!(%error, "batcher can't see the l1: channels wait");
+                }
+            }
+        }
+    }
+
+    /// Reads blocks on a thread that may block, until there is nothing left to do.
+    async fn advance(&mut self) -> Result<(), BatcherError> {
+        if self
+            .paused_until
+            .is_some_and(|until| Instant::now() < until)
+        {
+            return Ok(());
+        }
+        self.paused_until = None;
+        let Some(l1) = self.l1_head else {
+            return Ok(());
+        };
+        loop {
+            let Some(mut pipeline) = self.pipeline.take() else {
+                return Err(BatcherError::Interrupted);
+            };
+            let source = self.source.clone();
+            let step = tokio::task::spawn_blocking(move || {
+                let outcome = pipeline.advance(source.as_ref(), l1);
+                (pipeline, outcome)
+            });
+            let (pipeline, outcome) = step.await.map_err(|_| BatcherError::Interrupted)?;
+            self.pipeline = Some(pipeline);
+            match outcome {
+                Ok(Advance::More) => self.submit()?,
+                Ok(Advance::Idle) => {
+                    self.source_down = false;
+                    return Ok(());
+                }
+                Ok(Advance::Restart(reason)) => {
+                    self.restart(&reason);
+                    return Ok(());
+                }
+                Err(error @ PipelineError::Source { .. }) => {
+                    if !std::mem::replace(&mut self.source_down, true) {
+                        tracing::error!(%error, "batcher can't read blocks");
+                    }
+                    self.fail(error.to_string());
+                    return Ok(());
+                }
+                Err(error) => {
+                    return Err(BatcherError::Block {
+                        source: Box::new(error),
+                    });
+                }
+            }
+        }
+    }
+
+    /// Hands over as many transactions as may be on their way.
+    fn submit(&mut self) -> Result<(), BatcherError> {
+        let Some(pipeline) = &mut self.pipeline else {
+            return Err(BatcherError::Interrupted);
+        };
+        while let Some(FrameTx { info, to, data }) = pipeline.next_tx() {
+            match self.sender.submit(TxCandidate::call(to, data)) {
+                Ok(result) => {
+                    pipeline.mark_sent();
+                    self.results
+                        .push(result.map(move |outcome| (info, outcome)).boxed());
+                }
+                Err(SendError::Stopped) => return Err(BatcherError::SenderStopped),
+                // The queue is full: the next tick tries again.
+                Err(_) => break,
+            }
+        }
+        Ok(())
+    }
+
+    fn on_result(
+        &mut self,
+        info: FrameTxInfo,
+        result: Result<SendResult, oneshot::error::RecvError>,
+    ) -> Result<(), BatcherError> {
+        let error = match result {
+            Ok(Ok(confirmed)) => {
+                self.on_confirmed(info, confirmed);
+                return Ok(());
+            }
+            Err(_) | Ok(Err(SendError::Stopped)) => return Err(BatcherError::SenderStopped),
+            Ok(Err(error)) => error,
+        };
+        if error.severity() == Severity::Fatal {
+            // Sending the same again at once would not help.
+            self.paused_until = Some(Instant::now() + self.config.refused_pause);
+        }
+        tracing::error!(%error, "batch transaction is lost");
+        self.restart(&RestartReason::TransactionLost);
+        self.fail(error.to_string());
+        Ok(())
+    }
+
+    fn on_confirmed(&mut self, info: FrameTxInfo, confirmed: Confirmed) {
+        let Some(pipeline) = &mut self.pipeline else {
+            return;
+        };
+        if let Some(channel) = pipeline.channel(info) {
+            let ratio = channel.compressed_bytes as f64 / channel.rlp_bytes.max(1) as f64;
+            tracing::info!(
+                channel = %hex::encode(channel.id),
+                frame = info.frame,
+                frames = channel.frames_total,
+                block_from = channel.from,
+                block_to = channel.to.number,
+                bytes = channel.compressed_bytes,
+                ratio = format_args!("{ratio:.3}"),
+                tx_hash = %confirmed.tx_hash,
+                l1_block = confirmed.block.number,
+                fee_wei = confirmed.fee_wei,
+                "batch submitted"
+            );
+        }
+        if !confirmed.success {
+            tracing::warn!(
+                tx_hash = %confirmed.tx_hash,
+                "batch transaction reverted: derivation reads it, but the inbox did not record it"
+            );
+        }
+        let l1_timestamp = self.l1_head.map_or(u64::MAX, |head| head.timestamp);
+        match pipeline.confirm(info, confirmed.block, l1_timestamp) {
+            Ok(channels) => {
+                if let Some(last) = channels.last() {
+                    let inclusion = last.inclusion;
+                    self.status.send_modify(|status| {
+                        status.l1_inclusion = inclusion;
+                        status.last_error = None;
+                    });
+                }
+            }
+            Err(reason) => self.restart(&reason),
+        }
+    }
+
+    fn restart(&mut self, reason: &RestartReason) {
+        let safe = self.source.safe_head();
+        match reason {
+            RestartReason::SafeHeadAhead { .. } => {
+                tracing::info!(safe = safe.number, %reason, "batcher starts over from the safe head");
+            }
+            _ => {
+                tracing::warn!(safe = safe.number, %reason, "batcher starts over from the safe head")
+            }
+        }
+        // Dropping the receivers takes back what is not sent yet.
+        self.results.clear();
+        if let Some(pipeline) = &mut self.pipeline {
+            pipeline.restart(safe);
+        }
+        self.status
+            .send_modify(|status| status.restarts = status.restarts.saturating_add(1));
+        self.fail(reason.to_string());
+    }
+
+    fn fail(&self, error: String) {
+        self.status.send_if_modified(|status| {
+            let changed = status.last_error.as_ref() != Some(&error);
+            status.last_error = Some(error);
+            changed
+        });
+    }
+
+    fn publish(&self) {
+        let Some(pipeline) = &self.pipeline else {
+            return;
+        };
+        let backlog_blocks = self
+            .source
+            .unsafe_head()
+            .number
+            .saturating_sub(pipeline.cursor().number);
+        self.status.send_if_modified(|status| {
+            let next = BatcherStatus {
+                submitted_to: pipeline.submitted_to(),
+                confirmed_to: pipeline.confirmed_to(),
+                pending_txs: pipeline.pending_txs(),
+                backlog_blocks,
+                ..status.clone()
+            };
+            let changed = *status != next;
+            *status = next;
+            changed
+        });
+    }
+}
+
+#[cfg(test)]
+#[path = "driver_tests.rs"]
+mod tests;

@@ -1,0 +1,311 @@
+use super::*;
+use crate::testing::{FakeSource, block_batch, config};
+use alloy_eips::BlockNumHash;
+use openledger_protocol::{Batch, ChannelAssembler, ChannelReader, FrameOutcome, decode_frames};
+use std::{
+    sync::{
+        Mutex,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+type Sent = (TxCandidate, oneshot::Sender<SendResult>);
+
+/// An L1 that a test moves by hand.
+#[derive(Clone, Default)]
+struct FakeL1 {
+    number: Arc<AtomicU64>,
+    down: Arc<AtomicBool>,
+    sent: Arc<Mutex<Vec<Sent>>>,
+    room: Arc<AtomicU64>,
+}
+
+impl L1Head for FakeL1 {
+    async fn head(&self) -> Result<L1Point, L1Error> {
+        if self.down.load(Ordering::SeqCst) {
+            return Err(L1Error::Interrupted);
+        }
+        let number = self.number.load(Ordering::SeqCst);
+        Ok(L1Point {
+            number,
+            timestamp: number * 2,
+        })
+    }
+}
+
+impl TxSubmit for FakeL1 {
+    fn submit(&self, candidate: TxCandidate) -> Result<oneshot::Receiver<SendResult>, SendError> {
+        if self.room.load(Ordering::SeqCst) == 0 {
+            return Err(SendError::QueueFull { waiting: 0 });
+        }
+        self.room.fetch_sub(1, Ordering::SeqCst);
+        let (result, receiver) = oneshot::channel();
+        self.sent
+            .lock()
+            .expect("not poisoned")
+            .push((candidate, result));
+        Ok(receiver)
+    }
+}
+
+impl FakeL1 {
+    fn new() -> Self {
+        let l1 = Self::default();
+        l1.room.store(1_000, Ordering::SeqCst);
+        l1.grow(10);
+        l1
+    }
+
+    fn grow(&self, blocks: u64) {
+        self.number.fetch_add(blocks, Ordering::SeqCst);
+    }
+
+    fn waiting(&self) -> usize {
+        self.sent.lock().expect("not poisoned").len()
+    }
+
+    fn take(&self) -> Sent {
+        self.sent.lock().expect("not poisoned").remove(0)
+    }
+
+    fn confirmed(&self) -> Confirmed {
+        let number = self.number.load(Ordering::SeqCst);
+        Confirmed {
+            tx_hash: B256::repeat_byte(7),
+            block: BlockNumHash {
+                number,
+                hash: B256::repeat_byte(number as u8),
+            },
+            gas_used: 21_000,
+            fee_wei: 5,
+            success: true,
+            nonce: 0,
+            contract: None,
+        }
+    }
+}
+
+fn start(
+    config: BatcherConfig,
+    source: &Arc<FakeSource>,
+    l1: &FakeL1,
+) -> (
+    Batcher,
+    JoinHandle<Result<(), BatcherError>>,
+    CancellationToken,
+) {
+    let shutdown = CancellationToken::new();
+    let config = BatcherConfig {
+        poll_interval: Duration::from_millis(5),
+        ..config
+    };
+    let (batcher, task) = Batcher::run_with(
+        config,
+        source.clone(),
+        l1.clone(),
+        l1.clone(),
+        shutdown.clone(),
+    );
+    (batcher, task, shutdown)
+}
+
+async fn until(what: &str, condition: impl Fn() -> bool) {
+    for _ in 0..2_000 {
+        if condition() {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    panic!("not within 10 s: {what}");
+}
+
+/// Numbers of the first and last block in calldata that holds one whole channel.
+fn blocks_in(source: &FakeSource, data: &[u8]) -> (u64, u64) {
+    let mut assembler = ChannelAssembler::default();
+    let mut numbers = Vec::new();
+    for frame in decode_frames(data).expect("frames") {
+        if let FrameOutcome::Complete(channel) = assembler.add(frame, 1, usize::MAX) {
+            let mut reader = ChannelReader::new(channel, 100_000_000, 161_299).expect("zlib");
+            while let Some(Batch::Singular(batch)) = reader.next_batch().expect("well formed") {
+                let number = batch.timestamp - 1_000;
+                assert_eq!(batch, block_batch(source, number));
+                numbers.push(number);
+            }
+        }
+    }
+    (
+        *numbers.first().expect("batches"),
+        *numbers.last().expect("batches"),
+    )
+}
+
+#[tokio::test]
+async fn blocks_are_posted_and_confirmed() {
+    let source = Arc::new(FakeSource::new());
+    let l1 = FakeL1::new();
+    source.seal(3, &[100]);
+    let (batcher, task, shutdown) = start(config(), &source, &l1);
+    let status = batcher.status();
+    until("the blocks are read", || {
+        status.borrow().backlog_blocks == 0
+    })
+    .await;
+    l1.grow(1);
+    until("a transaction is sent", || l1.waiting() == 1).await;
+    assert_eq!(status.borrow().confirmed_to, 0);
+    let (candidate, result) = l1.take();
+    assert_eq!(blocks_in(&source, &candidate.data), (1, 3));
+    l1.grow(1);
+    result.send(Ok(l1.confirmed())).expect("awaited");
+    until("it is confirmed", || status.borrow().confirmed_to == 3).await;
+    let seen = status.borrow().clone();
+    assert_eq!(
+        (
+            seen.submitted_to,
+            seen.l1_inclusion.number,
+            seen.pending_txs
+        ),
+        (3, 12, 0)
+    );
+    assert_eq!(seen.last_error, None);
+    shutdown.cancel();
+    assert!(task.await.expect("ends").is_ok());
+}
+
+#[tokio::test]
+async fn a_lost_transaction_makes_it_start_over() {
+    let source = Arc::new(FakeSource::new());
+    let l1 = FakeL1::new();
+    source.seal(5, &[]);
+    let (batcher, task, shutdown) = start(
+        BatcherConfig {
+            channel_duration_max: 0,
+            ..config()
+        },
+        &source,
+        &l1,
+    );
+    let status = batcher.status();
+    until("a transaction is sent", || l1.waiting() == 1).await;
+    source.seal(1, &[]);
+    until("another one is sent", || l1.waiting() == 2).await;
+    let (_, first) = l1.take();
+    let (_, second) = l1.take();
+    let account = alloy_primitives::Address::ZERO;
+    first
+        .send(Err(SendError::NonceTaken { account, nonce: 0 }))
+        .expect("awaited");
+    until("all is posted again", || l1.waiting() == 1).await;
+    assert!(second.is_closed());
+    assert_eq!(status.borrow().restarts, 1);
+    assert!(
+        status
+            .borrow()
+            .last_error
+            .as_ref()
+            .is_some_and(|error| error.contains("nonce 0"))
+    );
+    let (candidate, result) = l1.take();
+    assert_eq!(blocks_in(&source, &candidate.data), (1, 6));
+    result.send(Ok(l1.confirmed())).expect("awaited");
+    until("it is confirmed", || status.borrow().confirmed_to == 6).await;
+    assert_eq!(status.borrow().last_error, None);
+    shutdown.cancel();
+    assert!(task.await.expect("ends").is_ok());
+}
+
+#[tokio::test]
+async fn an_unreachable_l1_and_a_full_queue_are_waited_out() {
+    let source = Arc::new(FakeSource::new());
+    let l1 = FakeL1::new();
+    l1.down.store(true, Ordering::SeqCst);
+    l1.room.store(0, Ordering::SeqCst);
+    source.seal(2, &[]);
+    let (batcher, task, shutdown) = start(
+        BatcherConfig {
+            channel_duration_max: 0,
+            ..config()
+        },
+        &source,
+        &l1,
+    );
+    let status = batcher.status();
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    assert_eq!(l1.waiting(), 0);
+    l1.down.store(false, Ordering::SeqCst);
+    until("the blocks are read", || {
+        status.borrow().backlog_blocks == 0
+    })
+    .await;
+    assert_eq!(status.borrow().pending_txs, 0);
+    l1.room.store(5, Ordering::SeqCst);
+    until("a transaction is sent", || l1.waiting() == 1).await;
+    assert_eq!(blocks_in(&source, &l1.take().0.data), (1, 2));
+    shutdown.cancel();
+    assert!(task.await.expect("ends").is_ok());
+}
+
+#[tokio::test]
+async fn an_unwound_chain_is_posted_anew() {
+    let source = Arc::new(FakeSource::new());
+    let l1 = FakeL1::new();
+    source.seal(4, &[10]);
+    let (batcher, task, shutdown) = start(
+        BatcherConfig {
+            channel_duration_max: 0,
+            ..config()
+        },
+        &source,
+        &l1,
+    );
+    let status = batcher.status();
+    until("a transaction is sent", || l1.waiting() == 1).await;
+    let (_, old) = l1.take();
+    source.unwind(2);
+    until("it starts over", || status.borrow().restarts >= 1).await;
+    source.seal(3, &[20]);
+    until("the new blocks are posted", || {
+        status.borrow().submitted_to == 5 && status.borrow().backlog_blocks == 0
+    })
+    .await;
+    assert!(old.is_closed());
+    let datas: Vec<_> = l1
+        .sent
+        .lock()
+        .expect("not poisoned")
+        .iter()
+        .map(|(candidate, _)| candidate.data.clone())
+        .collect();
+    let ranges: Vec<_> = datas.iter().map(|data| blocks_in(&source, data)).collect();
+    assert_eq!(
+        (
+            ranges.first().map(|range| range.0),
+            ranges.last().map(|range| range.1)
+        ),
+        (Some(1), Some(5))
+    );
+    shutdown.cancel();
+    assert!(task.await.expect("ends").is_ok());
+}
+
+#[tokio::test]
+async fn the_sender_s_end_is_the_batcher_s_end() {
+    let source = Arc::new(FakeSource::new());
+    let l1 = FakeL1::new();
+    source.seal(1, &[]);
+    let (_batcher, task, _shutdown) = start(
+        BatcherConfig {
+            channel_duration_max: 0,
+            ..config()
+        },
+        &source,
+        &l1,
+    );
+    until("a transaction is sent", || l1.waiting() == 1).await;
+    drop(l1.take());
+    assert!(matches!(
+        task.await.expect("ends"),
+        Err(BatcherError::SenderStopped)
+    ));
+}
