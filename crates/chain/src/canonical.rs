@@ -22,7 +22,11 @@ pub struct ChainOptions {
 
 impl Default for ChainOptions {
     fn default() -> Self {
-        Self { resident: ResidentLimits::default(), recent_blocks: 64, event_capacity: 4096 }
+        Self {
+            resident: ResidentLimits::default(),
+            recent_blocks: 64,
+            event_capacity: 4096,
+        }
     }
 }
 
@@ -105,11 +109,11 @@ impl Chain {
         })
     }
 
-    fn load_tip(
-        store: &Store,
-        genesis: openledger_primitives::Header,
-    ) -> Result<Tip, ChainError> {
-        let genesis = BlockNumHash { number: 0, hash: genesis.hash_slow() };
+    fn load_tip(store: &Store, genesis: openledger_primitives::Header) -> Result<Tip, ChainError> {
+        let genesis = BlockNumHash {
+            number: 0,
+            hash: genesis.hash_slow(),
+        };
         let head = store.head().unwrap_or(genesis);
         let header = store.header(head.number)?.ok_or(ChainError::HeadOrder {
             head: "unsafe",
@@ -145,7 +149,10 @@ impl Chain {
     pub fn heads(&self) -> Heads {
         let tip = self.tip.read();
         Heads {
-            unsafe_head: BlockNumHash { number: tip.header.number, hash: tip.header.hash() },
+            unsafe_head: BlockNumHash {
+                number: tip.header.number,
+                hash: tip.header.hash(),
+            },
             safe: tip.safe,
             finalized: tip.finalized,
         }
@@ -184,8 +191,11 @@ impl Chain {
             if number > tip.header.number {
                 return Ok(None);
             }
-            if let Some(block) =
-                tip.recent.iter().rev().find(|block| block.number() == number)
+            if let Some(block) = tip
+                .recent
+                .iter()
+                .rev()
+                .find(|block| block.number() == number)
             {
                 return Ok(Some(block.clone()));
             }
@@ -221,7 +231,11 @@ impl Chain {
     pub fn insert(&self, executed: ExecutedBlock) -> Result<Arc<SealedBlock>, ChainError> {
         let mut trie = self.trie.lock();
         let (parent, state) = self.latest();
-        Self::check_child(&executed.header.parent_hash, executed.header.number, &parent)?;
+        Self::check_child(
+            &executed.header.parent_hash,
+            executed.header.number,
+            &parent,
+        )?;
         let sealed = executed.seal(&self.config, &mut trie, &*state, &*state);
         self.commit(&mut trie, &parent, sealed)
     }
@@ -233,12 +247,18 @@ impl Chain {
     pub fn execute(&self, attributes: &BlockAttributes) -> Result<Arc<SealedBlock>, ChainError> {
         let mut trie = self.trie.lock();
         let (parent, state) = self.latest();
-        let sealed =
-            match execute_block(&self.config, &parent, attributes, &mut trie, &*state, &*state) {
-                Ok(Ok(sealed)) => Ok(sealed),
-                Ok(Err(error)) => return Err(error.into()),
-                Err(error) => Err(error),
-            };
+        let sealed = match execute_block(
+            &self.config,
+            &parent,
+            attributes,
+            &mut trie,
+            &*state,
+            &*state,
+        ) {
+            Ok(Ok(sealed)) => Ok(sealed),
+            Ok(Err(error)) => return Err(error.into()),
+            Err(error) => Err(error),
+        };
         self.commit(&mut trie, &parent, sealed)
     }
 
@@ -250,7 +270,11 @@ impl Chain {
         if *parent_hash == head.hash() && number == head.number.saturating_add(1) {
             return Ok(());
         }
-        Err(ChainError::NotChild { number, parent: *parent_hash, head: head.hash() })
+        Err(ChainError::NotChild {
+            number,
+            parent: *parent_hash,
+            head: head.hash(),
+        })
     }
 
     fn commit<E: std::error::Error + Send + Sync + 'static>(
@@ -265,7 +289,9 @@ impl Chain {
                 .commit(&sealed.block, &sealed.changes, &sealed.trie)
                 .map(|()| sealed.block)
                 .map_err(ChainError::from),
-            Err(SealError::Trie(error)) => Err(ChainError::Root { source: Box::new(error) }),
+            Err(SealError::Trie(error)) => Err(ChainError::Root {
+                source: Box::new(error),
+            }),
         };
         let block = match committed {
             Ok(block) => Arc::new(block),
@@ -297,7 +323,10 @@ impl Chain {
         let mut trie = self.trie.lock();
         let heads = self.heads();
         if to < heads.finalized.number || to > heads.unsafe_head.number {
-            return Err(ChainError::UnwindTooDeep { to, finalized: heads.finalized.number });
+            return Err(ChainError::UnwindTooDeep {
+                to,
+                finalized: heads.finalized.number,
+            });
         }
         self.set_open_block(None);
         let removed = Arc::new(self.store.unwind(to)?);
@@ -305,10 +334,17 @@ impl Chain {
             to,
             finalized: heads.finalized.number,
         })?;
-        let head = BlockNumHash { number: to, hash: header.hash() };
+        let head = BlockNumHash {
+            number: to,
+            hash: header.hash(),
+        };
         trie.reset(header.state_root);
         let state = Arc::new(self.store.latest()?);
-        let safe = if heads.safe.number > to { head } else { heads.safe };
+        let safe = if heads.safe.number > to {
+            head
+        } else {
+            heads.safe
+        };
         if safe != heads.safe {
             self.store.set_heads(safe, heads.finalized)?;
         }
@@ -319,7 +355,10 @@ impl Chain {
             tip.safe = safe;
             tip.recent.retain(|block| block.number() <= to);
         }
-        self.announce(ChainEvent::Unwound { to: head, removed: removed.clone() });
+        self.announce(ChainEvent::Unwound {
+            to: head,
+            removed: removed.clone(),
+        });
         Ok(removed)
     }
 
@@ -330,9 +369,10 @@ impl Chain {
     pub fn set_heads(&self, safe: BlockNumHash, finalized: BlockNumHash) -> Result<(), ChainError> {
         let _writing = self.trie.lock();
         let head = self.heads().unsafe_head;
-        for (name, block, limit) in
-            [("safe", safe, head.number), ("finalized", finalized, safe.number)]
-        {
+        for (name, block, limit) in [
+            ("safe", safe, head.number),
+            ("finalized", finalized, safe.number),
+        ] {
             if block.number > limit || self.store.block_hash(block.number)? != Some(block.hash) {
                 return Err(ChainError::HeadOrder {
                     head: name,

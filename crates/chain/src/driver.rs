@@ -107,7 +107,13 @@ impl Driver {
         safe: L2BlockRef,
         policy: OnContradiction,
     ) -> Self {
-        Self { chain, pipeline, safe, policy, unfinalized: VecDeque::new() }
+        Self {
+            chain,
+            pipeline,
+            safe,
+            policy,
+            unfinalized: VecDeque::new(),
+        }
     }
 
     /// The newest safe block.
@@ -140,14 +146,26 @@ impl Driver {
                         .map_err(|source| DriverError::Block { number, source })?;
                     self.pipeline.feed_l2(reference);
                 }
-                Step::Attributes { attributes, origin, .. } => {
+                Step::Attributes {
+                    attributes, origin, ..
+                } => {
                     if let Some((block, executed)) = self.consolidate(&attributes)? {
-                        let safe = BlockNumHash { number: block.number(), hash: block.hash };
+                        let safe = BlockNumHash {
+                            number: block.number(),
+                            hash: block.hash,
+                        };
                         self.safe = L2BlockRef::from_sealed(&block, &self.chain.config().genesis)
-                            .map_err(|source| DriverError::Block { number: safe.number, source })?;
+                            .map_err(|source| DriverError::Block {
+                            number: safe.number,
+                            source,
+                        })?;
                         self.chain.set_heads(safe, self.chain.heads().finalized)?;
                         self.remember(origin.number, safe);
-                        return Ok(Progress::Safe { block, l1: origin, executed });
+                        return Ok(Progress::Safe {
+                            block,
+                            l1: origin,
+                            executed,
+                        });
                     }
                     // The batch's block is invalid: its deposits alone come next (Holocene).
                     self.pipeline.invalid_payload();
@@ -162,8 +180,11 @@ impl Driver {
     /// Store errors.
     pub fn finalize(&mut self, l1_number: u64) -> Result<(), DriverError> {
         let mut newest = None;
-        while let Some((_, block)) =
-            self.unfinalized.front().copied().filter(|(l1, _)| *l1 <= l1_number)
+        while let Some((_, block)) = self
+            .unfinalized
+            .front()
+            .copied()
+            .filter(|(l1, _)| *l1 <= l1_number)
         {
             newest = Some(block);
             self.unfinalized.pop_front();
@@ -176,7 +197,11 @@ impl Driver {
 
     fn remember(&mut self, l1_number: u64, safe: BlockNumHash) {
         // Of the blocks that one L1 block completed the last says it all.
-        if self.unfinalized.back().is_some_and(|(known, _)| *known == l1_number) {
+        if self
+            .unfinalized
+            .back()
+            .is_some_and(|(known, _)| *known == l1_number)
+        {
             self.unfinalized.pop_back();
         }
         if self.unfinalized.len() >= UNFINALIZED_MAX {
@@ -246,7 +271,10 @@ fn difference(
 
 /// The EIP-1559 parameters that the header must hold.
 fn fee_parameters(chain: &Chain, attributes: &BlockAttributes) -> Option<B64> {
-    if !chain.config().is_holocene_active_at_timestamp(attributes.timestamp) {
+    if !chain
+        .config()
+        .is_holocene_active_at_timestamp(attributes.timestamp)
+    {
         return None;
     }
     if !attributes.eip1559_params == B64::ZERO {
@@ -255,5 +283,7 @@ fn fee_parameters(chain: &Chain, attributes: &BlockAttributes) -> Option<B64> {
     let defaults = chain.config().chain_op_config;
     let denominator = u32::try_from(defaults.denominator_canyon).unwrap_or(u32::MAX);
     let elasticity = u32::try_from(defaults.elasticity).unwrap_or(u32::MAX);
-    Some(B64::from((u64::from(denominator) << 32) | u64::from(elasticity)))
+    Some(B64::from(
+        (u64::from(denominator) << 32) | u64::from(elasticity),
+    ))
 }

@@ -73,7 +73,9 @@ impl ChainFiles {
 
     /// Whether the three files are in `directory`.
     pub fn exist(directory: &Path) -> bool {
-        ["genesis.json", "rollup.json", "l1.json"].iter().all(|name| directory.join(name).is_file())
+        ["genesis.json", "rollup.json", "l1.json"]
+            .iter()
+            .all(|name| directory.join(name).is_file())
     }
 
     /// Writes the three files into `directory`, each whole or not at all.
@@ -89,17 +91,28 @@ impl ChainFiles {
     fn check(&self) -> Result<(), ChainFilesError> {
         let (first, second) = (self.genesis.config.chain_id, self.rollup.l2_chain_id);
         if first != second {
-            return Err(ChainFilesError::ChainId { what: "L2", first, second });
+            return Err(ChainFilesError::ChainId {
+                what: "L2",
+                first,
+                second,
+            });
         }
         let (first, second) = (self.l1.chain_id, self.rollup.l1_chain_id);
         if first != second {
-            return Err(ChainFilesError::ChainId { what: "L1", first, second });
+            return Err(ChainFilesError::ChainId {
+                what: "L1",
+                first,
+                second,
+            });
         }
         for (name, value) in [
             ("block_time", self.rollup.block_time),
             ("seq_window_size", self.rollup.seq_window_size),
             ("channel_timeout", self.rollup.channel_timeout),
-            ("chain_op_config.eip1559Elasticity", self.rollup.chain_op_config.elasticity),
+            (
+                "chain_op_config.eip1559Elasticity",
+                self.rollup.chain_op_config.elasticity,
+            ),
             (
                 "chain_op_config.eip1559DenominatorCanyon",
                 self.rollup.chain_op_config.denominator_canyon,
@@ -114,16 +127,26 @@ impl ChainFiles {
 }
 
 fn read_json<T: DeserializeOwned>(path: &Path) -> Result<T, ChainFilesError> {
-    let bytes = fs::read(path)
-        .map_err(|source| ChainFilesError::Io { path: path.to_owned(), source })?;
-    serde_json::from_slice(&bytes)
-        .map_err(|source| ChainFilesError::Form { path: path.to_owned(), source })
+    let bytes = fs::read(path).map_err(|source| ChainFilesError::Io {
+        path: path.to_owned(),
+        source,
+    })?;
+    serde_json::from_slice(&bytes).map_err(|source| ChainFilesError::Form {
+        path: path.to_owned(),
+        source,
+    })
 }
 
 /// Writes beside the file and renames, so that a crash leaves the old file or the new one.
 fn write_json<T: Serialize>(path: &Path, value: &T) -> Result<(), ChainFilesError> {
-    let form = |source| ChainFilesError::Form { path: path.to_owned(), source };
-    let io = |source| ChainFilesError::Io { path: path.to_owned(), source };
+    let form = |source| ChainFilesError::Form {
+        path: path.to_owned(),
+        source,
+    };
+    let io = |source| ChainFilesError::Io {
+        path: path.to_owned(),
+        source,
+    };
     let mut bytes = serde_json::to_vec_pretty(value).map_err(form)?;
     bytes.push(b'\n');
     let partial = path.with_extension("json.partial");

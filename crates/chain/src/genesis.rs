@@ -2,8 +2,8 @@ use alloy_eips::eip7685::EMPTY_REQUESTS_HASH;
 use alloy_genesis::Genesis;
 use alloy_primitives::{B256, Bytes, U256, keccak256};
 use openledger_primitives::{
-    Account, AccountChange, AccountInfo, Block, BlockBody, EMPTY_CODE_HASH, EMPTY_ROOT_HASH, Header,
-    NodeReader, SealedBlock, StateChanges, StateReader, predeploys,
+    Account, AccountChange, AccountInfo, Block, BlockBody, EMPTY_CODE_HASH, EMPTY_ROOT_HASH,
+    Header, NodeReader, SealedBlock, StateChanges, StateReader, predeploys,
 };
 use openledger_trie::{ResidentLimits, StateTrie, TrieUpdates};
 use std::convert::Infallible;
@@ -95,7 +95,9 @@ pub fn genesis_block(
     let base_fee = genesis
         .base_fee_per_gas
         .and_then(|fee| u64::try_from(fee).ok())
-        .ok_or(GenesisError::Missing { name: "baseFeePerGas" })?;
+        .ok_or(GenesisError::Missing {
+            name: "baseFeePerGas",
+        })?;
     let header = Header {
         ommers_hash: alloy_consensus::EMPTY_OMMER_ROOT_HASH,
         beneficiary: genesis.coinbase,

@@ -38,12 +38,8 @@ pub struct OpenBlock {
     /// Transactions so far, in order.
     pub transactions: imbl::Vector<Arc<PreconfirmedTransaction>>,
     /// Positions by hash.
-    pub positions: imbl::GenericHashMap<
-        B256,
-        usize,
-        FbBuildHasher<32>,
-        imbl::shared_ptr::DefaultSharedPtr,
-    >,
+    pub positions:
+        imbl::GenericHashMap<B256, usize, FbBuildHasher<32>, imbl::shared_ptr::DefaultSharedPtr>,
     /// State after those transactions.
     pub state: PendingState,
 }
@@ -51,7 +47,9 @@ pub struct OpenBlock {
 impl OpenBlock {
     /// A transaction of the open block by hash.
     pub fn transaction(&self, hash: &B256) -> Option<&Arc<PreconfirmedTransaction>> {
-        self.positions.get(hash).and_then(|index| self.transactions.get(*index))
+        self.positions
+            .get(hash)
+            .and_then(|index| self.transactions.get(*index))
     }
 }
 
@@ -76,7 +74,9 @@ pub struct PendingState {
 
 impl std::fmt::Debug for PendingState {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("PendingState").field("accounts", &self.accounts.len()).finish_non_exhaustive()
+        f.debug_struct("PendingState")
+            .field("accounts", &self.accounts.len())
+            .finish_non_exhaustive()
     }
 }
 
@@ -92,7 +92,11 @@ struct PendingAccount {
 impl PendingState {
     /// The state of an open block without transactions.
     pub fn new(base: Arc<LatestState>) -> Self {
-        Self { base, accounts: Map::default(), code: Map::default() }
+        Self {
+            base,
+            accounts: Map::default(),
+            code: Map::default(),
+        }
     }
 
     /// Sets an account as a transaction left it, with the slots that the transaction changed.
@@ -103,11 +107,14 @@ impl PendingState {
         storage_wiped: bool,
         storage: impl IntoIterator<Item = (U256, U256)>,
     ) {
-        let entry = self.accounts.entry(address).or_insert_with(|| PendingAccount {
-            info: None,
-            storage_wiped: false,
-            storage: SlotMap::default(),
-        });
+        let entry = self
+            .accounts
+            .entry(address)
+            .or_insert_with(|| PendingAccount {
+                info: None,
+                storage_wiped: false,
+                storage: SlotMap::default(),
+            });
         entry.info = info;
         if storage_wiped {
             entry.storage_wiped = true;

@@ -1,7 +1,9 @@
 //! Follows L1 and keeps the safe and finalized heads: the shell around [`Driver`].
 
 use crate::{Chain, ChainError, Driver, DriverError, OnContradiction, Progress};
-use openledger_derive::{L1Input, L1InputError, L1Transaction, Pipeline, Severity, l1_start_number, parse_l1_block};
+use openledger_derive::{
+    L1Input, L1InputError, L1Transaction, Pipeline, Severity, l1_start_number, parse_l1_block,
+};
 use openledger_l1::{L1BlockData, L1Client, L1Error, L1Heads};
 use openledger_primitives::{BlockNumHash, ChainConfig, L1ChainConfig};
 use openledger_protocol::{BlockRefError, L1Block, L2BlockRef, system_config_of};
@@ -130,7 +132,10 @@ pub async fn newest_with_origin(
             lost = Some(origin);
         }
         if number == 0 {
-            return Err(TrackError::OtherL1 { number: origin.number, hash: origin.hash });
+            return Err(TrackError::OtherL1 {
+                number: origin.number,
+                hash: origin.hash,
+            });
         }
         number -= 1;
     }
@@ -148,10 +153,20 @@ pub async fn start_driver(
     let heads = chain.heads();
     let safe = newest_with_origin(chain, l1, heads.safe.number).await?;
     if safe.number < heads.safe.number {
-        warn!(from = heads.safe.number, to = safe.number, "the safe head's L1 origin is gone");
-        let id = BlockNumHash { number: safe.number, hash: safe.hash };
-        let finalized =
-            if heads.finalized.number > safe.number { id } else { heads.finalized };
+        warn!(
+            from = heads.safe.number,
+            to = safe.number,
+            "the safe head's L1 origin is gone"
+        );
+        let id = BlockNumHash {
+            number: safe.number,
+            hash: safe.hash,
+        };
+        let finalized = if heads.finalized.number > safe.number {
+            id
+        } else {
+            heads.finalized
+        };
         chain.set_heads(id, finalized)?;
     }
     let config = chain.config();
@@ -168,12 +183,20 @@ pub async fn start_driver(
     let block = chain.block(number)?.ok_or(TrackError::Missing { number })?;
     let system = system_config_of(&block.block, config)
         .map_err(|source| TrackError::Block { number, source })?;
-    let header = l1.header_by_number(start).await?.ok_or_else(|| L1Error::BlockNotFound {
-        id: alloy_eips::BlockId::number(start),
-    })?;
+    let header = l1
+        .header_by_number(start)
+        .await?
+        .ok_or_else(|| L1Error::BlockNotFound {
+            id: alloy_eips::BlockId::number(start),
+        })?;
     let first = L1Block::from_header(&header, header.hash(), chain.l1_config());
-    let pipeline =
-        Pipeline::new(config.clone(), chain.l1_config().clone(), safe, system, first);
+    let pipeline = Pipeline::new(
+        config.clone(),
+        chain.l1_config().clone(),
+        safe,
+        system,
+        first,
+    );
     Ok(Driver::new(chain.clone(), pipeline, safe, policy))
 }
 
@@ -225,8 +248,17 @@ async fn run(
         .map_err(|_| TrackError::Interrupted)?;
         driver = returned;
         match progress? {
-            Progress::Safe { block, l1, executed } => {
-                debug!(block = block.number(), l1_block = l1.number, executed, "block is safe");
+            Progress::Safe {
+                block,
+                l1,
+                executed,
+            } => {
+                debug!(
+                    block = block.number(),
+                    l1_block = l1.number,
+                    executed,
+                    "block is safe"
+                );
             }
             Progress::NeedL1 { number } => {
                 if let Some(finalized) = heads.borrow().finalized.as_ref().map(|head| head.number) {

@@ -24,7 +24,9 @@ pub fn next_base_fee(config: &ChainConfig, parent: &Header) -> Result<u64, Execu
     };
     if config.is_jovian_active_at_timestamp(parent.timestamp) {
         let (elasticity, denominator, min_base_fee) = decode_jovian_extra_data(&parent.extra_data)?;
-        let gas_used = parent.gas_used.max(parent.blob_gas_used.unwrap_or_default());
+        let gas_used = parent
+            .gas_used
+            .max(parent.blob_gas_used.unwrap_or_default());
         let next = calc_next_block_base_fee(
             gas_used,
             parent.gas_limit,
@@ -50,9 +52,7 @@ pub fn next_base_fee(config: &ChainConfig, parent: &Header) -> Result<u64, Execu
 mod tests {
     use super::*;
     use alloy_primitives::{Bytes, hex};
-    use openledger_primitives::{
-        ChainGenesis, FeeConfig, ForkTimes, GenesisId, SystemConfig,
-    };
+    use openledger_primitives::{ChainGenesis, FeeConfig, ForkTimes, GenesisId, SystemConfig};
 
     fn config() -> ChainConfig {
         ChainConfig {

@@ -1,9 +1,7 @@
 use alloy_primitives::{Address, B256, U256};
 use openledger_primitives::StateReader;
 use revm::{
-    Database, DatabaseRef,
-    bytecode::Bytecode,
-    database_interface::DBErrorMarker,
+    Database, DatabaseRef, bytecode::Bytecode, database_interface::DBErrorMarker,
     state::AccountInfo,
 };
 
@@ -29,12 +27,15 @@ impl<R: StateReader> DatabaseRef for StateDatabase<R> {
 
     fn basic_ref(&self, address: Address) -> Result<Option<AccountInfo>, Self::Error> {
         let account = self.0.account(address).map_err(DatabaseError::Read)?;
-        Ok(account.map(|account| AccountInfo {
-            balance: account.balance,
-            nonce: account.nonce,
-            code_hash: account.code_hash,
-            ..Default::default()
-        }.without_code()))
+        Ok(account.map(|account| {
+            AccountInfo {
+                balance: account.balance,
+                nonce: account.nonce,
+                code_hash: account.code_hash,
+                ..Default::default()
+            }
+            .without_code()
+        }))
     }
 
     fn code_by_hash_ref(&self, code_hash: B256) -> Result<Bytecode, Self::Error> {
@@ -49,16 +50,16 @@ impl<R: StateReader> DatabaseRef for StateDatabase<R> {
         Ok(Bytecode::new_raw(code))
     }
 
-    fn storage_ref(
-        &self,
-        address: Address,
-        index: U256,
-    ) -> Result<U256, Self::Error> {
+    fn storage_ref(&self, address: Address, index: U256) -> Result<U256, Self::Error> {
         self.0.storage(address, index).map_err(DatabaseError::Read)
     }
 
     fn block_hash_ref(&self, number: u64) -> Result<B256, Self::Error> {
-        Ok(self.0.block_hash(number).map_err(DatabaseError::Read)?.unwrap_or_default())
+        Ok(self
+            .0
+            .block_hash(number)
+            .map_err(DatabaseError::Read)?
+            .unwrap_or_default())
     }
 }
 

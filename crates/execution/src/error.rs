@@ -46,8 +46,14 @@ impl PartialEq for ExecutionError {
         match (self, other) {
             (Self::ExtraData(a), Self::ExtraData(b)) => a == b,
             (
-                Self::Timestamp { timestamp: a, parent: b },
-                Self::Timestamp { timestamp: c, parent: d },
+                Self::Timestamp {
+                    timestamp: a,
+                    parent: b,
+                },
+                Self::Timestamp {
+                    timestamp: c,
+                    parent: d,
+                },
             ) => (a, b) == (c, d),
             _ => false,
         }

@@ -70,7 +70,9 @@ pub fn draft_header(
             defaults,
             min_base_fee,
         )?,
-        None => op_alloy_consensus::encode_holocene_extra_data(attributes.eip1559_params, defaults)?,
+        None => {
+            op_alloy_consensus::encode_holocene_extra_data(attributes.eip1559_params, defaults)?
+        }
     };
     Ok(Header {
         parent_hash: parent.hash(),

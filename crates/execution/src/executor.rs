@@ -23,7 +23,8 @@ use revm::{
     state::EvmState,
 };
 
-type Inner<R> = OpBlockExecutor<Evm<State<StateDatabase<R>>>, OpAlloyReceiptBuilder, Arc<ChainConfig>>;
+type Inner<R> =
+    OpBlockExecutor<Evm<State<StateDatabase<R>>>, OpAlloyReceiptBuilder, Arc<ChainConfig>>;
 
 /// A block in the making: transactions are added one at a time, each seeing the state that those
 /// before it left.
@@ -104,10 +105,22 @@ impl<R: StateReader + core::fmt::Debug> BlockExecutor<R> {
             parent_beacon_block_root: header.parent_beacon_block_root,
             extra_data: header.extra_data.clone(),
         };
-        let mut inner =
-            OpBlockExecutor::new(evm, context, config.clone(), OpAlloyReceiptBuilder::default());
-        inner.apply_pre_execution_changes().map_err(|error| ExecutionError::Internal(Box::new(error)))?;
-        Ok(Self { inner, config, header, transactions: Vec::new(), senders: Vec::new() })
+        let mut inner = OpBlockExecutor::new(
+            evm,
+            context,
+            config.clone(),
+            OpAlloyReceiptBuilder::default(),
+        );
+        inner
+            .apply_pre_execution_changes()
+            .map_err(|error| ExecutionError::Internal(Box::new(error)))?;
+        Ok(Self {
+            inner,
+            config,
+            header,
+            transactions: Vec::new(),
+            senders: Vec::new(),
+        })
     }
 
     /// The draft header: everything but roots, bloom and gas used.
@@ -141,7 +154,10 @@ impl<R: StateReader + core::fmt::Debug> BlockExecutor<R> {
         let before = self.inner.gas_used;
         let executed = self
             .inner
-            .execute_transaction_without_commit((env, Recovered::new_unchecked(transaction, sender)))
+            .execute_transaction_without_commit((
+                env,
+                Recovered::new_unchecked(transaction, sender),
+            ))
             .map_err(transaction_error)?;
         observe(&executed.inner.result.state);
         self.inner
@@ -151,11 +167,14 @@ impl<R: StateReader + core::fmt::Debug> BlockExecutor<R> {
         self.senders.push(sender);
         let Some(receipt) = self.inner.receipts.last().cloned() else {
             // commit_transaction pushes exactly one receipt; without it the node is broken.
-            return Err(TransactionError::Internal(Box::new(BlockExecutionError::msg(
-                "no receipt after commit",
-            ))));
+            return Err(TransactionError::Internal(Box::new(
+                BlockExecutionError::msg("no receipt after commit"),
+            )));
         };
-        Ok(TransactionOutcome { receipt, gas_used: self.inner.gas_used.saturating_sub(before) })
+        Ok(TransactionOutcome {
+            receipt,
+            gas_used: self.inner.gas_used.saturating_sub(before),
+        })
     }
 
     /// The EVM's database: the parent's state with what the block changed so far.
@@ -174,9 +193,14 @@ impl<R: StateReader + core::fmt::Debug> BlockExecutor<R> {
         let (mut state, _) = evm.finish();
         state.merge_transitions(BundleRetention::PlainState);
         let changes = state_changes(state.take_bundle());
-        self.header.gas_used =
-            result.receipts.last().map_or(0, TxReceipt::cumulative_gas_used);
-        if self.config.is_jovian_active_at_timestamp(self.header.timestamp) {
+        self.header.gas_used = result
+            .receipts
+            .last()
+            .map_or(0, TxReceipt::cumulative_gas_used);
+        if self
+            .config
+            .is_jovian_active_at_timestamp(self.header.timestamp)
+        {
             self.header.blob_gas_used = Some(da_footprint);
         }
         Ok(ExecutedBlock {
@@ -245,11 +269,17 @@ pub fn state_changes(bundle: BundleState) -> StateChanges {
         if info == original && storage.is_empty() && !storage_wiped {
             continue;
         }
-        accounts.insert(address, AccountChange { info, storage_wiped, storage });
+        accounts.insert(
+            address,
+            AccountChange {
+                info,
+                storage_wiped,
+                storage,
+            },
+        );
     }
     for (hash, bytecode) in bundle.contracts {
         code.insert(hash, bytecode.original_bytes());
     }
     StateChanges { accounts, code }
 }
-

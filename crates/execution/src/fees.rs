@@ -37,7 +37,8 @@ impl L1Fees {
 
     /// The operator fee charged for `gas` gas: before execution the limit, after it what was used.
     pub fn operator_fee(&self, encoded: &[u8], gas: u64) -> U256 {
-        self.info.operator_fee_charge(encoded, U256::from(gas), self.spec)
+        self.info
+            .operator_fee_charge(encoded, U256::from(gas), self.spec)
     }
 
     /// L1 data gas of a transaction (`l1GasUsed`).

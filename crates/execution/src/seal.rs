@@ -1,6 +1,8 @@
 use crate::{BlockExecutor, ExecutedBlock, ExecutionError, SealError};
 use alloc::{sync::Arc, vec::Vec};
-use alloy_consensus::{TxReceipt, proofs::calculate_receipt_root, proofs::calculate_transaction_root};
+use alloy_consensus::{
+    TxReceipt, proofs::calculate_receipt_root, proofs::calculate_transaction_root,
+};
 use alloy_eips::{Encodable2718, eip7685::EMPTY_REQUESTS_HASH};
 use alloy_primitives::{Address, B256, Bloom};
 use openledger_primitives::{
@@ -39,18 +41,28 @@ impl ExecutedBlock {
         S: openledger_trie::MaybeSync,
         N: openledger_trie::MaybeSync,
     {
-        let Self { mut header, transactions, senders, receipts, changes } = self;
-        let trie = trie.update(&changes, state, nodes).map_err(SealError::Trie)?;
+        let Self {
+            mut header,
+            transactions,
+            senders,
+            receipts,
+            changes,
+        } = self;
+        let trie = trie
+            .update(&changes, state, nodes)
+            .map_err(SealError::Trie)?;
         header.state_root = trie.root;
         header.transactions_root = calculate_transaction_root(&transactions);
         header.receipts_root = calculate_receipt_root(&receipts);
-        header.logs_bloom =
-            receipts.iter().fold(Bloom::ZERO, |bloom, receipt| bloom | receipt.bloom());
-        header.withdrawals_root = Some(if config.is_isthmus_active_at_timestamp(header.timestamp) {
-            message_passer_root(&trie, state)?
-        } else {
-            EMPTY_ROOT_HASH
-        });
+        header.logs_bloom = receipts
+            .iter()
+            .fold(Bloom::ZERO, |bloom, receipt| bloom | receipt.bloom());
+        header.withdrawals_root =
+            Some(if config.is_isthmus_active_at_timestamp(header.timestamp) {
+                message_passer_root(&trie, state)?
+            } else {
+                EMPTY_ROOT_HASH
+            });
         if config.is_isthmus_active_at_timestamp(header.timestamp) {
             header.requests_hash = Some(EMPTY_REQUESTS_HASH);
         }
@@ -64,7 +76,12 @@ impl ExecutedBlock {
             },
         };
         Ok(SealedExecution {
-            block: SealedBlock { hash, block, senders, receipts },
+            block: SealedBlock {
+                hash,
+                block,
+                senders,
+                receipts,
+            },
             changes,
             trie,
         })
@@ -119,11 +136,19 @@ fn run<S: StateReader + core::fmt::Debug>(
     let mut executor = BlockExecutor::begin(config.clone(), parent, attributes, state)?;
     for (index, transaction) in attributes.transactions.iter().enumerate() {
         let hash = transaction.tx_hash();
-        let sender =
-            sender(transaction).ok_or(ExecutionError::Signature { index, hash })?;
+        let sender = sender(transaction).ok_or(ExecutionError::Signature { index, hash })?;
         executor
-            .execute(transaction, sender, transaction.encoded_2718().into(), |_| ())
-            .map_err(|source| ExecutionError::Transaction { index, hash, source })?;
+            .execute(
+                transaction,
+                sender,
+                transaction.encoded_2718().into(),
+                |_| (),
+            )
+            .map_err(|source| ExecutionError::Transaction {
+                index,
+                hash,
+                source,
+            })?;
     }
     executor.finish()
 }

@@ -115,7 +115,10 @@ pub struct GenesisId {
 
 impl From<GenesisId> for BlockNumHash {
     fn from(id: GenesisId) -> Self {
-        Self { number: id.number, hash: id.hash }
+        Self {
+            number: id.number,
+            hash: id.hash,
+        }
     }
 }
 
@@ -175,7 +178,11 @@ impl SystemConfig {
             ])
         };
         // Version 0 carries one 256-bit scalar, whose low 32 bits are the base fee scalar.
-        if self.scalar[0] == 0 { (word(28), 0) } else { (word(28), word(24)) }
+        if self.scalar[0] == 0 {
+            (word(28), 0)
+        } else {
+            (word(28), word(24))
+        }
     }
 
     /// Packs operator fee parameters.
@@ -213,7 +220,11 @@ pub struct FeeConfig {
 
 impl Default for FeeConfig {
     fn default() -> Self {
-        Self { elasticity: 6, denominator: 50, denominator_canyon: 250 }
+        Self {
+            elasticity: 6,
+            denominator: 50,
+            denominator_canyon: 250,
+        }
     }
 }
 
@@ -238,7 +249,11 @@ impl ChainConfig {
     /// For how many L1 blocks a channel may stay open, as of an L1 origin at `timestamp`.
     pub fn channel_timeout(&self, timestamp: u64) -> u64 {
         // Granite shortened it for every chain; the file's value is the one from before.
-        if self.forks.granite_time.is_some_and(|time| timestamp >= time) {
+        if self
+            .forks
+            .granite_time
+            .is_some_and(|time| timestamp >= time)
+        {
             GRANITE_CHANNEL_TIMEOUT
         } else {
             self.channel_timeout
@@ -253,8 +268,12 @@ impl ChainConfig {
     /// The number of the L2 block with this timestamp; `None` if no block can have it.
     pub fn block_number_at(&self, timestamp: u64) -> Option<u64> {
         let elapsed = timestamp.checked_sub(self.genesis.l2_time)?;
-        (elapsed % self.block_time == 0)
-            .then(|| self.genesis.l2.number.saturating_add(elapsed / self.block_time))
+        (elapsed % self.block_time == 0).then(|| {
+            self.genesis
+                .l2
+                .number
+                .saturating_add(elapsed / self.block_time)
+        })
     }
 }
 
@@ -336,13 +355,22 @@ pub struct L1Contracts {
 impl L1ChainConfig {
     /// Prague's blob parameters from the L1's first block on: what the local L1 runs.
     pub fn prague_schedule() -> BTreeMap<u64, BlobSchedule> {
-        BTreeMap::from([(0, BlobSchedule { target: 6, max: 9, base_fee_update_fraction: 5_007_716 })])
+        BTreeMap::from([(
+            0,
+            BlobSchedule {
+                target: 6,
+                max: 9,
+                base_fee_update_fraction: 5_007_716,
+            },
+        )])
     }
 
     /// Blob base fee in wei of an L1 block with this timestamp and excess blob gas; 1 where the L1
     /// has no blobs yet (OP specification, "L1 attributes").
     pub fn blob_base_fee(&self, timestamp: u64, excess_blob_gas: Option<u64>) -> u128 {
-        let Some(excess) = excess_blob_gas else { return 1 };
+        let Some(excess) = excess_blob_gas else {
+            return 1;
+        };
         let Some((_, schedule)) = self.blob_schedule.range(..=timestamp).next_back() else {
             return 1;
         };

@@ -27,7 +27,8 @@ pub use config::{
     GenesisId, L1ChainConfig, L1Contracts, SystemConfig, SystemConfigError,
 };
 pub use state::{
-    Account, AccountChange, AccountInfo, EMPTY_CODE_HASH, EMPTY_ROOT_HASH, NodeReader, StateChanges, StateReader,
+    Account, AccountChange, AccountInfo, EMPTY_CODE_HASH, EMPTY_ROOT_HASH, NodeReader,
+    StateChanges, StateReader,
 };
 
 pub use alloy_eips::{BlockNumHash, eip1898::BlockWithParent};

@@ -23,7 +23,12 @@ pub struct Account {
 
 impl Default for Account {
     fn default() -> Self {
-        Self { nonce: 0, balance: U256::ZERO, code_hash: EMPTY_CODE_HASH, storage_root: EMPTY_ROOT_HASH }
+        Self {
+            nonce: 0,
+            balance: U256::ZERO,
+            code_hash: EMPTY_CODE_HASH,
+            storage_root: EMPTY_ROOT_HASH,
+        }
     }
 }
 

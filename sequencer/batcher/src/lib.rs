@@ -4,9 +4,9 @@
 //! compressed channels, cuts these into frames and sends each frame as calldata to the inbox on L1,
 //! in order. Derivation (`openledger-derive`) reads the same bytes back with the same codec.
 //!
-//! The decisions are in [`pipeline`], which does no I/O and reads no clock: it is told of blocks, of
+//! The decisions are in `pipeline.rs`, which does no I/O and reads no clock: it is told of blocks, of
 //! the L1's head and of confirmations, and answers with transactions and reasons to start over. The
-//! loop around it is in [`driver`].
+//! loop around it is in `driver.rs`.
 //!
 //! Invariants: frames are sent in the order of their channels and their numbers, and included in
 //! that order, because they have one sender with consecutive nonces; at most a configured number of

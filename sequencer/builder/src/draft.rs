@@ -2,6 +2,7 @@
 
 use crate::BuilderError;
 use alloy_eips::Encodable2718;
+use alloy_primitives::{Address, map::HashSet};
 use openledger_chain::{Chain, OpenBlock, PendingState, PreconfirmedTransaction};
 use openledger_execution::{BlockExecutor, ExecutedBlock, StateDatabase, TransactionError, sender};
 use openledger_mempool::RecoveredTransaction;
@@ -18,6 +19,8 @@ pub(crate) struct Draft {
     pub(crate) prescribed: usize,
     /// Transactions journaled so far, the attributes' record included.
     pub(crate) journaled: u32,
+    /// Accounts touched since [`Draft::take_touched`]: the pool looks at those that it knows again.
+    touched: HashSet<Address>,
 }
 
 impl Draft {
@@ -34,7 +37,14 @@ impl Draft {
             positions: Default::default(),
             state: PendingState::new(state),
         };
-        let mut draft = Self { executor, view, log_index: 0, prescribed: 0, journaled: 0 };
+        let mut draft = Self {
+            executor,
+            view,
+            log_index: 0,
+            prescribed: 0,
+            journaled: 0,
+            touched: HashSet::default(),
+        };
         let attributes = draft.view.attributes.clone();
         for (index, transaction) in attributes.transactions.iter().enumerate() {
             let sender = sender(transaction).unwrap_or_default();
@@ -46,7 +56,11 @@ impl Draft {
             };
             draft
                 .execute(&recovered)
-                .map_err(|source| BuilderError::Attributes { number, index, source })?;
+                .map_err(|source| BuilderError::Attributes {
+                    number,
+                    index,
+                    source,
+                })?;
         }
         draft.prescribed = attributes.transactions.len();
         Ok(draft)
@@ -77,12 +91,15 @@ impl Draft {
         &mut self,
         recovered: &RecoveredTransaction,
     ) -> Result<Arc<PreconfirmedTransaction>, TransactionError> {
-        let state = &mut self.view.state;
+        let (state, touched) = (&mut self.view.state, &mut self.touched);
         let outcome = self.executor.execute(
             &recovered.transaction,
             recovered.sender,
             recovered.encoded.clone(),
-            |changes| apply(state, changes),
+            |changes| {
+                apply(state, changes);
+                touched.extend(changes.keys().copied());
+            },
         )?;
         let index = self.view.transactions.len();
         let logs = outcome.receipt.logs().len() as u64;
@@ -101,6 +118,11 @@ impl Draft {
         self.view.transactions.push_back(preconfirmed.clone());
         self.view.positions.insert(recovered.hash, index);
         Ok(preconfirmed)
+    }
+
+    /// Accounts touched since the last call.
+    pub(crate) fn take_touched(&mut self) -> HashSet<Address> {
+        std::mem::take(&mut self.touched)
     }
 
     /// Changes accounts outside any transaction (local chains only).

@@ -14,12 +14,15 @@ use openledger_chain::{
     Chain, ChainEvent, PreconfirmedTransaction, SequencerError, StateView, Submission, SubmitError,
 };
 use openledger_execution::{L1Fees, TransactionError, evm_env};
-use openledger_mempool::{AccountReader, AccountState, FeeContext, Mempool, RecoveredTransaction};
+use openledger_mempool::{
+    AccountReader, AccountState, FeeContext, InsertError, Mempool, RecoveredTransaction, Removal,
+};
 use openledger_primitives::{
     BlockAttributes, BlockNumHash, EMPTY_CODE_HASH, SealedBlock, StateReader, Transaction,
 };
 use openledger_protocol::{
-    L1Attributes, L1Block, L2BlockRef, NextOrigin, next_origin, payload_attributes, system_config_of,
+    L1Attributes, L1Block, L2BlockRef, NextOrigin, next_origin, payload_attributes,
+    system_config_of,
 };
 use openledger_store::StoreError;
 use std::{
@@ -31,6 +34,7 @@ use std::{
     },
     time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
+use tokio::sync::broadcast;
 use tracing::{error, info, warn};
 
 /// Longest sleep of the thread: bounds how late a clock change is noticed.
@@ -57,6 +61,8 @@ pub(crate) struct Engine {
     gather_until: Option<Instant>,
     /// Transactions in the store's pool family.
     persisted: HashSet<B256>,
+    /// What leaves the pool, so that the store forgets it too.
+    removals: broadcast::Receiver<Removal>,
     pub(crate) sealed_at: Instant,
     /// Seconds that local commands moved the clock forward.
     pub(crate) clock_offset: u64,
@@ -102,6 +108,7 @@ impl Engine {
     ) -> Self {
         let interval = Duration::from_secs(chain.config().block_time);
         Self {
+            removals: mempool.subscribe_removals(),
             mode: config.mode,
             interval: (config.mode == Mode::Interval).then_some(interval),
             config,
@@ -146,7 +153,9 @@ impl Engine {
         let mut restored = 0usize;
         for (hash, raw) in stored {
             self.persisted.insert(hash);
-            let Ok(transaction) = RecoveredTransaction::decode(&raw) else { continue };
+            let Ok(transaction) = RecoveredTransaction::decode(&raw) else {
+                continue;
+            };
             restored += usize::from(self.insert(transaction).is_ok());
         }
         if restored > 0 {
@@ -200,7 +209,10 @@ impl Engine {
                     let _ = reply.send(unwound);
                 }
             }
-            if self.gather_until.is_none_or(|until| Instant::now() >= until) {
+            if self
+                .gather_until
+                .is_none_or(|until| Instant::now() >= until)
+            {
                 self.gather_until = None;
                 self.execute_pool()?;
             }
@@ -217,7 +229,11 @@ impl Engine {
 
     /// How long the thread may sleep.
     fn patience(&self) -> Duration {
-        let mut patience = if self.is_active() && self.draft.is_none() { L1_RETRY } else { IDLE };
+        let mut patience = if self.is_active() && self.draft.is_none() {
+            L1_RETRY
+        } else {
+            IDLE
+        };
         if let Some(until) = self.gather_until {
             patience = patience.min(until.saturating_duration_since(Instant::now()));
         }
@@ -265,16 +281,20 @@ impl Engine {
     }
 
     fn admit(&mut self, transactions: Vec<RecoveredTransaction>, reply: SubmitReply) {
-        let results = transactions.into_iter().map(|transaction| self.insert(transaction)).collect();
+        let results = transactions
+            .into_iter()
+            .map(|transaction| self.insert(transaction))
+            .collect();
         self.waiting.push((results, reply));
     }
 
     /// The preconfirmed state, and the base fee that goes with it.
     fn preconfirmed(&self) -> (PoolState, u64) {
         match &self.draft {
-            Some(draft) => {
-                (PoolState(StateView::Pending(draft.view().state.clone())), draft.base_fee())
-            }
+            Some(draft) => (
+                PoolState(StateView::Pending(draft.view().state.clone())),
+                draft.base_fee(),
+            ),
             None => {
                 let (header, state) = self.chain.latest();
                 let base_fee = header.base_fee_per_gas.unwrap_or_default();
@@ -288,30 +308,38 @@ impl Engine {
         self.preconfirmed().0.account_state(address)
     }
 
-    fn insert(&mut self, transaction: RecoveredTransaction) -> Result<B256, SubmitError> {
+    /// Runs `with` with the fees and limits that the pool checks against now.
+    fn with_fees<T>(&self, base_fee: u64, with: impl FnOnce(&FeeContext<'_>) -> T) -> T {
         let head = self.chain.head();
-        let (state, base_fee) = self.preconfirmed();
-        if let Some(draft) = &self.draft
-            && draft.view().positions.contains_key(&transaction.hash)
-        {
-            return Err(SubmitError::Pool(openledger_mempool::InsertError::AlreadyKnown {
-                hash: transaction.hash,
-            }));
-        }
-        let fees = self.fees.clone();
-        let l1_cost = move |encoded: &[u8], gas_limit: u64| {
-            fees.as_ref().map_or(U256::ZERO, |fees| {
-                fees.data_fee(encoded).saturating_add(fees.operator_fee(encoded, gas_limit))
+        let l1_cost = |encoded: &[u8], gas_limit: u64| {
+            self.fees.as_ref().map_or(U256::ZERO, |fees| {
+                fees.data_fee(encoded)
+                    .saturating_add(fees.operator_fee(encoded, gas_limit))
             })
         };
-        let context = FeeContext {
+        with(&FeeContext {
             chain_id: self.chain.config().l2_chain_id,
             base_fee,
             gas_limit_max: head.gas_limit,
             l1_cost: &l1_cost,
-            l2_timestamp: head.timestamp.saturating_add(self.chain.config().block_time),
-        };
-        let inserted = self.mempool.insert(transaction, &state, &context)?;
+            l2_timestamp: head
+                .timestamp
+                .saturating_add(self.chain.config().block_time),
+        })
+    }
+
+    fn insert(&mut self, transaction: RecoveredTransaction) -> Result<B256, SubmitError> {
+        let (hash, (state, base_fee)) = (transaction.hash, self.preconfirmed());
+        if self
+            .draft
+            .as_ref()
+            .is_some_and(|draft| draft.view().positions.contains_key(&hash))
+        {
+            return Err(SubmitError::Pool(InsertError::AlreadyKnown { hash }));
+        }
+        let inserted = self.with_fees(base_fee, |fees| {
+            self.mempool.insert(transaction, &state, fees)
+        })?;
         Ok(inserted.hash)
     }
 
@@ -324,7 +352,9 @@ impl Engine {
         let mut group: Vec<(Address, alloy_primitives::Bytes)> = Vec::new();
         loop {
             let Some(draft) = &mut self.draft else { break };
-            if self.full || group.len() >= self.config.group_max || draft.view().attributes.no_tx_pool
+            if self.full
+                || group.len() >= self.config.group_max
+                || draft.view().attributes.no_tx_pool
             {
                 break;
             }
@@ -335,7 +365,9 @@ impl Engine {
                     break;
                 }
             }
-            let Some(pooled) = self.mempool.next_executable(draft.base_fee()) else { break };
+            let Some(pooled) = self.mempool.next_executable(draft.base_fee()) else {
+                break;
+            };
             if by_transaction && draft.pooled_transactions() == 0 {
                 self.refresh()?;
             }
@@ -367,16 +399,41 @@ impl Engine {
             }
         }
         self.journal(&group)?;
+        self.review_touched()?;
         if !included.is_empty() {
             self.publish();
-            self.chain.announce(ChainEvent::Preconfirmed(Arc::new(included.clone())));
+            self.chain
+                .announce(ChainEvent::Preconfirmed(Arc::new(included.clone())));
         }
         self.answer(&included, &rejected)
     }
 
+    /// Has the pool look again at accounts that execution touched: a balance that rose may make queued
+    /// transactions executable, and what was executed may have cost less than it could.
+    fn review_touched(&mut self) -> Result<(), BuilderError> {
+        let Some(draft) = &mut self.draft else {
+            return Ok(());
+        };
+        let touched = draft.take_touched();
+        if self.mempool.is_empty() {
+            return Ok(());
+        }
+        let state = self.preconfirmed().0;
+        for address in touched {
+            self.mempool
+                .account_changed(address, state.account_state(address)?);
+        }
+        Ok(())
+    }
+
     /// Writes the transactions just executed to the journal, in one synced write.
-    fn journal(&mut self, group: &[(Address, alloy_primitives::Bytes)]) -> Result<(), BuilderError> {
-        let Some(draft) = &mut self.draft else { return Ok(()) };
+    fn journal(
+        &mut self,
+        group: &[(Address, alloy_primitives::Bytes)],
+    ) -> Result<(), BuilderError> {
+        let Some(draft) = &mut self.draft else {
+            return Ok(());
+        };
         if group.is_empty() {
             return Ok(());
         }
@@ -385,7 +442,11 @@ impl Engine {
         if draft.journaled == 0 {
             records.push(journal::encode_attributes(&draft.view().attributes));
         }
-        records.extend(group.iter().map(|(sender, encoded)| journal::encode(*sender, encoded)));
+        records.extend(
+            group
+                .iter()
+                .map(|(sender, encoded)| journal::encode(*sender, encoded)),
+        );
         let first = draft.journaled;
         let keyed: Vec<(u64, u32, &[u8])> = records
             .iter()
@@ -407,6 +468,7 @@ impl Engine {
             .iter()
             .map(|transaction| transaction.hash)
             .chain(rejected.keys().copied())
+            .chain(std::iter::from_fn(|| next_removal(&mut self.removals)))
             .filter(|hash| self.persisted.remove(hash))
             .collect();
         if !gone.is_empty() {
@@ -415,8 +477,10 @@ impl Engine {
         if self.waiting.is_empty() {
             return Ok(());
         }
-        let included: HashMap<B256, &Arc<PreconfirmedTransaction>> =
-            included.iter().map(|transaction| (transaction.hash, transaction)).collect();
+        let included: HashMap<B256, &Arc<PreconfirmedTransaction>> = included
+            .iter()
+            .map(|transaction| (transaction.hash, transaction))
+            .collect();
         let mut stored = Vec::new();
         let mut replies = Vec::with_capacity(self.waiting.len());
         for (results, reply) in std::mem::take(&mut self.waiting) {
@@ -428,7 +492,9 @@ impl Engine {
                         return Ok(Submission::Preconfirmed((*preconfirmed).clone()));
                     }
                     if let Some(reason) = rejected.get(&hash) {
-                        return Err(SubmitError::Execution { reason: reason.clone() });
+                        return Err(SubmitError::Execution {
+                            reason: reason.clone(),
+                        });
                     }
                     if let Some(pooled) = self.mempool.get(&hash)
                         && self.persisted.insert(hash)
@@ -441,8 +507,10 @@ impl Engine {
             replies.push((results, reply));
         }
         if !stored.is_empty() {
-            let records: Vec<(B256, &[u8])> =
-                stored.iter().map(|(hash, encoded)| (*hash, encoded.as_ref())).collect();
+            let records: Vec<(B256, &[u8])> = stored
+                .iter()
+                .map(|(hash, encoded)| (*hash, encoded.as_ref()))
+                .collect();
             self.chain.store().pool_put(&records)?;
         }
         for (results, reply) in replies {
@@ -453,7 +521,11 @@ impl Engine {
     }
 
     fn publish(&self) {
-        self.chain.set_open_block(self.draft.as_ref().map(|draft| Arc::new(draft.view().clone())));
+        self.chain.set_open_block(
+            self.draft
+                .as_ref()
+                .map(|draft| Arc::new(draft.view().clone())),
+        );
     }
 
     fn adopt(&mut self, draft: Draft) {
@@ -481,7 +553,11 @@ impl Engine {
 
     /// Opens the block anew with the present time, if nothing is in it yet.
     pub(crate) fn refresh(&mut self) -> Result<(), BuilderError> {
-        if self.draft.as_ref().is_some_and(|draft| draft.pooled_transactions() == 0) {
+        if self
+            .draft
+            .as_ref()
+            .is_some_and(|draft| draft.pooled_transactions() == 0)
+        {
             self.draft = None;
             self.open()?;
         }
@@ -509,16 +585,21 @@ impl Engine {
     fn next_attributes(&self) -> Result<Option<BlockAttributes>, BuilderError> {
         let head = self.chain.head();
         let number = head.number + 1;
-        let fail = |source: Box<dyn std::error::Error + Send + Sync>| {
-            BuilderError::L1Attributes { number, source }
+        let fail = |source: Box<dyn std::error::Error + Send + Sync>| BuilderError::L1Attributes {
+            number,
+            source,
         };
-        let Some(parent) = self.chain.block(head.number)? else { return Ok(None) };
+        let Some(parent) = self.chain.block(head.number)? else {
+            return Ok(None);
+        };
         let config = self.chain.config();
         let reference = L2BlockRef::from_sealed(&parent, &config.genesis)
             .map_err(|error| fail(Box::new(error)))?;
         let mut system =
             system_config_of(&parent.block, config).map_err(|error| fail(Box::new(error)))?;
-        let Some(current) = self.current_origin(&parent)? else { return Ok(None) };
+        let Some(current) = self.current_origin(&parent)? else {
+            return Ok(None);
+        };
         let following = match self.origins.next_after(reference.l1_origin) {
             Following::Known(origin) => Some(origin),
             Following::None => None,
@@ -534,7 +615,10 @@ impl Engine {
             NextOrigin::Conflict(violation) => return Err(fail(Box::new(violation))),
         };
         let mut deposits: &[Transaction] = &[];
-        if let Some(following) = following.as_ref().filter(|next| next.block.hash == origin.hash) {
+        if let Some(following) = following
+            .as_ref()
+            .filter(|next| next.block.hash == origin.hash)
+        {
             deposits = &following.deposits;
             for update in &following.config_updates {
                 if let Err(error) = update.apply(&mut system) {
@@ -555,11 +639,16 @@ impl Engine {
     fn current_origin(&self, parent: &SealedBlock) -> Result<Option<L1Block>, BuilderError> {
         let genesis: BlockNumHash = self.chain.config().genesis.l1.into();
         let Some(first) = parent.block.body.transactions.first() else {
-            return Ok(self.origins.get(genesis.number).map(|origin| origin.block.clone()));
+            return Ok(self
+                .origins
+                .get(genesis.number)
+                .map(|origin| origin.block.clone()));
         };
-        let attributes = L1Attributes::from_deposit(first).map_err(|error| {
-            BuilderError::L1Attributes { number: parent.number(), source: Box::new(error) }
-        })?;
+        let attributes =
+            L1Attributes::from_deposit(first).map_err(|error| BuilderError::L1Attributes {
+                number: parent.number(),
+                source: Box::new(error),
+            })?;
         Ok(Some(L1Block {
             number: attributes.number,
             hash: attributes.hash,
@@ -575,15 +664,20 @@ impl Engine {
 
     /// Seals the open block.
     pub(crate) fn seal(&mut self) -> Result<(), BuilderError> {
-        let Some(draft) = self.draft.take() else { return Ok(()) };
+        let Some(draft) = self.draft.take() else {
+            return Ok(());
+        };
         let started = Instant::now();
         let pooled = draft.pooled_transactions();
         let executed = draft.finish()?;
         let block = self.chain.insert(executed)?;
         self.chain.set_open_block(None);
+        self.mempool.remove_expired(Instant::now());
         self.sealed_at = Instant::now();
         self.next_timestamp = None;
-        let late = since_epoch().as_secs().saturating_sub(block.block.header.timestamp)
+        let late = since_epoch()
+            .as_secs()
+            .saturating_sub(block.block.header.timestamp)
             / self.chain.config().block_time;
         self.report(&block, pooled, started.elapsed(), late);
         Ok(())
@@ -596,7 +690,11 @@ impl Engine {
         if self.catching_up {
             if !was_catching_up || self.last_notice.elapsed() > Duration::from_secs(1) {
                 self.last_notice = Instant::now();
-                info!(block = block.number(), behind = late, "catching up with the clock");
+                info!(
+                    block = block.number(),
+                    behind = late,
+                    "catching up with the clock"
+                );
             }
             return;
         }
@@ -607,7 +705,7 @@ impl Engine {
             transactions = pooled,
             gas_used = header.gas_used,
             base_fee = header.base_fee_per_gas.unwrap_or_default(),
-            seal_ms = took.as_secs_f64() * 1e3,
+            seal_us = u64::try_from(took.as_micros()).unwrap_or(u64::MAX),
             "sealed block"
         );
     }
@@ -618,7 +716,10 @@ impl Engine {
         }
         let unsafe_head = self.chain.head().hash();
         if !head.is_zero() && head != unsafe_head {
-            return Err(SequencerError::WrongHead { head: unsafe_head, given: head });
+            return Err(SequencerError::WrongHead {
+                head: unsafe_head,
+                given: head,
+            });
         }
         self.active.store(true, Ordering::Relaxed);
         info!("the sequencer was started");
@@ -629,7 +730,11 @@ impl Engine {
         if !self.is_active() {
             return Ok(Err(SequencerError::Already { state: "stopped" }));
         }
-        if self.draft.as_ref().is_some_and(|draft| draft.pooled_transactions() > 0) {
+        if self
+            .draft
+            .as_ref()
+            .is_some_and(|draft| draft.pooled_transactions() > 0)
+        {
             self.seal()?;
         }
         self.draft = None;
@@ -644,8 +749,12 @@ impl Engine {
     fn reorganize(&mut self, ancestor: u64) -> Result<usize, BuilderError> {
         let mut keep = self.chain.head().number;
         while keep > 0 {
-            let Some(block) = self.chain.block(keep)? else { break };
-            let origin = self.current_origin(&block)?.map_or(0, |origin| origin.number);
+            let Some(block) = self.chain.block(keep)? else {
+                break;
+            };
+            let origin = self
+                .current_origin(&block)?
+                .map_or(0, |origin| origin.number);
             if origin <= ancestor {
                 break;
             }
@@ -666,14 +775,22 @@ impl Engine {
     pub(crate) fn unwind(&mut self, to: u64, requeue: bool) -> Result<usize, BuilderError> {
         let open: Vec<RecoveredTransaction> = self.draft.take().map_or_else(Vec::new, |draft| {
             let prescribed = draft.prescribed;
-            draft.view().transactions.iter().skip(prescribed).map(|tx| requeued(&tx.transaction, tx.sender)).collect()
+            draft
+                .view()
+                .transactions
+                .iter()
+                .skip(prescribed)
+                .map(|tx| requeued(&tx.transaction, tx.sender))
+                .collect()
         });
         let removed = self.chain.unwind(to)?;
         self.chain.store().journal_clear()?;
         if requeue {
             let mut transactions = Vec::new();
             for block in removed.iter() {
-                for (transaction, sender) in block.block.body.transactions.iter().zip(&block.senders) {
+                for (transaction, sender) in
+                    block.block.body.transactions.iter().zip(&block.senders)
+                {
                     if !transaction.is_deposit() {
                         transactions.push(requeued(transaction, *sender));
                     }
@@ -686,14 +803,27 @@ impl Engine {
                 transactions = transactions.len(),
                 "unwound blocks, their transactions are queued again"
             );
-            for transaction in transactions {
-                let hash = transaction.hash;
-                if let Err(error) = self.insert(transaction) {
-                    warn!(%hash, %error, "unwound transaction was not queued again");
-                }
+            let (state, base_fee) = self.preconfirmed();
+            let results = self.with_fees(base_fee, |fees| {
+                self.mempool.reinject(transactions, &state, fees)
+            });
+            for error in results.into_iter().filter_map(Result::err) {
+                warn!(%error, "unwound transaction was not queued again");
             }
         }
         Ok(removed.len())
+    }
+}
+
+/// The next transaction that left the pool; what a lagging receiver lost stays stored until a restart
+/// finds it stale.
+fn next_removal(removals: &mut broadcast::Receiver<Removal>) -> Option<B256> {
+    loop {
+        match removals.try_recv() {
+            Ok(removal) => return Some(removal.hash),
+            Err(broadcast::error::TryRecvError::Lagged(_)) => {}
+            Err(_) => return None,
+        }
     }
 }
 
@@ -709,5 +839,7 @@ fn requeued(transaction: &Transaction, sender: Address) -> RecoveredTransaction 
 
 /// Time since the Unix epoch; zero for a clock before it.
 pub(crate) fn since_epoch() -> Duration {
-    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default()
+    SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default()
 }

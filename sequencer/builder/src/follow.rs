@@ -25,7 +25,11 @@ pub async fn follow(
 ) {
     let mut reachable = true;
     loop {
-        let latest = heads.borrow_and_update().latest.as_ref().map(|header| header.number);
+        let latest = heads
+            .borrow_and_update()
+            .latest
+            .as_ref()
+            .map(|header| header.number);
         if let Some(latest) = latest {
             match advance(&chain, &l1, latest, &feed, &builder).await {
                 Ok(()) if !reachable => {
@@ -78,7 +82,11 @@ async fn advance(
         };
         if base.number >= latest {
             // A shorter L1, or another block at the same height, is a reorganization.
-            if l1.header_by_number(base.number).await?.is_none_or(|found| found.hash() != base.hash) {
+            if l1
+                .header_by_number(base.number)
+                .await?
+                .is_none_or(|found| found.hash() != base.hash)
+            {
                 return reorganized(chain, l1, feed, builder).await;
             }
             return Ok(());
@@ -112,7 +120,10 @@ async fn reorganized(
 ) -> Result<(), TrackError> {
     feed.clear();
     // The open block may name a lost origin even where no sealed one does.
-    let ancestor = newest_with_origin(chain, l1, chain.head().number).await?.l1_origin.number;
+    let ancestor = newest_with_origin(chain, l1, chain.head().number)
+        .await?
+        .l1_origin
+        .number;
     let unwound = builder.reorganize(ancestor).await;
     warn!(ancestor, unwound, "the L1 reorganized");
     Ok(())

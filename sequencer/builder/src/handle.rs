@@ -1,7 +1,4 @@
-use crate::{
-    BuilderConfig, BuilderError, OriginFeed,
-    engine::Engine,
-};
+use crate::{BuilderConfig, BuilderError, OriginFeed, engine::Engine};
 use alloy_primitives::B256;
 use openledger_chain::{
     BoxFuture, Chain, LocalCommand, LocalError, LocalReply, Sequencer, SequencerError, Submission,
@@ -26,7 +23,10 @@ pub(crate) enum Command {
     Submit(Vec<RecoveredTransaction>, SubmitReply),
     Start(B256, oneshot::Sender<Result<(), SequencerError>>),
     Stop(oneshot::Sender<Result<B256, SequencerError>>),
-    Local(LocalCommand, oneshot::Sender<Result<LocalReply, LocalError>>),
+    Local(
+        LocalCommand,
+        oneshot::Sender<Result<LocalReply, LocalError>>,
+    ),
     /// L1 blocks above this number left the L1's chain.
     Reorganize(u64, oneshot::Sender<usize>),
     Shutdown,
@@ -96,7 +96,11 @@ impl BuilderHandle {
     /// are unwound and their transactions queued again. Answers how many blocks left the chain.
     pub async fn reorganize(&self, common_ancestor: u64) -> usize {
         let (reply, answer) = oneshot::channel();
-        if self.commands.try_send(Command::Reorganize(common_ancestor, reply)).is_err() {
+        if self
+            .commands
+            .try_send(Command::Reorganize(common_ancestor, reply))
+            .is_err()
+        {
             return 0;
         }
         answer.await.unwrap_or(0)
@@ -116,7 +120,10 @@ impl Sequencer for BuilderHandle {
         transaction: RecoveredTransaction,
     ) -> BoxFuture<'_, Result<Submission, SubmitError>> {
         Box::pin(async move {
-            self.submit_many(vec![transaction]).await.pop().unwrap_or(Err(SubmitError::Stopped))
+            self.submit_many(vec![transaction])
+                .await
+                .pop()
+                .unwrap_or(Err(SubmitError::Stopped))
         })
     }
 
@@ -164,14 +171,17 @@ impl Sequencer for BuilderHandle {
 
     fn stop(&self) -> BoxFuture<'_, Result<B256, SequencerError>> {
         Box::pin(async move {
-            self.ask(Command::Stop).await.unwrap_or(Err(SequencerError::Stopped))
+            self.ask(Command::Stop)
+                .await
+                .unwrap_or(Err(SequencerError::Stopped))
         })
     }
 
     fn local(&self, command: LocalCommand) -> BoxFuture<'_, Result<LocalReply, LocalError>> {
         Box::pin(async move {
-            self.ask(|reply| Command::Local(command, reply)).await.unwrap_or(Err(LocalError::Stopped))
+            self.ask(|reply| Command::Local(command, reply))
+                .await
+                .unwrap_or(Err(LocalError::Stopped))
         })
     }
 }
-

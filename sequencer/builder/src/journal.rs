@@ -18,17 +18,25 @@ pub(crate) struct Recorded {
 /// Reads the journal of block `number`; `None` if nothing was preconfirmed.
 pub(crate) fn read(store: &Store, number: u64) -> Result<Option<Recorded>, BuilderError> {
     let records = store.journal(number)?;
-    let Some((first, rest)) = records.split_first() else { return Ok(None) };
-    let attributes = serde_json::from_slice(first)
-        .map_err(|_| BuilderError::Journal { number, index: 0 })?;
+    let Some((first, rest)) = records.split_first() else {
+        return Ok(None);
+    };
+    let attributes =
+        serde_json::from_slice(first).map_err(|_| BuilderError::Journal { number, index: 0 })?;
     let transactions = rest
         .iter()
         .enumerate()
         .map(|(index, record)| {
-            decode(record).ok_or(BuilderError::Journal { number, index: index + 1 })
+            decode(record).ok_or(BuilderError::Journal {
+                number,
+                index: index + 1,
+            })
         })
         .collect::<Result<_, _>>()?;
-    Ok(Some(Recorded { attributes, transactions }))
+    Ok(Some(Recorded {
+        attributes,
+        transactions,
+    }))
 }
 
 /// The record of a block's attributes.
@@ -61,7 +69,13 @@ mod tests {
 
     fn transaction() -> Transaction {
         let signature = Signature::new(U256::from(1), U256::from(2), false);
-        TxEip1559 { chain_id: 1, nonce: 7, ..Default::default() }.into_signed(signature).into()
+        TxEip1559 {
+            chain_id: 1,
+            nonce: 7,
+            ..Default::default()
+        }
+        .into_signed(signature)
+        .into()
     }
 
     #[test]

@@ -29,7 +29,11 @@ impl Engine {
         if self.draft.is_none() {
             self.open()?;
         }
-        let invalid = |reason: &str| Ok(Err(LocalError::Invalid { reason: reason.into() }));
+        let invalid = |reason: &str| {
+            Ok(Err(LocalError::Invalid {
+                reason: reason.into(),
+            }))
+        };
         let head = self.chain.head();
         match command {
             LocalCommand::Mine { blocks, interval } => {
@@ -81,7 +85,11 @@ impl Engine {
                 self.interval = None;
             }
             LocalCommand::SetIntervalMining(seconds) => {
-                self.mode = if seconds == 0 { Mode::Manual } else { Mode::Interval };
+                self.mode = if seconds == 0 {
+                    Mode::Manual
+                } else {
+                    Mode::Interval
+                };
                 self.interval = (seconds > 0).then(|| Duration::from_secs(seconds));
                 self.sealed_at = std::time::Instant::now();
             }
@@ -115,7 +123,11 @@ impl Engine {
     }
 
     fn seal_pending(&mut self) -> Result<(), BuilderError> {
-        if self.draft.as_ref().is_some_and(|draft| draft.pooled_transactions() > 0) {
+        if self
+            .draft
+            .as_ref()
+            .is_some_and(|draft| draft.pooled_transactions() > 0)
+        {
             self.seal()?;
             self.open()?;
         }
@@ -137,19 +149,28 @@ impl Engine {
     ) -> Result<(), BuilderError> {
         self.seal_pending()?;
         self.refresh()?;
-        let Some(draft) = &mut self.draft else { return Ok(()) };
+        let Some(draft) = &mut self.draft else {
+            return Ok(());
+        };
         let state = draft.state_mut();
-        let mut info = state.basic(address).map_err(read_failed)?.unwrap_or_default();
+        let mut info = state
+            .basic(address)
+            .map_err(read_failed)?
+            .unwrap_or_default();
         let mut slot = None;
         edit(&mut info, &mut slot);
         let mut account = Account::from(info);
         account.mark_touch();
         if let Some((key, value)) = slot {
             let before = state.storage(address, key).map_err(read_failed)?;
-            account.storage.insert(key, EvmStorageSlot::new_changed(before, value, Default::default()));
+            account.storage.insert(
+                key,
+                EvmStorageSlot::new_changed(before, value, Default::default()),
+            );
         }
         draft.change(EvmState::from_iter([(address, account)]));
-        self.mempool.account_changed(address, self.account_state(address)?);
+        self.mempool
+            .account_changed(address, self.account_state(address)?);
         self.seal()?;
         self.open()?;
         self.execute_pool()
@@ -157,5 +178,7 @@ impl Engine {
 }
 
 fn read_failed<E: std::error::Error + Send + Sync + 'static>(error: E) -> BuilderError {
-    BuilderError::State { source: Box::new(error) }
+    BuilderError::State {
+        source: Box::new(error),
+    }
 }

@@ -25,7 +25,10 @@ pub struct OriginFeed {
 impl OriginFeed {
     /// An empty feed that holds at most `capacity` blocks.
     pub fn new(capacity: usize) -> Self {
-        Self { window: Mutex::default(), capacity: capacity.max(2) }
+        Self {
+            window: Mutex::default(),
+            capacity: capacity.max(2),
+        }
     }
 
     /// Number and hash of the newest block.
@@ -54,7 +57,9 @@ impl OriginFeed {
 
     /// Forgets blocks above `number`: the L1 reorganized.
     pub fn truncate(&self, number: u64) {
-        self.window.lock().retain(|origin| origin.block.number <= number);
+        self.window
+            .lock()
+            .retain(|origin| origin.block.number <= number);
     }
 
     /// Forgets everything.
@@ -65,15 +70,22 @@ impl OriginFeed {
     /// What follows `current`; forgets what lies before it.
     pub fn next_after(&self, current: BlockNumHash) -> Following {
         let mut window = self.window.lock();
-        while window.front().is_some_and(|origin| origin.block.number < current.number) {
+        while window
+            .front()
+            .is_some_and(|origin| origin.block.number < current.number)
+        {
             window.pop_front();
         }
-        let Some(front) = window.front() else { return Following::None };
+        let Some(front) = window.front() else {
+            return Following::None;
+        };
         if front.block.number == current.number {
             if front.block.hash != current.hash {
                 return Following::Reorganized;
             }
-            return window.get(1).map_or(Following::None, |next| Following::Known(next.clone()));
+            return window
+                .get(1)
+                .map_or(Following::None, |next| Following::Known(next.clone()));
         }
         if front.block.number == current.number + 1 {
             return if front.block.parent_hash == current.hash {
@@ -87,7 +99,11 @@ impl OriginFeed {
 
     /// The block with this number, if it is in the window.
     pub fn get(&self, number: u64) -> Option<Arc<L1Input>> {
-        self.window.lock().iter().find(|origin| origin.block.number == number).cloned()
+        self.window
+            .lock()
+            .iter()
+            .find(|origin| origin.block.number == number)
+            .cloned()
     }
 }
 
@@ -130,22 +146,33 @@ mod tests {
         };
         assert_eq!(next.block.number, 6);
         // Reading moved the window to the current origin; the newest has no child yet.
-        assert!(matches!(feed.next_after(block(7, 0).block.id()), Following::None));
+        assert!(matches!(
+            feed.next_after(block(7, 0).block.id()),
+            Following::None
+        ));
         assert!(feed.get(6).is_none());
     }
 
     #[test]
     fn a_window_that_starts_at_the_child_serves_as_well() {
         let feed = feed(6..8);
-        assert!(matches!(feed.next_after(block(5, 0).block.id()), Following::Known(next)
-            if next.block.number == 6));
+        assert!(
+            matches!(feed.next_after(block(5, 0).block.id()), Following::Known(next)
+            if next.block.number == 6)
+        );
     }
 
     #[test]
     fn another_block_at_the_origins_height_is_a_reorganization() {
         let feed = feed(5..8);
-        assert!(matches!(feed.next_after(block(5, 1).block.id()), Following::Reorganized));
-        assert!(matches!(feed.next_after(block(4, 1).block.id()), Following::Reorganized));
+        assert!(matches!(
+            feed.next_after(block(5, 1).block.id()),
+            Following::Reorganized
+        ));
+        assert!(matches!(
+            feed.next_after(block(4, 1).block.id()),
+            Following::Reorganized
+        ));
     }
 
     #[test]
