@@ -95,7 +95,7 @@ impl Chain {
             }
         }
         let tip = Self::load_tip(&store, genesis.block.header.clone())?;
-        let trie = StateTrie::new(tip.header.state_root, options.resident.clone());
+        let trie = StateTrie::new(tip.header.state_root, options.resident);
         let (events, _) = broadcast::channel(options.event_capacity);
         Ok(Self {
             config: Arc::new(files.rollup.clone()),

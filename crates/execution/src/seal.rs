@@ -9,7 +9,7 @@ use openledger_primitives::{
     Block, BlockAttributes, BlockBody, ChainConfig, EMPTY_ROOT_HASH, NodeReader, OpHardforks,
     SealedBlock, SealedHeader, StateChanges, StateReader, Transaction, deposit_sender, predeploys,
 };
-use openledger_trie::{StateTrie, TrieError, TrieUpdates};
+use openledger_trie::{MaybeSync, StateTrie, TrieError, TrieUpdates};
 
 /// A sealed block with what its execution wrote.
 #[derive(Debug, Clone)]
@@ -30,7 +30,7 @@ impl ExecutedBlock {
     ///
     /// # Errors
     /// A failed read. `trie` must then be reset.
-    pub fn seal<S: StateReader, N: NodeReader>(
+    pub fn seal<S, N>(
         self,
         config: &ChainConfig,
         trie: &mut StateTrie,
@@ -38,8 +38,8 @@ impl ExecutedBlock {
         nodes: &N,
     ) -> Result<SealedExecution, SealError<TrieError<S::Error, N::Error>>>
     where
-        S: openledger_trie::MaybeSync,
-        N: openledger_trie::MaybeSync,
+        S: StateReader + MaybeSync,
+        N: NodeReader + MaybeSync,
     {
         let Self {
             mut header,
@@ -117,8 +117,8 @@ pub fn execute_block<S, N>(
     nodes: &N,
 ) -> Result<Result<SealedExecution, ExecutionError>, SealError<TrieError<S::Error, N::Error>>>
 where
-    S: StateReader + openledger_trie::MaybeSync + core::fmt::Debug,
-    N: NodeReader + openledger_trie::MaybeSync,
+    S: StateReader + MaybeSync + core::fmt::Debug,
+    N: NodeReader + MaybeSync,
 {
     let executed = match run(config, parent, attributes, state) {
         Ok(executed) => executed,

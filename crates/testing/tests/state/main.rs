@@ -16,22 +16,61 @@ use std::{
 
 /// Files that are not run, each with the reason.
 const SKIPPED: &[(&str, &str)] = &[
-    ("ValueOverflow.json", "the transaction's value does not fit 256 bits"),
-    ("ValueOverflowParis.json", "the transaction's value does not fit 256 bits"),
+    (
+        "ValueOverflow.json",
+        "the transaction's value does not fit 256 bits",
+    ),
+    (
+        "ValueOverflowParis.json",
+        "the transaction's value does not fit 256 bits",
+    ),
     ("HighGasPrice.json", "the gas price does not fit 128 bits"),
-    ("HighGasPriceParis.json", "the gas price does not fit 128 bits"),
+    (
+        "HighGasPriceParis.json",
+        "the gas price does not fit 128 bits",
+    ),
     // EIP-7610: an account with storage but neither nonce nor code can't arise on a chain that starts
     // after Spurious Dragon, and revm does not check for it.
-    ("InitCollision.json", "starts from an account with storage only (EIP-7610)"),
-    ("InitCollisionParis.json", "starts from an account with storage only (EIP-7610)"),
-    ("RevertInCreateInInit.json", "starts from an account with storage only (EIP-7610)"),
-    ("RevertInCreateInInit_Paris.json", "starts from an account with storage only (EIP-7610)"),
-    ("RevertInCreateInInitCreate2.json", "starts from an account with storage only (EIP-7610)"),
-    ("RevertInCreateInInitCreate2Paris.json", "starts from an account with storage only (EIP-7610)"),
-    ("create2collisionStorage.json", "starts from an account with storage only (EIP-7610)"),
-    ("create2collisionStorageParis.json", "starts from an account with storage only (EIP-7610)"),
-    ("dynamicAccountOverwriteEmpty.json", "starts from an account with storage only (EIP-7610)"),
-    ("dynamicAccountOverwriteEmpty_Paris.json", "starts from an account with storage only (EIP-7610)"),
+    (
+        "InitCollision.json",
+        "starts from an account with storage only (EIP-7610)",
+    ),
+    (
+        "InitCollisionParis.json",
+        "starts from an account with storage only (EIP-7610)",
+    ),
+    (
+        "RevertInCreateInInit.json",
+        "starts from an account with storage only (EIP-7610)",
+    ),
+    (
+        "RevertInCreateInInit_Paris.json",
+        "starts from an account with storage only (EIP-7610)",
+    ),
+    (
+        "RevertInCreateInInitCreate2.json",
+        "starts from an account with storage only (EIP-7610)",
+    ),
+    (
+        "RevertInCreateInInitCreate2Paris.json",
+        "starts from an account with storage only (EIP-7610)",
+    ),
+    (
+        "create2collisionStorage.json",
+        "starts from an account with storage only (EIP-7610)",
+    ),
+    (
+        "create2collisionStorageParis.json",
+        "starts from an account with storage only (EIP-7610)",
+    ),
+    (
+        "dynamicAccountOverwriteEmpty.json",
+        "starts from an account with storage only (EIP-7610)",
+    ),
+    (
+        "dynamicAccountOverwriteEmpty_Paris.json",
+        "starts from an account with storage only (EIP-7610)",
+    ),
 ];
 
 fn archive() -> PathBuf {
@@ -49,7 +88,10 @@ fn json_files(directory: &Path, found: &mut Vec<PathBuf>) -> Result<()> {
         let path = entry?.path();
         if path.is_dir() {
             json_files(&path, found)?;
-        } else if path.extension().is_some_and(|extension| extension == "json") {
+        } else if path
+            .extension()
+            .is_some_and(|extension| extension == "json")
+        {
             found.push(path);
         }
     }
@@ -60,7 +102,10 @@ fn json_files(directory: &Path, found: &mut Vec<PathBuf>) -> Result<()> {
 fn state_tests() -> Result<()> {
     let archive = archive();
     if !archive.is_file() {
-        println!("state tests are absent ({}): nothing was run", archive.display());
+        println!(
+            "state tests are absent ({}): nothing was run",
+            archive.display()
+        );
         return Ok(());
     }
     let directory = tempfile::tempdir()?;
@@ -86,8 +131,14 @@ fn state_tests() -> Result<()> {
                     let mut report = run::Report::default();
                     let (_directory, store) = run::empty_store().expect("a store");
                     while let Some(file) = files.get(next.fetch_add(1, Ordering::Relaxed)) {
-                        let name = file.file_name().and_then(|name| name.to_str()).unwrap_or("");
-                        if only.as_ref().is_some_and(|only| !name.contains(only.as_str())) {
+                        let name = file
+                            .file_name()
+                            .and_then(|name| name.to_str())
+                            .unwrap_or("");
+                        if only
+                            .as_ref()
+                            .is_some_and(|only| !name.contains(only.as_str()))
+                        {
                             continue;
                         }
                         if let Some((_, reason)) = SKIPPED.iter().find(|(skip, _)| *skip == name) {
@@ -103,7 +154,10 @@ fn state_tests() -> Result<()> {
                 })
             })
             .collect();
-        workers.into_iter().map(|worker| worker.join().expect("worker")).collect::<Vec<_>>()
+        workers
+            .into_iter()
+            .map(|worker| worker.join().expect("worker"))
+            .collect::<Vec<_>>()
     });
     let mut total = run::Report::default();
     results.into_iter().for_each(|report| total.merge(report));
@@ -120,7 +174,15 @@ fn state_tests() -> Result<()> {
     for failure in total.failures.iter().take(40) {
         println!("FAILED {failure}");
     }
-    assert!(total.failures.is_empty(), "{} state tests failed", total.failures.len());
-    assert!(only.is_some() || total.passed > 20_000, "only {} cases ran", total.passed);
+    assert!(
+        total.failures.is_empty(),
+        "{} state tests failed",
+        total.failures.len()
+    );
+    assert!(
+        only.is_some() || total.passed > 20_000,
+        "only {} cases ran",
+        total.passed
+    );
     Ok(())
 }

@@ -6,8 +6,8 @@ use alloy_primitives::{Address, B256, Bytes, TxKind, U256, keccak256, map::HashM
 use anyhow::{Context as _, Result, bail};
 use openledger_execution::{StateDatabase, state_changes};
 use openledger_primitives::{
-    Account, AccountChange, AccountInfo, Block, BlockBody, EMPTY_CODE_HASH, EMPTY_ROOT_HASH, Header,
-    NodeReader, SealedBlock, StateChanges, StateReader,
+    Account, AccountChange, AccountInfo, Block, BlockBody, EMPTY_CODE_HASH, EMPTY_ROOT_HASH,
+    Header, NodeReader, SealedBlock, StateChanges, StateReader,
 };
 use openledger_store::{Store, StoreOptions};
 use openledger_trie::{ResidentLimits, StateTrie};
@@ -70,8 +70,11 @@ impl NodeReader for Nothing {
 /// A store with an empty genesis; in memory where the machine has a memory file system.
 pub(crate) fn empty_store() -> Result<(tempfile::TempDir, Store)> {
     let memory = Path::new("/dev/shm");
-    let directory =
-        if memory.is_dir() { tempfile::tempdir_in(memory)? } else { tempfile::tempdir()? };
+    let directory = if memory.is_dir() {
+        tempfile::tempdir_in(memory)?
+    } else {
+        tempfile::tempdir()?
+    };
     let store = Store::open(directory.path(), StoreOptions::default())?;
     let mut trie = StateTrie::new(EMPTY_ROOT_HASH, ResidentLimits::default());
     let updates = trie.update(&StateChanges::default(), &Nothing, &Nothing)?;
@@ -106,10 +109,18 @@ pub(crate) fn file(path: &Path, store: &Store, report: &mut Report) -> Result<()
 }
 
 fn block(number: u64, parent_hash: B256, state_root: B256) -> SealedBlock {
-    let header = Header { number, parent_hash, state_root, ..Default::default() };
+    let header = Header {
+        number,
+        parent_hash,
+        state_root,
+        ..Default::default()
+    };
     SealedBlock {
         hash: header.hash_slow(),
-        block: Block { header, body: BlockBody::default() },
+        block: Block {
+            header,
+            body: BlockBody::default(),
+        },
         senders: Vec::new(),
         receipts: Vec::new(),
     }
@@ -152,13 +163,7 @@ fn commit_pre(case: &Case, store: &Store) -> Result<B256> {
     Ok(root)
 }
 
-fn run(
-    case: &Case,
-    store: &Store,
-    base: B256,
-    spec: SpecId,
-    post: &Post,
-) -> Result<()> {
+fn run(case: &Case, store: &Store, base: B256, spec: SpecId, post: &Post) -> Result<()> {
     let state = store.latest()?;
     let mut db = State::builder()
         .with_database(StateDatabase(&state))
@@ -171,7 +176,9 @@ fn run(
             .with_cfg(config(spec))
             .build_mainnet();
         match transaction(case, post) {
-            Ok(tx) => evm.transact_commit(tx).map_err(|error| anyhow::anyhow!("{error:?}")),
+            Ok(tx) => evm
+                .transact_commit(tx)
+                .map_err(|error| anyhow::anyhow!("{error:?}")),
             Err(error) => Err(error),
         }
     };
@@ -192,7 +199,11 @@ fn run(
     let mut trie = StateTrie::new(base, ResidentLimits::default());
     let updates = trie.update(&changes, &state, &state)?;
     if updates.root != post.hash {
-        bail!("state root {} is not the expected {}", updates.root, post.hash);
+        bail!(
+            "state root {} is not the expected {}",
+            updates.root,
+            post.hash
+        );
     }
     // Through the store and back: the committed state must have the same root, and unwinding must
     // restore the pre-state.
@@ -212,8 +223,11 @@ fn run(
 fn config(spec: SpecId) -> CfgEnv {
     let mut config = CfgEnv::new_with_spec(spec);
     config.chain_id = 1;
-    config.max_blobs_per_tx =
-        Some(if spec.is_enabled_in(SpecId::PRAGUE) { 9 } else { 6 });
+    config.max_blobs_per_tx = Some(if spec.is_enabled_in(SpecId::PRAGUE) {
+        9
+    } else {
+        6
+    });
     config
 }
 
@@ -226,7 +240,9 @@ fn block_env(case: &Case, spec: SpecId) -> BlockEnv {
             revm::primitives::eip4844::BLOB_BASE_FEE_UPDATE_FRACTION_CANCUN
         };
         BlobExcessGasAndPrice::new(
-            env.current_excess_blob_gas.unwrap_or_default().saturating_to(),
+            env.current_excess_blob_gas
+                .unwrap_or_default()
+                .saturating_to(),
             fraction,
         )
     });
@@ -254,7 +270,11 @@ fn transaction(case: &Case, post: &Post) -> Result<TxEnv> {
         Some(sender) => sender,
         None => alloy_signer_local::PrivateKeySigner::from_bytes(&tx.secret_key)?.address(),
     };
-    let kind = if tx.to.is_empty() { TxKind::Create } else { TxKind::Call(tx.to.parse()?) };
+    let kind = if tx.to.is_empty() {
+        TxKind::Create
+    } else {
+        TxKind::Call(tx.to.parse()?)
+    };
     let access_list = tx.access_lists.get(indexes.data).cloned().flatten();
     let number128 = |value: U256| u128::try_from(value).context("fee does not fit 128 bits");
     let tx_type = if tx.max_fee_per_blob_gas.is_some() {
@@ -291,9 +311,14 @@ fn transaction(case: &Case, post: &Post) -> Result<TxEnv> {
         )
         .blob_hashes(tx.blob_versioned_hashes.clone())
         .max_fee_per_blob_gas(
-            tx.max_fee_per_blob_gas.map(number128).transpose()?.unwrap_or_default(),
+            tx.max_fee_per_blob_gas
+                .map(number128)
+                .transpose()?
+                .unwrap_or_default(),
         );
-    builder.build().map_err(|error| anyhow::anyhow!("{error:?}"))
+    builder
+        .build()
+        .map_err(|error| anyhow::anyhow!("{error:?}"))
 }
 
 fn spec(fork: &str) -> Result<SpecId> {

@@ -1,0 +1,166 @@
+//! The same blocks give the same hashes, on another store, after unwinding and after a restart.
+
+use alloy_primitives::{Address, B256, Bytes, TxKind, U256};
+use anyhow::Result;
+use openledger_chain::{Sequencer as _, Submission};
+use openledger_builder::{BuilderConfig, Mode};
+use openledger_mempool::RecoveredTransaction;
+use openledger_primitives::Transaction;
+use openledger_testing::{
+    fixture::{Fixture, FixtureOptions, attributes_of, decode},
+    load::{Random, call_data, token_creation},
+};
+
+const BLOCKS: u64 = 60;
+
+/// Appends blocks of a bit of everything: transfers, deployments, tokens that come to an account and leave
+/// it again (which clears slots), deposits with new L1 origins, empty blocks.
+fn grow(fixture: &Fixture, blocks: u64, seed: u64) -> Result<()> {
+    let mut random = Random::new(seed);
+    let token = fixture.wallets[0].address().create(0);
+    for _ in 0..blocks {
+        let mut transactions: Vec<Transaction> = Vec::new();
+        for (index, wallet) in fixture.wallets.iter().enumerate() {
+            let mut nonce = fixture.nonce(wallet.address())?;
+            let deployed = index > 0 || nonce > 0;
+            let call = |nonce, input| {
+                let (to, limit) = (TxKind::Call(token), 200_000);
+                decode(&fixture.sign(index, nonce, to, U256::ZERO, input, limit))
+            };
+            for _ in 0..random.below(4) {
+                let action = random.below(3);
+                transactions.push(match action {
+                    _ if !deployed => {
+                        let code = token_creation()?;
+                        decode(&fixture.sign(0, nonce, TxKind::Create, U256::ZERO, code, 2_000_000))?
+                    }
+                    0 => {
+                        let to: U256 = wallet.address().into_word().into();
+                        call(nonce, call_data("mint(address,uint256)", &[to, U256::from(5)]))?
+                    }
+                    1 => {
+                        // Sometimes everything, so that the slot goes; sometimes too much, so that it reverts.
+                        let to: U256 = Address::with_last_byte(random.below(9) as u8 + 1).into_word().into();
+                        let amount = U256::from(5 * random.below(3));
+                        call(nonce, call_data("transfer(address,uint256)", &[to, amount]))?
+                    }
+                    _ => fixture.transfer(index, nonce, random.address(), random.below(1_000))?,
+                });
+                nonce += 1;
+                if !deployed {
+                    break;
+                }
+            }
+        }
+        fixture.extend(transactions)?;
+    }
+    Ok(())
+}
+
+fn hashes(fixture: &Fixture) -> Result<Vec<B256>> {
+    let head = fixture.chain.head().number;
+    let mut hashes = Vec::new();
+    for number in 0..=head {
+        hashes.extend(fixture.store().block_hash(number)?);
+    }
+    assert_eq!(hashes.len() as u64, head + 1);
+    Ok(hashes)
+}
+
+fn verify(fixture: &Fixture) -> Result<()> {
+    let report = fixture.store().verify(&mut |_, _| ())?;
+    assert_eq!(report.difference, None);
+    assert_eq!(report.headers, fixture.chain.head().number + 1);
+    Ok(())
+}
+
+#[test]
+fn the_same_attributes_give_the_same_blocks_on_another_store() -> Result<()> {
+    let fixture = Fixture::new(FixtureOptions::default())?;
+    grow(&fixture, BLOCKS, 1)?;
+    let twin = fixture.twin()?;
+    for number in 1..=BLOCKS {
+        let block = fixture.chain.block(number)?.expect("it was appended");
+        let again = twin.chain.execute(&attributes_of(&block))?;
+        assert_eq!(again.hash, block.hash, "block {number}");
+        assert_eq!(again.receipts, block.receipts);
+    }
+    verify(&twin)
+}
+
+#[test]
+fn unwinding_and_applying_again_gives_the_same_roots() -> Result<()> {
+    let fixture = Fixture::new(FixtureOptions::default())?;
+    grow(&fixture, BLOCKS, 2)?;
+    let before = hashes(&fixture)?;
+    let mut random = Random::new(3);
+    for _ in 0..6 {
+        let to = random.below(BLOCKS);
+        let removed = fixture.chain.unwind(to)?;
+        assert_eq!(removed.len() as u64, BLOCKS - to);
+        assert_eq!(fixture.chain.head().hash(), before[to as usize]);
+        verify(&fixture)?;
+        for block in removed.iter() {
+            let again = fixture.chain.execute(&attributes_of(block))?;
+            assert_eq!(again.hash, block.hash, "block {}", block.number());
+        }
+        assert_eq!(hashes(&fixture)?, before);
+    }
+    verify(&fixture)
+}
+
+#[test]
+fn another_branch_after_unwinding_is_as_if_it_had_been_the_only_one() -> Result<()> {
+    let fixture = Fixture::new(FixtureOptions::default())?;
+    grow(&fixture, 20, 4)?;
+    let twin = fixture.twin()?;
+    for number in 1..=10 {
+        let block = fixture.chain.block(number)?.expect("it was appended");
+        twin.chain.execute(&attributes_of(&block))?;
+    }
+    fixture.chain.unwind(10)?;
+    grow(&fixture, 20, 5)?;
+    grow(&twin, 20, 5)?;
+    assert_eq!(hashes(&fixture)?, hashes(&twin)?);
+    verify(&fixture)
+}
+
+#[test]
+fn a_restart_changes_nothing() -> Result<()> {
+    let fixture = Fixture::new(FixtureOptions::default())?;
+    grow(&fixture, 10, 6)?;
+    let twin = fixture.twin()?;
+    grow(&twin, 10, 6)?;
+    let fixture = fixture.reopen()?;
+    grow(&fixture, 10, 7)?;
+    grow(&twin, 10, 7)?;
+    assert_eq!(hashes(&fixture)?, hashes(&twin)?);
+    verify(&fixture)
+}
+
+/// What the builder seals as transactions arrive is what a verifier gets that executes the whole block.
+#[tokio::test]
+async fn a_verifier_gets_the_builders_blocks() -> Result<()> {
+    let fixture = Fixture::new(FixtureOptions::default())?;
+    let config = BuilderConfig { mode: Mode::Instant, settled: false, ..Default::default() };
+    let builder = fixture.start_builder(config, 3)?;
+    for nonce in 0..20 {
+        for wallet in 0..3 {
+            let to = TxKind::Call(Address::with_last_byte(nonce as u8 + 1));
+            let signed = fixture.sign(wallet, nonce, to, U256::ONE, Bytes::new(), 21_000);
+            let submitted =
+                builder.handle.submit(RecoveredTransaction::decode(&signed.encoded)?).await?;
+            assert!(matches!(submitted, Submission::Preconfirmed(_)), "{submitted:?}");
+        }
+    }
+    builder.stop()?;
+    let head = fixture.chain.head().number;
+    assert_eq!(head, 60);
+    let twin = fixture.twin()?;
+    for number in 1..=head {
+        let block = fixture.chain.block(number)?.expect("it is below the head");
+        assert_eq!(block.block.body.transactions.len(), 2);
+        assert_eq!(twin.chain.execute(&attributes_of(&block))?.hash, block.hash);
+    }
+    verify(&twin)
+}
