@@ -194,6 +194,21 @@ mod tests {
     }
 
     #[test]
+    fn source_hash_is_the_specification_s() {
+        // keccak256(bytes32(0) ‖ keccak256(l1 block hash ‖ bytes32(log index))).
+        let mut id = [9; 64];
+        id[32..].fill(0);
+        id[63] = 3;
+        let mut domain = [0; 64];
+        domain[32..].copy_from_slice(keccak256(id).as_slice());
+        let log = encode_deposit(PORTAL, &deposit());
+        assert_eq!(
+            decode(&log).map(|deposit| deposit.source_hash),
+            Ok(keccak256(domain))
+        );
+    }
+
+    #[test]
     fn layout_is_the_portal_s() {
         let log = encode_deposit(PORTAL, &deposit());
         let expected = hex!(

@@ -7,9 +7,7 @@ use crate::sim::{
 use alloy_primitives::Bytes;
 use openledger_derive::{BatchDrop, DeriveError, InboxTransaction, L1Input, Severity, Step};
 use openledger_primitives::{ChainConfig, Transaction};
-use openledger_protocol::{
-    ConfigUpdate, L1Attributes, L2BlockRef, OriginViolation, SingularBatch, encode_frames_tx,
-};
+use openledger_protocol::{ConfigUpdate, L1Attributes, L2BlockRef, OriginViolation, SingularBatch};
 
 /// `count` blocks on `parent`, all with the origin `origin` and one transaction each.
 fn blocks(
@@ -504,7 +502,4 @@ fn blobs_are_data_of_their_own() {
     let mut driver = Driver::new(&config, &l1);
     driver.run().expect("derives");
     assert_eq!(driver.derived.len(), 3);
-    // As calldata of one transaction the same frames work too.
-    let empty = encode_frames_tx(&[]);
-    assert_eq!(empty, [0]);
 }
