@@ -1,44 +1,35 @@
 #!/usr/bin/env bash
-# The benchmarks: the load generator on our node and anvil in alternation, then the criterion benches. The defaults take
-# about ten minutes and are a first look; docs/benchmarks.md says which runs decide.
+# Benchmarks: criterion for the parts, and the load generator for our node and anvil in alternation.
 #
-#   scripts/bench.sh                   both, short
-#   scripts/bench.sh --load [FLAGS]    the load generator alone; FLAGS go to `load compare` in place of the short ones
-#   scripts/bench.sh --criterion       the criterion benches alone
+#   scripts/bench.sh [FLAG of `load compare`...]    all of it, on release builds
+#   scripts/bench.sh --load-only [FLAG...]          the load generator only
+#   scripts/bench.sh --short                        a minute of it on the development build: shows that it works, and no figures
 #
-# The results of the load generator are also written to $CARGO_TARGET_DIR/load.json.
+# Only ratios of interleaved runs mean anything; use an otherwise idle machine.
 set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 cd "$root"
+source contracts/tools/lib.sh
 
-load=true
-criterion=true
-flags=(--pairs 3 --transactions 20000 --single-transactions 6000 --probes 300 --read-seconds 2)
 case "${1:-}" in
-    "") ;;
-    --load)
-        criterion=false
-        shift
-        [ $# -eq 0 ] || flags=("$@")
-        ;;
-    --criterion) load=false ;;
-    -h | --help)
-        sed -n '2,/^set -/{/^# \{0,1\}/s///p}' "$0"
+    --help | -h) sed -n '2,8s/^# \{0,1\}//p' "$0" && exit 0 ;;
+    --short)
+        cargo build --quiet -p openledger-cli
+        cargo build --quiet -p openledger-testing --bin load
+        "$CARGO_TARGET_DIR/debug/load" compare --ours "$CARGO_TARGET_DIR/debug/openledger" --anvil "$(foundry anvil)" \
+            --pairs 1 --transactions 2000 --single-transactions 200 --senders 50 --recipients 50 --probes 20 --read-seconds 1
         exit 0
         ;;
-    *) fail "unknown argument $1: scripts/bench.sh --help" ;;
 esac
-
-anvil=$(node -p 'const { platform, arch } = process; const p = require("path");
-    p.join(p.dirname(require.resolve(`@foundry-rs/anvil-${platform}-${arch === "x64" ? "amd64" : arch}/package.json`,
-        { paths: [p.resolve("contracts")] })), "bin", "anvil")') || fail "anvil is missing: scripts/install.sh"
-
-if "$load"; then
-    # One command, so that what both share is built once.
-    cargo build --release -p openledger-cli -p openledger-testing --bin openledger --bin load
-    "$CARGO_TARGET_DIR/release/load" compare --ours "$CARGO_TARGET_DIR/release/openledger" --anvil "$anvil" \
-        --output "$CARGO_TARGET_DIR/load.json" "${flags[@]}"
+load_only=false
+if [ "${1:-}" = --load-only ]; then
+    load_only=true
+    shift
 fi
-if "$criterion"; then
-    cargo bench -p openledger-testing --bench execution --bench state
+echo "bench: building release"
+cargo build --quiet --release -p openledger-cli
+cargo build --quiet --release -p openledger-testing --bin load
+if ! "$load_only"; then
+    cargo bench --quiet --workspace
 fi
+exec "$CARGO_TARGET_DIR/release/load" compare --ours "$CARGO_TARGET_DIR/release/openledger" --anvil "$(foundry anvil)" "$@"

@@ -9,7 +9,7 @@ set -uo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 cd "$root" || exit 1
 
-STEPS=(format clippy dependencies no_std contracts rust doc_tests kona links clients crash fuzz_corpora)
+STEPS=(format clippy dependencies no_std contracts rust doc_tests kona links clients bench)
 logs="$OPENLEDGER_CACHE/test-logs"
 mkdir -p "$logs"
 passed=0
@@ -45,8 +45,10 @@ step_contracts() {
     contracts/tools/check.sh && contracts/tools/test.sh
 }
 
+# Unit, property and integration tests, which also replay the fuzzing corpora and run the crash test's short form.
 step_rust() {
-    cargo nextest run --workspace --no-fail-fast --status-level slow --final-status-level fail --show-progress none
+    build_command &&
+        cargo nextest run --workspace --no-fail-fast --status-level slow --final-status-level fail --show-progress none
 }
 
 step_doc_tests() {
@@ -65,17 +67,14 @@ step_clients() {
     build_command && crates/testing/clients/run.sh
 }
 
-step_crash() {
-    build_command && scripts/crash.sh --short
+# The short form of the benchmarks: that they run.
+step_bench() {
+    scripts/bench.sh --short
 }
 
-step_fuzz_corpora() {
-    scripts/fuzz.sh --replay
-}
-
-# The command that the journeys below start.
+# The command that journeys start.
 build_command() {
-    cargo build --quiet -p openledger-cli
+    cargo build --quiet -p openledger-cli || return 1
     export OPENLEDGER_BIN="$CARGO_TARGET_DIR/debug/openledger"
 }
 
@@ -93,13 +92,13 @@ count() {
         -e 's/^Ran [0-9]+ test suites.*: ([0-9]+) tests passed, .*/\1/p' \
         -e 's/^test result: .* ([0-9]+) passed; .*/\1/p' \
         -e 's/^(#|ℹ) pass ([0-9]+)$/\2/p' \
-        -e 's/^([0-9]+) passed, [0-9]+ failed$/\1/p' "$log" | paste -sd+ | bc)
+        -e 's/^([0-9]+) passed, [0-9]+ failed$/\1/p' "$log" | awk '{ sum += $1 } END { if (NR) print sum }')
     tests_failed=$(sed -nE \
         -e 's/^ *Summary \[.*\] .* run: .* ([0-9]+) failed.*/\1/p' \
         -e 's/^Ran [0-9]+ test suites.*: [0-9]+ tests passed, ([0-9]+) failed.*/\1/p' \
         -e 's/^test result: .* ([0-9]+) failed; .*/\1/p' \
         -e 's/^(#|ℹ) fail ([0-9]+)$/\2/p' \
-        -e 's/^[0-9]+ passed, ([0-9]+) failed$/\1/p' "$log" | paste -sd+ | bc)
+        -e 's/^[0-9]+ passed, ([0-9]+) failed$/\1/p' "$log" | awk '{ sum += $1 } END { if (NR) print sum }')
     [ -n "$tests_passed$tests_failed" ] && found=true
     if "$found"; then
         passed=$((passed + ${tests_passed:-0}))

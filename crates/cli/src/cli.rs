@@ -1,9 +1,16 @@
-use crate::{batch::BatchArgs, db::DbArgs, dev::DevArgs, logging::LogArgs, sequencer::SequencerArgs};
+use crate::{
+    batch::BatchArgs, db::DbArgs, dev::DevArgs, logging::LogArgs, sequencer::SequencerArgs,
+};
 use clap::{Parser, Subcommand};
 
 /// OpenLedger: an Ethereum layer 2 for AI attribution, with OPEN as its gas token.
 #[derive(Debug, Parser)]
-#[command(name = "openledger", version, max_term_width = 100, arg_required_else_help = true)]
+#[command(
+    name = "openledger",
+    version,
+    max_term_width = 100,
+    arg_required_else_help = true
+)]
 pub struct Cli {
     #[command(flatten)]
     #[allow(missing_docs)]
@@ -50,7 +57,11 @@ mod tests {
     fn every_flag_and_subcommand_has_help() {
         fn check(command: &clap::Command, path: &str) {
             for argument in command.get_arguments() {
-                assert!(argument.get_help().is_some(), "{path} {}", argument.get_id());
+                assert!(
+                    argument.get_help().is_some(),
+                    "{path} {}",
+                    argument.get_id()
+                );
             }
             for subcommand in command.get_subcommands() {
                 let path = format!("{path} {}", subcommand.get_name());
@@ -68,9 +79,18 @@ mod tests {
     #[test]
     fn flags_that_contradict_each_other_are_refused() {
         use clap::error::ErrorKind::ArgumentConflict;
-        assert_eq!(refused(&["openledger", "dev", "--instant", "--manual"]), ArgumentConflict);
+        assert_eq!(
+            refused(&["openledger", "dev", "--instant", "--manual"]),
+            ArgumentConflict
+        );
         for unsettled in ["--no-batcher", "--instant", "--manual"] {
-            let url = ["openledger", "dev", unsettled, "--l1.rpc-url", "http://localhost:1"];
+            let url = [
+                "openledger",
+                "dev",
+                unsettled,
+                "--l1.rpc-url",
+                "http://localhost:1",
+            ];
             assert_eq!(refused(&url), ArgumentConflict);
         }
         assert_eq!(

@@ -13,7 +13,7 @@ use openledger_builder::BuilderConfig;
 use openledger_l1::{key_from_env, key_from_file};
 use openledger_mempool::MempoolConfig;
 use openledger_primitives::ChainConfig;
-use crate::rpc_shim::{Namespace, RpcConfig};
+use openledger_rpc::{Namespace, RpcConfig};
 use openledger_store::StoreOptions;
 use serde::Deserialize;
 use std::{
@@ -54,7 +54,11 @@ pub struct Overrides {
     )]
     pub l1_rpc_url: Option<Vec<String>>,
     /// Seconds between L1 blocks
-    #[arg(long = "l1.block-time", env = "OPENLEDGER_L1_BLOCK_TIME", value_name = "SECONDS")]
+    #[arg(
+        long = "l1.block-time",
+        env = "OPENLEDGER_L1_BLOCK_TIME",
+        value_name = "SECONDS"
+    )]
     pub l1_block_time: Option<u64>,
     /// Address of the public listener
     #[arg(long = "http.addr", env = "OPENLEDGER_HTTP_ADDR", value_name = "IP")]
@@ -79,16 +83,32 @@ pub struct Overrides {
     )]
     pub http_cors: Option<Vec<String>>,
     /// Address of the privileged listener (every namespace, /metrics)
-    #[arg(long = "privileged.addr", env = "OPENLEDGER_PRIVILEGED_ADDR", value_name = "IP")]
+    #[arg(
+        long = "privileged.addr",
+        env = "OPENLEDGER_PRIVILEGED_ADDR",
+        value_name = "IP"
+    )]
     pub privileged_addr: Option<IpAddr>,
     /// Port of the privileged listener
-    #[arg(long = "privileged.port", env = "OPENLEDGER_PRIVILEGED_PORT", value_name = "PORT")]
+    #[arg(
+        long = "privileged.port",
+        env = "OPENLEDGER_PRIVILEGED_PORT",
+        value_name = "PORT"
+    )]
     pub privileged_port: Option<u16>,
     /// File with the privileged listener's bearer token; needed unless it is on loopback
-    #[arg(long = "privileged.token-file", env = "OPENLEDGER_PRIVILEGED_TOKEN_FILE", value_name = "FILE")]
+    #[arg(
+        long = "privileged.token-file",
+        env = "OPENLEDGER_PRIVILEGED_TOKEN_FILE",
+        value_name = "FILE"
+    )]
     pub privileged_token_file: Option<PathBuf>,
     /// Order in which waiting transactions are taken
-    #[arg(long = "sequencer.ordering", env = "OPENLEDGER_SEQUENCER_ORDERING", value_enum)]
+    #[arg(
+        long = "sequencer.ordering",
+        env = "OPENLEDGER_SEQUENCER_ORDERING",
+        value_enum
+    )]
     pub sequencer_ordering: Option<OrderingArg>,
     /// Start without building blocks, until admin_startSequencer
     #[arg(
@@ -107,7 +127,11 @@ pub struct Overrides {
     )]
     pub batcher_enabled: Option<bool>,
     /// File with the batcher's private key; without, OPENLEDGER_BATCHER_KEY holds it
-    #[arg(long = "batcher.key-file", env = "OPENLEDGER_BATCHER_KEY_FILE", value_name = "FILE")]
+    #[arg(
+        long = "batcher.key-file",
+        env = "OPENLEDGER_BATCHER_KEY_FILE",
+        value_name = "FILE"
+    )]
     pub batcher_key_file: Option<PathBuf>,
     /// L1 blocks after which a channel is closed, full or not
     #[arg(
@@ -117,7 +141,11 @@ pub struct Overrides {
     )]
     pub batcher_channel_duration: Option<u64>,
     /// Days for which historical state is kept
-    #[arg(long = "store.history-days", env = "OPENLEDGER_STORE_HISTORY_DAYS", value_name = "DAYS")]
+    #[arg(
+        long = "store.history-days",
+        env = "OPENLEDGER_STORE_HISTORY_DAYS",
+        value_name = "DAYS"
+    )]
     pub store_history_days: Option<u64>,
     /// Keep historical state for ever
     #[arg(
@@ -128,7 +156,11 @@ pub struct Overrides {
     )]
     pub store_archive: Option<bool>,
     /// Megabytes of database blocks kept in memory
-    #[arg(long = "store.cache-mb", env = "OPENLEDGER_STORE_CACHE_MB", value_name = "MB")]
+    #[arg(
+        long = "store.cache-mb",
+        env = "OPENLEDGER_STORE_CACHE_MB",
+        value_name = "MB"
+    )]
     pub store_cache_mb: Option<usize>,
 }
 
@@ -294,7 +326,9 @@ impl Settings {
             http != privileged || http.port() == 0,
             "http and privileged are both {http}: give one of them another port"
         );
-        let token = privileged_token_file.or(file.privileged.token_file).map(|path| read_token(&path));
+        let token = privileged_token_file
+            .or(file.privileged.token_file)
+            .map(|path| read_token(&path));
         let token = token.transpose()?;
         ensure!(
             privileged.ip().is_loopback() || token.is_some(),
@@ -310,16 +344,19 @@ impl Settings {
         };
 
         let mut mempool = file.mempool.unwrap_or_default();
-        if let Some(order) = sequencer_ordering.map(Into::into).or(file.sequencer.ordering) {
+        if let Some(order) = sequencer_ordering
+            .map(Into::into)
+            .or(file.sequencer.ordering)
+        {
             mempool.order = order;
         }
         let history_days = store_history_days.or(file.store.history_days).unwrap_or(30);
         ensure!(history_days > 0, "store.history-days must be at least 1");
         let l1_block_time = l1_block_time.or(file.l1.block_time).unwrap_or(12);
         ensure!(l1_block_time > 0, "l1.block-time must be at least 1");
-        let l1_rpc_urls = l1_rpc_url
-            .or(file.l1.rpc_url.map(Into::into))
-            .context("l1.rpc-url is missing: name the L1 by --l1.rpc-url or in the settings file")?;
+        let l1_rpc_urls = l1_rpc_url.or(file.l1.rpc_url.map(Into::into)).context(
+            "l1.rpc-url is missing: name the L1 by --l1.rpc-url or in the settings file",
+        )?;
         Ok(Self {
             chain: chain
                 .or(file.chain)
@@ -338,7 +375,9 @@ impl Settings {
                 ..RpcConfig::default()
             },
             builder: BuilderConfig {
-                active: !sequencer_stopped.or(file.sequencer.stopped).unwrap_or(false),
+                active: !sequencer_stopped
+                    .or(file.sequencer.stopped)
+                    .unwrap_or(false),
                 gather_by_fee: mempool.order == openledger_mempool::Ordering::PriorityFee,
                 ..BuilderConfig::default()
             },
@@ -348,7 +387,9 @@ impl Settings {
             channel_duration: batcher_channel_duration.or(file.batcher.channel_duration),
             history_days,
             archive: store_archive.or(file.store.archive).unwrap_or(false),
-            cache_bytes: store_cache_mb.or(file.store.cache_mb).map(|megabytes| megabytes << 20),
+            cache_bytes: store_cache_mb
+                .or(file.store.cache_mb)
+                .map(|megabytes| megabytes << 20),
         })
     }
 
@@ -375,7 +416,9 @@ impl Settings {
         let batcher_key = if self.batcher_enabled {
             let key = match &self.batcher_key_file {
                 Some(path) => key_from_file(path)?,
-                None if env::var_os(BATCHER_KEY_VARIABLE).is_some() => key_from_env(BATCHER_KEY_VARIABLE)?,
+                None if env::var_os(BATCHER_KEY_VARIABLE).is_some() => {
+                    key_from_env(BATCHER_KEY_VARIABLE)?
+                }
                 None => bail!(
                     "the batcher has no key: set batcher.key-file or {BATCHER_KEY_VARIABLE}, or \
                      batcher.enabled = false"
@@ -397,7 +440,9 @@ impl Settings {
 fn read_file(path: &Path) -> anyhow::Result<File> {
     let text = read_bounded(path, FILE_BYTES_MAX)?;
     toml::from_str(&text).map_err(|error| {
-        let line = error.span().map_or(1, |span| text[..span.start].lines().count().max(1));
+        let line = error
+            .span()
+            .map_or(1, |span| text[..span.start].lines().count().max(1));
         // toml's own text draws the line over several lines.
         anyhow!("{}: line {line}: {}", path.display(), error.message())
     })
@@ -416,7 +461,11 @@ fn read_token(path: &Path) -> anyhow::Result<String> {
 fn read_bounded(path: &Path, bytes_max: u64) -> anyhow::Result<String> {
     let context = || path.display().to_string();
     let bytes = fs::metadata(path).with_context(context)?.len();
-    ensure!(bytes <= bytes_max, "{} has {bytes} bytes, more than {bytes_max}", path.display());
+    ensure!(
+        bytes <= bytes_max,
+        "{} has {bytes} bytes, more than {bytes_max}",
+        path.display()
+    );
     fs::read_to_string(path).with_context(context)
 }
 
@@ -469,7 +518,9 @@ mod tests {
 
     fn flags(more: &[&str]) -> Overrides {
         let cli = Cli::try_parse_from([&["openledger", "sequencer"], more].concat()).unwrap();
-        let Command::Sequencer(args) = cli.command else { panic!("not sequencer") };
+        let Command::Sequencer(args) = cli.command else {
+            panic!("not sequencer")
+        };
         args.overrides
     }
 
@@ -482,17 +533,29 @@ mod tests {
         assert_eq!(settings.l1_rpc_urls, ["http://one", "http://two"]);
         assert_eq!(settings.l1_block_time, Duration::from_secs(2));
         assert_eq!(settings.rpc.http.to_string(), "0.0.0.0:9545");
-        assert_eq!(settings.rpc.privileged.unwrap().to_string(), "127.0.0.1:9547");
-        assert_eq!(settings.rpc.public_namespaces, [Namespace::Eth, Namespace::Net].into());
+        assert_eq!(
+            settings.rpc.privileged.unwrap().to_string(),
+            "127.0.0.1:9547"
+        );
+        assert_eq!(
+            settings.rpc.public_namespaces,
+            [Namespace::Eth, Namespace::Net].into()
+        );
         assert_eq!(settings.rpc.cors_origins, ["*"]);
-        assert_eq!(settings.mempool.order, openledger_mempool::Ordering::PriorityFee);
+        assert_eq!(
+            settings.mempool.order,
+            openledger_mempool::Ordering::PriorityFee
+        );
         assert_eq!(settings.mempool.transactions_max, 7);
         assert!(settings.builder.gather_by_fee && !settings.builder.active);
         assert!(!settings.batcher_enabled);
         assert_eq!(settings.channel_duration, Some(5));
         let store = settings.store_options(2);
         assert!(store.archive);
-        assert_eq!((store.history_blocks, store.block_cache_bytes), (7 * 86_400 / 2, 64 << 20));
+        assert_eq!(
+            (store.history_blocks, store.block_cache_bytes),
+            (7 * 86_400 / 2, 64 << 20)
+        );
     }
 
     #[test]
@@ -512,12 +575,22 @@ mod tests {
         assert_eq!(settings.rpc.http.to_string(), "0.0.0.0:1");
         assert_eq!(settings.l1_rpc_urls, ["http://three"]);
         assert!(settings.builder.active && !settings.archive);
-        assert_eq!(settings.mempool.order, openledger_mempool::Ordering::Arrival);
+        assert_eq!(
+            settings.mempool.order,
+            openledger_mempool::Ordering::Arrival
+        );
     }
 
     #[test]
     fn nothing_is_needed_but_chain_data_and_l1() {
-        let overrides = flags(&["--chain", "c", "--data-dir", "d", "--l1.rpc-url", "http://l1"]);
+        let overrides = flags(&[
+            "--chain",
+            "c",
+            "--data-dir",
+            "d",
+            "--l1.rpc-url",
+            "http://l1",
+        ]);
         let settings = Settings::resolve(None, overrides).unwrap();
         assert_eq!(settings.rpc.http.to_string(), "127.0.0.1:8545");
         assert_eq!(settings.rpc.public_namespaces, Namespace::public());
@@ -527,7 +600,10 @@ mod tests {
 
     fn refused(text: &str) -> String {
         let (_directory, path) = written(text);
-        format!("{:#}", Settings::resolve(Some(&path), Overrides::default()).unwrap_err())
+        format!(
+            "{:#}",
+            Settings::resolve(Some(&path), Overrides::default()).unwrap_err()
+        )
     }
 
     #[test]
@@ -539,7 +615,9 @@ mod tests {
         assert!(refused("chain = \"c\"").contains("l1.rpc-url is missing"));
         assert!(refused("[l1]\nrpc-url = \"http://x\"").contains("chain is missing"));
         assert!(refused(&FULL.replace("\"net\"", "\"engine\"")).contains("engine"));
-        assert!(refused(&FULL.replace("history-days = 7", "history-days = 0")).contains("history-days"));
+        assert!(
+            refused(&FULL.replace("history-days = 7", "history-days = 0")).contains("history-days")
+        );
     }
 
     #[test]
@@ -548,8 +626,13 @@ mod tests {
         assert!(refused(&off_loopback).contains("privileged.token-file"));
         let directory = tempfile::tempdir().unwrap();
         let token = directory.path().join("token");
-        let with_token = off_loopback
-            .replace("[sequencer]", &format!("token-file = {:?}\n[sequencer]", token.display().to_string()));
+        let with_token = off_loopback.replace(
+            "[sequencer]",
+            &format!(
+                "token-file = {:?}\n[sequencer]",
+                token.display().to_string()
+            ),
+        );
         fs::write(&token, "short").unwrap();
         assert!(refused(&with_token).contains("holds no token"));
         fs::write(&token, "0123456789abcdef\n").unwrap();
@@ -560,6 +643,8 @@ mod tests {
 
     #[test]
     fn both_listeners_on_one_port_are_refused() {
-        assert!(refused(&FULL.replace("9547", "9545").replace("0.0.0.0", "127.0.0.1")).contains("both"));
+        assert!(
+            refused(&FULL.replace("9547", "9545").replace("0.0.0.0", "127.0.0.1")).contains("both")
+        );
     }
 }

@@ -71,7 +71,11 @@ enum DbCommand {
 pub async fn run(args: DbArgs) -> anyhow::Result<ExitCode> {
     tokio::task::spawn_blocking(move || match args.command {
         DbCommand::Stats { directory, sample } => stats(&directory.data_dir, sample),
-        DbCommand::Prune { directory, keep, compact } => prune(&directory.data_dir, keep, compact),
+        DbCommand::Prune {
+            directory,
+            keep,
+            compact,
+        } => prune(&directory.data_dir, keep, compact),
         DbCommand::Unwind { directory, to } => unwind(&directory.data_dir, to),
         DbCommand::Verify { directory } => verify(&directory.data_dir),
     })
@@ -81,9 +85,18 @@ pub async fn run(args: DbArgs) -> anyhow::Result<ExitCode> {
 /// Opens the store of a data directory; never creates one.
 fn open(data_dir: &Path, options: StoreOptions) -> anyhow::Result<Store> {
     let path = data_dir.join("db");
-    ensure!(path.is_dir(), "{} holds no data of a node: {} is missing", data_dir.display(), path.display());
+    ensure!(
+        path.is_dir(),
+        "{} holds no data of a node: {} is missing",
+        data_dir.display(),
+        path.display()
+    );
     let store = Store::open(&path, options)?;
-    ensure!(store.head().is_some(), "the store at {} is empty", path.display());
+    ensure!(
+        store.head().is_some(),
+        "the store at {} is empty",
+        path.display()
+    );
     Ok(store)
 }
 
@@ -101,11 +114,23 @@ fn stats(data_dir: &Path, sample: u64) -> anyhow::Result<ExitCode> {
     for family in &stats.families {
         println!(
             "{:<18} {:>12} {:>14} {:>14} {:>14}",
-            family.name, family.keys, family.bytes_on_disk, family.bytes_in_memory, family.bytes_per_block
+            family.name,
+            family.keys,
+            family.bytes_on_disk,
+            family.bytes_in_memory,
+            family.bytes_per_block
         );
     }
-    let growth: u64 = stats.families.iter().map(|family| family.bytes_per_block).sum();
-    let in_memory: u64 = stats.families.iter().map(|family| family.bytes_in_memory).sum();
+    let growth: u64 = stats
+        .families
+        .iter()
+        .map(|family| family.bytes_per_block)
+        .sum();
+    let in_memory: u64 = stats
+        .families
+        .iter()
+        .map(|family| family.bytes_in_memory)
+        .sum();
     println!(
         "{:<18} {:>12} {:>14} {:>14} {:>14}",
         "all",
@@ -125,7 +150,10 @@ fn stats(data_dir: &Path, sample: u64) -> anyhow::Result<ExitCode> {
 }
 
 fn prune(data_dir: &Path, keep: u64, compact: bool) -> anyhow::Result<ExitCode> {
-    let options = StoreOptions { unwind_blocks_max: keep, ..StoreOptions::default() };
+    let options = StoreOptions {
+        unwind_blocks_max: keep,
+        ..StoreOptions::default()
+    };
     let store = open(data_dir, options)?;
     let head = store.head().context("the store is empty")?;
     let boundary = head.number.saturating_sub(keep);
@@ -139,7 +167,10 @@ fn prune(data_dir: &Path, keep: u64, compact: bool) -> anyhow::Result<ExitCode> 
         }
         eprintln!("pruned to block {} of {boundary}", report.oldest);
     };
-    println!("pruned the state of {blocks} blocks ({versions} versions); kept from block {}", report.oldest);
+    println!(
+        "pruned the state of {blocks} blocks ({versions} versions); kept from block {}",
+        report.oldest
+    );
     if report.oldest < boundary {
         println!("blocks that are not finalized keep their state, so that they can be unwound");
     }
@@ -151,11 +182,20 @@ fn prune(data_dir: &Path, keep: u64, compact: bool) -> anyhow::Result<ExitCode> 
 }
 
 fn unwind(data_dir: &Path, to: u64) -> anyhow::Result<ExitCode> {
-    let store = open(data_dir, StoreOptions { unwind_blocks_max: u64::MAX, ..StoreOptions::default() })?;
+    let store = open(
+        data_dir,
+        StoreOptions {
+            unwind_blocks_max: u64::MAX,
+            ..StoreOptions::default()
+        },
+    )?;
     if let Some((_, finalized)) = store.heads()?
         && to < finalized.number
     {
-        bail!("block {} is finalized: nothing below it can be the head", finalized.number);
+        bail!(
+            "block {} is finalized: nothing below it can be the head",
+            finalized.number
+        );
     }
     let removed = store.unwind(to)?;
     let transactions: usize = removed
@@ -163,7 +203,10 @@ fn unwind(data_dir: &Path, to: u64) -> anyhow::Result<ExitCode> {
         .flat_map(|block| &block.block.body.transactions)
         .filter(|transaction| !transaction.is_deposit())
         .count();
-    println!("removed {} blocks with {transactions} transactions; the head is {to}", removed.len());
+    println!(
+        "removed {} blocks with {transactions} transactions; the head is {to}",
+        removed.len()
+    );
     Ok(ExitCode::SUCCESS)
 }
 

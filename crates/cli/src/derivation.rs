@@ -52,7 +52,9 @@ pub async fn derive(
     chain.set_heads(finalized, finalized)?;
     let mut driver = start_driver(chain, client, policy).await?;
     let mut on_safe = Some(on_safe);
-    let Some(first) = first_needed(&mut driver)? else { bail!("the pipeline asks for no L1 block") };
+    let Some(first) = first_needed(&mut driver)? else {
+        bail!("the pipeline asks for no L1 block")
+    };
     let announced = last_l1 > first.saturating_add(NOTICE_L1_BLOCKS);
     let mut inputs = stream::iter(first..=last_l1)
         .map(|number| client.block_with_receipts(BlockNumberOrTag::Number(number)))
@@ -76,7 +78,12 @@ pub async fn derive(
         }
         if announced && reported.elapsed() > PROGRESS_INTERVAL {
             reported = Instant::now();
-            tracing::info!(l1_block = number, l1_head = last_l1, block = driver.safe().number, "deriving");
+            tracing::info!(
+                l1_block = number,
+                l1_head = last_l1,
+                block = driver.safe().number,
+                "deriving"
+            );
         }
     }
     if let Some(finalized) = client.header_by_tag(L1Tag::Finalized).await? {
@@ -104,8 +111,16 @@ fn feed_and_drive(
     loop {
         match driver.advance()? {
             Progress::NeedL1 { .. } => return Ok(true),
-            Progress::Safe { block, l1, executed } => {
-                if !on_safe(SafeBlock { block, l1, executed }) {
+            Progress::Safe {
+                block,
+                l1,
+                executed,
+            } => {
+                if !on_safe(SafeBlock {
+                    block,
+                    l1,
+                    executed,
+                }) {
                     return Ok(false);
                 }
             }
@@ -120,9 +135,14 @@ fn feed_and_drive(
 pub async fn connect(urls: &[String], expected: u64) -> anyhow::Result<L1Client> {
     let client = L1Client::new(urls, RequestConfig::default())?;
     // The URL itself may hold a key, so that it is not repeated.
-    let actual = client.chain_id().await.context("no L1 answers at the URL of l1.rpc-url")?;
+    let actual = client
+        .chain_id()
+        .await
+        .context("no L1 answers at the URL of l1.rpc-url")?;
     if actual != expected {
-        bail!("the L1 at the URL of l1.rpc-url has chain id {actual}, but the chain's L1 has {expected}");
+        bail!(
+            "the L1 at the URL of l1.rpc-url has chain id {actual}, but the chain's L1 has {expected}"
+        );
     }
     Ok(client)
 }

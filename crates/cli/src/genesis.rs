@@ -39,16 +39,46 @@ const LAYOUT: &str = include_str!("../../../contracts/genesis/layout.json");
 const PREINSTALLS: &str = include_str!("../../../contracts/artifacts/preinstalls.json");
 /// The artifacts that `layout.json` names.
 const ARTIFACTS: &[(&str, &str)] = &[
-    ("BaseFeeVault", include_str!("../../../contracts/artifacts/BaseFeeVault.json")),
-    ("GasPriceOracle", include_str!("../../../contracts/artifacts/GasPriceOracle.json")),
-    ("L1Block", include_str!("../../../contracts/artifacts/L1Block.json")),
-    ("L1FeeVault", include_str!("../../../contracts/artifacts/L1FeeVault.json")),
-    ("L2ToL1MessagePasser", include_str!("../../../contracts/artifacts/L2ToL1MessagePasser.json")),
-    ("OperatorFeeVault", include_str!("../../../contracts/artifacts/OperatorFeeVault.json")),
-    ("Proxy", include_str!("../../../contracts/artifacts/Proxy.json")),
-    ("ProxyAdmin", include_str!("../../../contracts/artifacts/ProxyAdmin.json")),
-    ("SequencerFeeVault", include_str!("../../../contracts/artifacts/SequencerFeeVault.json")),
-    ("WOPEN", include_str!("../../../contracts/artifacts/WOPEN.json")),
+    (
+        "BaseFeeVault",
+        include_str!("../../../contracts/artifacts/BaseFeeVault.json"),
+    ),
+    (
+        "GasPriceOracle",
+        include_str!("../../../contracts/artifacts/GasPriceOracle.json"),
+    ),
+    (
+        "L1Block",
+        include_str!("../../../contracts/artifacts/L1Block.json"),
+    ),
+    (
+        "L1FeeVault",
+        include_str!("../../../contracts/artifacts/L1FeeVault.json"),
+    ),
+    (
+        "L2ToL1MessagePasser",
+        include_str!("../../../contracts/artifacts/L2ToL1MessagePasser.json"),
+    ),
+    (
+        "OperatorFeeVault",
+        include_str!("../../../contracts/artifacts/OperatorFeeVault.json"),
+    ),
+    (
+        "Proxy",
+        include_str!("../../../contracts/artifacts/Proxy.json"),
+    ),
+    (
+        "ProxyAdmin",
+        include_str!("../../../contracts/artifacts/ProxyAdmin.json"),
+    ),
+    (
+        "SequencerFeeVault",
+        include_str!("../../../contracts/artifacts/SequencerFeeVault.json"),
+    ),
+    (
+        "WOPEN",
+        include_str!("../../../contracts/artifacts/WOPEN.json"),
+    ),
 ];
 
 /// What differs between two chains.
@@ -180,14 +210,21 @@ struct Artifact {
 pub fn chain_files(parameters: &GenesisParameters) -> Result<ChainFiles, GenesisFilesError> {
     let (min, max) = (*GAS_LIMIT_RANGE.start(), *GAS_LIMIT_RANGE.end());
     if !GAS_LIMIT_RANGE.contains(&parameters.gas_limit) {
-        return Err(GenesisFilesError::GasLimit { given: parameters.gas_limit, min, max });
+        return Err(GenesisFilesError::GasLimit {
+            given: parameters.gas_limit,
+            min,
+            max,
+        });
     }
     let genesis = genesis(parameters)?;
     let (block, _, _) = genesis_block(&genesis)?;
     let rollup = ChainConfig {
         genesis: ChainGenesis {
             l1: parameters.l1_origin,
-            l2: GenesisId { hash: block.hash, number: 0 },
+            l2: GenesisId {
+                hash: block.hash,
+                number: 0,
+            },
             l2_time: parameters.timestamp,
             system_config: system_config(parameters),
         },
@@ -209,7 +246,11 @@ pub fn chain_files(parameters: &GenesisParameters) -> Result<ChainFiles, Genesis
         blob_schedule: L1ChainConfig::prague_schedule(),
         contracts: parameters.l1_contracts,
     };
-    Ok(ChainFiles { genesis, rollup, l1 })
+    Ok(ChainFiles {
+        genesis,
+        rollup,
+        l1,
+    })
 }
 
 /// The system configuration with which a chain starts, as its `SystemConfig` contract is initialized.
@@ -276,7 +317,10 @@ fn genesis_config(parameters: &GenesisParameters) -> GenesisConfig {
         ..Default::default()
     };
     let fees = FeeConfig::default();
-    let extra = GenesisExtra { native_token: "OPEN".to_owned(), settled: parameters.settled };
+    let extra = GenesisExtra {
+        native_token: "OPEN".to_owned(),
+        settled: parameters.settled,
+    };
     let fork = |time: Option<u64>| serde_json::json!(time);
     let forks = ForkTimes::ISTHMUS;
     config.extra_fields.extend([
@@ -316,7 +360,11 @@ fn alloc(
             let address = match dependent.value.as_str() {
                 "feeRecipient" => parameters.fee_recipient,
                 "proxyAdminOwner" => parameters.proxy_admin_owner,
-                _ => return Err(GenesisFilesError::UnknownValue { name: dependent.value }),
+                _ => {
+                    return Err(GenesisFilesError::UnknownValue {
+                        name: dependent.value,
+                    });
+                }
             };
             let word = storage.entry(dependent.slot).or_default();
             word.0[12..].copy_from_slice(address.as_slice());
@@ -329,14 +377,23 @@ fn alloc(
             }
             None => code,
         };
-        accounts.add(predeploy.address, contract(layout.nonce, code, Some(storage)))?;
+        accounts.add(
+            predeploy.address,
+            contract(layout.nonce, code, Some(storage)),
+        )?;
     }
     for preinstall in preinstalls {
         let account = contract(preinstall.nonce, preinstall.code, preinstall.storage);
         accounts.add(preinstall.address, account)?;
     }
     for (address, balance) in &parameters.funded {
-        accounts.add(*address, GenesisAccount { balance: *balance, ..Default::default() })?;
+        accounts.add(
+            *address,
+            GenesisAccount {
+                balance: *balance,
+                ..Default::default()
+            },
+        )?;
     }
     Ok(accounts.0)
 }
@@ -366,7 +423,9 @@ fn deployed_code(name: &str) -> Result<Bytes, GenesisFilesError> {
     let (name, text) = ARTIFACTS
         .iter()
         .find(|(known, _)| *known == name)
-        .ok_or_else(|| GenesisFilesError::UnknownArtifact { name: name.to_owned() })?;
+        .ok_or_else(|| GenesisFilesError::UnknownArtifact {
+            name: name.to_owned(),
+        })?;
     Ok(parse::<Artifact>(name, text)?.deployed_bytecode)
 }
 
@@ -418,10 +477,16 @@ mod tests {
         };
         let one = parameters();
         assert_eq!(hash(&one), hash(&one.clone()));
-        let other = GenesisParameters { fee_recipient: Address::repeat_byte(9), ..one.clone() };
+        let other = GenesisParameters {
+            fee_recipient: Address::repeat_byte(9),
+            ..one.clone()
+        };
         assert_ne!(hash(&one), hash(&other));
         // The L1 contracts are the rollup configuration's concern, not the state's.
-        let other = GenesisParameters { batcher: Address::repeat_byte(9), ..one.clone() };
+        let other = GenesisParameters {
+            batcher: Address::repeat_byte(9),
+            ..one.clone()
+        };
         assert_eq!(hash(&one), hash(&other));
     }
 
@@ -454,7 +519,11 @@ mod tests {
         let slot = b256!("360894a13ba1a3210667c828492db98dca3e2076cc3735a920a3ca505d382bbc");
         let mut proxies = 0;
         for account in genesis.alloc.values() {
-            if let Some(word) = account.storage.as_ref().and_then(|storage| storage.get(&slot)) {
+            if let Some(word) = account
+                .storage
+                .as_ref()
+                .and_then(|storage| storage.get(&slot))
+            {
                 assert!(!code(&Address::from_word(*word)).is_empty());
                 proxies += 1;
             }
@@ -475,7 +544,10 @@ mod tests {
         );
         let recipient = slot(predeploys::BASE_FEE_VAULT, 2);
         assert_eq!(Address::from_word(recipient), parameters.fee_recipient);
-        assert_eq!(recipient[11], 1, "the byte above says that the vault pays on L2");
+        assert_eq!(
+            recipient[11], 1,
+            "the byte above says that the vault pays on L2"
+        );
         for (address, balance) in &parameters.funded {
             assert_eq!(genesis.alloc[address].balance, *balance);
         }
@@ -488,7 +560,13 @@ mod tests {
         let extra: GenesisExtra =
             serde_json::from_value(files.genesis.config.extra_fields[GENESIS_EXTRA_KEY].clone())
                 .unwrap();
-        assert_eq!(extra, GenesisExtra { native_token: "OPEN".to_owned(), settled: true });
+        assert_eq!(
+            extra,
+            GenesisExtra {
+                native_token: "OPEN".to_owned(),
+                settled: true
+            }
+        );
         let rollup = serde_json::to_value(&files.rollup).unwrap();
         assert!(rollup.get(GENESIS_EXTRA_KEY).is_none());
     }
@@ -496,7 +574,10 @@ mod tests {
     #[test]
     fn a_gas_limit_that_l1_refuses_is_refused_here() {
         for gas_limit in [20_999_999, 1_000_000_001] {
-            let parameters = GenesisParameters { gas_limit, ..parameters() };
+            let parameters = GenesisParameters {
+                gas_limit,
+                ..parameters()
+            };
             assert!(matches!(
                 chain_files(&parameters),
                 Err(GenesisFilesError::GasLimit { given, .. }) if given == gas_limit
@@ -512,7 +593,10 @@ mod tests {
         let read = ChainFiles::read(directory.path()).unwrap();
         assert_eq!(read.rollup, files.rollup);
         assert_eq!(read.l1, files.l1);
-        assert_eq!(genesis_block(&read.genesis).unwrap().0.hash, files.rollup.genesis.l2.hash);
+        assert_eq!(
+            genesis_block(&read.genesis).unwrap().0.hash,
+            files.rollup.genesis.l2.hash
+        );
     }
 
     /// The file that `crates/testing/kona` loads with another implementation is the one that we write.
@@ -521,11 +605,18 @@ mod tests {
     fn the_rollup_file_that_kona_loads_is_ours() {
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../testing/kona/rollup.json");
         let directory = tempfile::tempdir().unwrap();
-        chain_files(&parameters()).unwrap().write(directory.path()).unwrap();
+        chain_files(&parameters())
+            .unwrap()
+            .write(directory.path())
+            .unwrap();
         let written = fs::read_to_string(directory.path().join("rollup.json")).unwrap();
         if std::env::var_os("UPDATE_VECTORS").is_some() {
             fs::write(&path, &written).unwrap();
         }
-        assert_eq!(fs::read_to_string(&path).unwrap(), written, "run it with UPDATE_VECTORS=1");
+        assert_eq!(
+            fs::read_to_string(&path).unwrap(),
+            written,
+            "run it with UPDATE_VECTORS=1"
+        );
     }
 }

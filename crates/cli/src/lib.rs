@@ -24,7 +24,6 @@ mod metrics;
 pub mod node;
 pub mod sequencer;
 pub mod shutdown;
-mod rpc_shim;
 pub mod unsettled;
 
 pub use cli::{Cli, Command};
@@ -70,7 +69,9 @@ mod tests {
 
     #[test]
     fn causes_are_told_once() {
-        let error = anyhow!("no such file").context("/a: no such file").context("reading\nthe chain");
+        let error = anyhow!("no such file")
+            .context("/a: no such file")
+            .context("reading\nthe chain");
         assert_eq!(one_line(&error), "reading the chain: /a: no such file");
         assert_eq!(one_line(&anyhow!("alone")), "alone");
     }

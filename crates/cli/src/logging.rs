@@ -3,7 +3,8 @@ use std::io::IsTerminal;
 use tracing_subscriber::EnvFilter;
 
 /// What is logged unless `RUST_LOG` says otherwise.
-const DEFAULT_FILTER: &str = "info,hyper=warn,hyper_util=warn,reqwest=warn,tower_http=warn,alloy=warn";
+const DEFAULT_FILTER: &str =
+    "info,hyper=warn,hyper_util=warn,reqwest=warn,tower_http=warn,alloy=warn";
 
 /// How events are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
@@ -40,10 +41,15 @@ pub fn start(args: &LogArgs) -> anyhow::Result<()> {
             .map_err(|error| anyhow::anyhow!("RUST_LOG={text} is not a filter: {error}"))?,
         _ => EnvFilter::new(DEFAULT_FILTER),
     };
-    let subscriber = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let subscriber = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr);
     match args.format {
         LogFormat::Text => {
-            subscriber.with_target(false).with_ansi(std::io::stderr().is_terminal()).init();
+            subscriber
+                .with_target(false)
+                .with_ansi(std::io::stderr().is_terminal())
+                .init();
         }
         LogFormat::Json => subscriber.json().flatten_event(true).init(),
     }

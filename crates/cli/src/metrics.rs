@@ -4,7 +4,7 @@
 use openledger_batcher::BatcherStatus;
 use openledger_l1::{L1Heads, SenderStatus};
 use openledger_primitives::SealedHeader;
-use crate::rpc_shim::{L1BlockRef, L1Status, MetricsHook};
+use openledger_rpc::{L1BlockRef, L1Status, MetricsHook};
 use std::{fmt::Write, sync::Arc};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
@@ -33,10 +33,26 @@ impl RoleStatus {
         };
         if let Some(heads) = &self.l1 {
             let heads = heads.borrow();
-            let number = |header: &Option<SealedHeader>| header.as_ref().map_or(0, |header| header.number);
-            line("l1_reachable", "gauge", "Whether the L1 answers.", u128::from(heads.reachable));
-            line("l1_head", "gauge", "Newest L1 block.", number(&heads.latest).into());
-            line("l1_finalized", "gauge", "Newest finalized L1 block.", number(&heads.finalized).into());
+            let number =
+                |header: &Option<SealedHeader>| header.as_ref().map_or(0, |header| header.number);
+            line(
+                "l1_reachable",
+                "gauge",
+                "Whether the L1 answers.",
+                u128::from(heads.reachable),
+            );
+            line(
+                "l1_head",
+                "gauge",
+                "Newest L1 block.",
+                number(&heads.latest).into(),
+            );
+            line(
+                "l1_finalized",
+                "gauge",
+                "Newest finalized L1 block.",
+                number(&heads.finalized).into(),
+            );
         }
         if let Some(status) = &self.batcher {
             let status = status.borrow();
@@ -46,23 +62,44 @@ impl RoleStatus {
                 "Last L2 block whose batch is on L1.",
                 status.confirmed_to.into(),
             );
-            line("batcher_backlog_blocks", "gauge", "Sealed blocks in no channel.", status.backlog_blocks.into());
+            line(
+                "batcher_backlog_blocks",
+                "gauge",
+                "Sealed blocks in no channel.",
+                status.backlog_blocks.into(),
+            );
             line(
                 "batcher_pending_transactions",
                 "gauge",
                 "L1 transactions sent and not confirmed.",
                 status.pending_txs as u128,
             );
-            line("batcher_restarts_total", "counter", "Restarts from the safe head.", status.restarts.into());
+            line(
+                "batcher_restarts_total",
+                "counter",
+                "Restarts from the safe head.",
+                status.restarts.into(),
+            );
         }
         if let Some(status) = &self.sender {
             let status = status.borrow();
             if let Some(balance) = status.balance {
                 // In gwei, so that the number stays exact where metrics are 64-bit floats.
-                let gwei: u64 = (balance / alloy_primitives::U256::from(1_000_000_000)).saturating_to();
-                line("batcher_balance_gwei", "gauge", "ETH of the batcher on L1, gwei.", gwei.into());
+                let gwei: u64 =
+                    (balance / alloy_primitives::U256::from(1_000_000_000)).saturating_to();
+                line(
+                    "batcher_balance_gwei",
+                    "gauge",
+                    "ETH of the batcher on L1, gwei.",
+                    gwei.into(),
+                );
             }
-            line("batcher_balance_low", "gauge", "Whether that is too little.", u128::from(status.balance_low));
+            line(
+                "batcher_balance_low",
+                "gauge",
+                "Whether that is too little.",
+                u128::from(status.balance_low),
+            );
         }
     }
 }
@@ -87,15 +124,22 @@ pub(crate) fn l1_status(
 
 fn status(heads: &L1Heads) -> L1Status {
     let reference = |header: &Option<SealedHeader>| {
-        header.as_ref().map_or_else(L1BlockRef::default, |header| L1BlockRef {
-            hash: header.hash(),
-            number: header.number,
-            parent_hash: header.parent_hash,
-            timestamp: header.timestamp,
-        })
+        header
+            .as_ref()
+            .map_or_else(L1BlockRef::default, |header| L1BlockRef {
+                hash: header.hash(),
+                number: header.number,
+                parent_hash: header.parent_hash,
+                timestamp: header.timestamp,
+            })
     };
     let head = reference(&heads.latest);
-    L1Status { current: head, head, safe: reference(&heads.safe), finalized: reference(&heads.finalized) }
+    L1Status {
+        current: head,
+        head,
+        safe: reference(&heads.safe),
+        finalized: reference(&heads.finalized),
+    }
 }
 
 #[cfg(test)]
@@ -104,21 +148,43 @@ mod tests {
     use openledger_primitives::Header;
 
     fn header(number: u64) -> SealedHeader {
-        SealedHeader::new(Header { number, timestamp: number * 2, ..Default::default() })
+        SealedHeader::new(Header {
+            number,
+            timestamp: number * 2,
+            ..Default::default()
+        })
     }
 
     #[test]
     fn heads_become_a_sync_status() {
-        let heads = L1Heads { latest: Some(header(9)), safe: Some(header(7)), finalized: None, reachable: true };
+        let heads = L1Heads {
+            latest: Some(header(9)),
+            safe: Some(header(7)),
+            finalized: None,
+            reachable: true,
+        };
         let status = status(&heads);
-        assert_eq!((status.head.number, status.head.timestamp, status.head.hash), (9, 18, header(9).hash()));
-        assert_eq!((status.safe.number, status.finalized), (7, L1BlockRef::default()));
+        assert_eq!(
+            (status.head.number, status.head.timestamp, status.head.hash),
+            (9, 18, header(9).hash())
+        );
+        assert_eq!(
+            (status.safe.number, status.finalized),
+            (7, L1BlockRef::default())
+        );
     }
 
     #[test]
     fn metrics_are_prometheus_text() {
-        let heads = L1Heads { latest: Some(header(9)), reachable: true, ..L1Heads::default() };
-        let batcher = BatcherStatus { confirmed_to: 5, ..BatcherStatus::default() };
+        let heads = L1Heads {
+            latest: Some(header(9)),
+            reachable: true,
+            ..L1Heads::default()
+        };
+        let batcher = BatcherStatus {
+            confirmed_to: 5,
+            ..BatcherStatus::default()
+        };
         let status = RoleStatus {
             l1: Some(watch::channel(heads).1),
             batcher: Some(watch::channel(batcher).1),
@@ -127,8 +193,14 @@ mod tests {
         let mut text = String::new();
         status.hook()(&mut text);
         assert!(text.contains("\nopenledger_l1_head 9\n"), "{text}");
-        assert!(text.contains("\nopenledger_batcher_confirmed_block 5\n"), "{text}");
+        assert!(
+            text.contains("\nopenledger_batcher_confirmed_block 5\n"),
+            "{text}"
+        );
         assert!(!text.contains("balance"), "{text}");
-        assert!(text.lines().all(|line| line.starts_with("# ") || line.starts_with("openledger_")));
+        assert!(
+            text.lines()
+                .all(|line| line.starts_with("# ") || line.starts_with("openledger_"))
+        );
     }
 }

@@ -15,13 +15,14 @@ use anyhow::{Context, anyhow};
 use openledger_batcher::{Batcher, BatcherConfig, BlockSource, SourceError};
 use openledger_builder::{Builder, BuilderConfig, BuilderHandle, OriginFeed, follow};
 use openledger_chain::{
-    Chain, ChainEvent, ChainFiles, ChainOptions, OnContradiction, Sequencer, newest_with_origin, track,
+    Chain, ChainEvent, ChainFiles, ChainOptions, OnContradiction, Sequencer, newest_with_origin,
+    track,
 };
 use openledger_l1::{L1Client, L1Watcher, TxSender, TxSenderConfig, WatcherConfig};
 use openledger_mempool::{Mempool, MempoolConfig};
 use openledger_primitives::{Block, BlockNumHash};
 use openledger_protocol::L1Attributes;
-use crate::rpc_shim::{RpcConfig, RpcContext, serve};
+use openledger_rpc::{RpcConfig, RpcContext, serve};
 use openledger_store::{Store, StoreOptions};
 use std::{net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 use tokio::task::JoinSet;
@@ -127,7 +128,10 @@ impl Node {
 
         // Blocks are built only once it is known that the L1 has the origins of those that exist.
         let active = config.builder.active;
-        let builder_config = BuilderConfig { active: active && l1.is_none(), ..config.builder.clone() };
+        let builder_config = BuilderConfig {
+            active: active && l1.is_none(),
+            ..config.builder.clone()
+        };
         let (builder, thread) = {
             let (chain, mempool, origins) = (chain.clone(), mempool.clone(), origins.clone());
             blocking(move || Builder::start(builder_config, chain, mempool, origins)).await??
@@ -147,11 +151,18 @@ impl Node {
         if let Some((role, client, watcher)) = &l1 {
             recovered = unwind_lost_origins(&chain, client, &builder).await?;
             if active {
-                builder.start(B256::ZERO).await.context("the sequencer could not be started")?;
+                builder
+                    .start(B256::ZERO)
+                    .await
+                    .context("the sequencer could not be started")?;
             }
             roles.spawn({
-                let (chain, client, origins, builder) =
-                    (chain.clone(), client.clone(), origins.clone(), builder.clone());
+                let (chain, client, origins, builder) = (
+                    chain.clone(),
+                    client.clone(),
+                    origins.clone(),
+                    builder.clone(),
+                );
                 let (heads, services) = (watcher.heads(), services.clone());
                 async move {
                     follow(chain, client, heads, origins, builder, services).await;
@@ -173,7 +184,15 @@ impl Node {
             });
             status.l1 = Some(watcher.heads());
             if let Some(key) = &role.batcher_key {
-                start_batcher(role, key, &chain, client, &services, &mut roles, &mut status);
+                start_batcher(
+                    role,
+                    key,
+                    &chain,
+                    client,
+                    &services,
+                    &mut roles,
+                    &mut status,
+                );
             }
         }
         roles.spawn({
@@ -185,15 +204,24 @@ impl Node {
             chain: chain.clone(),
             sequencer: Some(builder.clone()),
             client_version: client_version(),
-            l1_status: status.l1.clone().map(|heads| l1_status(heads, services.clone())),
+            l1_status: status
+                .l1
+                .clone()
+                .map(|heads| l1_status(heads, services.clone())),
             metrics: Some(status.hook()),
         };
         let server = serve(config.rpc, context, services.clone()).await?;
         let addresses = (server.http(), server.privileged());
-        let st = services.clone(); roles.spawn(async move { ("JSON-RPC", server.ended(st).await.map_err(Into::into)) });
+        roles.spawn(async move { ("JSON-RPC", server.ended().await.map_err(Into::into)) });
 
         stop_on_error.disarm();
-        Ok(Self { builder, roles, services, recovered, addresses })
+        Ok(Self {
+            builder,
+            roles,
+            services,
+            recovered,
+            addresses,
+        })
     }
 
     /// What was undone at the start, if anything.
@@ -228,7 +256,11 @@ impl Node {
         let all_ended = async {
             while let Some(ended) = self.roles.join_next().await {
                 if let Ok((name, Err(error))) = ended {
-                    error!(role = name, error = one_line(&error), "failed while stopping");
+                    error!(
+                        role = name,
+                        error = one_line(&error),
+                        "failed while stopping"
+                    );
                     outcome = Err(error.context(format!("the {name} failed while stopping")));
                 }
             }
@@ -241,7 +273,9 @@ impl Node {
 }
 
 /// Runs work that takes a while where it doesn't hold up others.
-async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> anyhow::Result<T> {
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> T + Send + 'static,
+) -> anyhow::Result<T> {
     Ok(tokio::task::spawn_blocking(work).await?)
 }
 
@@ -268,8 +302,13 @@ fn start_batcher(
     status.sender = Some(sender.status());
     roles.spawn(async move { ("L1 sender", task.await.map_err(Into::into)) });
     let source = Arc::new(ChainBlocks(chain.clone()));
-    let (batcher, task) =
-        Batcher::run(role.batcher.clone(), source, client.clone(), sender, services.clone());
+    let (batcher, task) = Batcher::run(
+        role.batcher.clone(),
+        source,
+        client.clone(),
+        sender,
+        services.clone(),
+    );
     status.batcher = Some(batcher.status());
     roles.spawn(async move {
         let outcome = match task.await {
@@ -308,7 +347,11 @@ impl BlockSource for ChainBlocks {
 }
 
 async fn open_chain(config: &NodeConfig) -> anyhow::Result<Arc<Chain>> {
-    let (files, path, options) = (config.files.clone(), config.store_path.clone(), config.store.clone());
+    let (files, path, options) = (
+        config.files.clone(),
+        config.store_path.clone(),
+        config.store.clone(),
+    );
     let chain = blocking(move || {
         let store = Store::open(&path, options)?;
         anyhow::Ok(Chain::open(&files, store, ChainOptions::default())?)
@@ -330,29 +373,38 @@ async fn unwind_lost_origins(
     }
     let mut events = chain.subscribe();
     let mut transactions = chain.open_block().map_or(0, |open| {
-        open.transactions.iter().filter(|entry| !entry.transaction.is_deposit()).count()
+        open.transactions
+            .iter()
+            .filter(|entry| !entry.transaction.is_deposit())
+            .count()
     });
     let blocks = builder.reorganize(newest.l1_origin.number).await;
     while let Ok(event) = events.try_recv() {
         if let ChainEvent::Unwound { removed, .. } = event {
-            let bodies = removed.iter().flat_map(|block| &block.block.body.transactions);
-            transactions += bodies.filter(|transaction| !transaction.is_deposit()).count();
+            let bodies = removed
+                .iter()
+                .flat_map(|block| &block.block.body.transactions);
+            transactions += bodies
+                .filter(|transaction| !transaction.is_deposit())
+                .count();
         }
     }
-    warn!(
+    Ok(Some(Recovered {
         blocks,
         transactions,
-        to = newest.number,
-        "the L1 is older than the chain: blocks were unwound, their transactions are queued again"
-    );
-    Ok(Some(Recovered { blocks, transactions }))
+    }))
 }
 
 /// Whether the L1 has the origin of the open block, which the journal brought back; true if none is open.
 async fn open_origin_exists(chain: &Chain, client: &L1Client) -> anyhow::Result<bool> {
-    let Some(open) = chain.open_block() else { return Ok(true) };
-    let Some(first) = open.attributes.transactions.first() else { return Ok(true) };
-    let attributes = L1Attributes::from_deposit(first).context("the open block's first transaction")?;
+    let Some(open) = chain.open_block() else {
+        return Ok(true);
+    };
+    let Some(first) = open.attributes.transactions.first() else {
+        return Ok(true);
+    };
+    let attributes =
+        L1Attributes::from_deposit(first).context("the open block's first transaction")?;
     let found = client.header_by_number(attributes.number).await?;
     Ok(found.is_some_and(|header| header.hash() == attributes.hash))
 }
@@ -374,7 +426,11 @@ async fn prune_regularly(chain: Arc<Chain>, shutdown: CancellationToken) -> anyh
             match blocking(move || pruned.store().prune(boundary, PRUNE_STEP_BLOCKS)).await? {
                 Ok(report) => {
                     if report.blocks > 0 {
-                        info!(blocks = report.blocks, oldest = report.oldest, "pruned history");
+                        info!(
+                            blocks = report.blocks,
+                            oldest = report.oldest,
+                            "pruned history"
+                        );
                     }
                     if report.done || shutdown.is_cancelled() {
                         break;

@@ -6,7 +6,7 @@ use crate::{
 use anyhow::Context;
 use clap::Args;
 use openledger_chain::ChainFiles;
-use crate::rpc_shim::RpcConfig;
+use openledger_rpc::RpcConfig;
 use std::{fs, path::PathBuf, process::ExitCode, sync::Arc};
 use tracing::{error, info};
 
@@ -40,7 +40,10 @@ pub async fn run(args: SequencerArgs) -> anyhow::Result<ExitCode> {
         store: settings.store_options(files.rollup.block_time),
         mempool: settings.mempool,
         builder: settings.builder,
-        rpc: RpcConfig { settled: true, ..settings.rpc },
+        rpc: RpcConfig {
+            settled: true,
+            ..settings.rpc
+        },
         l1: Some(role),
         files,
     };

@@ -26,14 +26,20 @@ pub fn origin_header(timestamp: u64) -> Header {
 /// Its hash and number.
 pub fn origin_id(timestamp: u64) -> GenesisId {
     let header = origin_header(timestamp);
-    GenesisId { hash: header.hash_slow(), number: header.number }
+    GenesisId {
+        hash: header.hash_slow(),
+        number: header.number,
+    }
 }
 
 /// What the builder needs of it.
 pub fn origin(timestamp: u64, l1: &L1ChainConfig) -> L1Input {
     let header = origin_header(timestamp);
     let block = L1Block::from_header(&header, header.hash_slow(), l1);
-    L1Input { block, ..L1Input::default() }
+    L1Input {
+        block,
+        ..L1Input::default()
+    }
 }
 
 #[cfg(test)]
@@ -55,7 +61,13 @@ mod tests {
             },
         };
         let origin = origin(5, &l1);
-        assert_eq!((origin.block.hash, origin.block.timestamp), (origin_id(5).hash, 5));
-        assert_eq!((origin.block.base_fee, origin.block.blob_base_fee), (INITIAL_BASE_FEE, 1));
+        assert_eq!(
+            (origin.block.hash, origin.block.timestamp),
+            (origin_id(5).hash, 5)
+        );
+        assert_eq!(
+            (origin.block.base_fee, origin.block.blob_base_fee),
+            (INITIAL_BASE_FEE, 1)
+        );
     }
 }

@@ -4,7 +4,6 @@ use crate::{
     error::Failure,
     json::{LogJson, LogPlace},
 };
-use alloy_consensus::TxReceipt as _;
 use alloy_primitives::{
     Address, B256, Log, U256,
     map::{B256Map, HashMap},
@@ -136,7 +135,7 @@ pub(crate) fn block_logs(block: &SealedBlock) -> Result<Vec<LogEntry>, Failure> 
             continue;
         }
         let Some(transaction) = block.block.body.transactions.get(index) else { break };
-        let hash = *transaction.tx_hash();
+        let hash = transaction.tx_hash();
         for log in receipt.logs() {
             let place = LogPlace {
                 block_hash: block.hash,
@@ -264,11 +263,6 @@ impl CallState {
     /// The state of a block.
     pub(crate) const fn new(state: StateView, codes: Arc<CodeCache>) -> Self {
         Self { state: StateDatabase(state), codes }
-    }
-
-    /// The state below.
-    pub(crate) const fn view(&self) -> &StateView {
-        &self.state.0
     }
 
     /// An account's balance.

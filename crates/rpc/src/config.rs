@@ -55,7 +55,15 @@ impl Namespace {
 
     /// Those that the public listener serves unless it is told otherwise.
     pub fn public() -> BTreeSet<Self> {
-        [Self::Eth, Self::Net, Self::Web3, Self::Rpc, Self::Txpool, Self::Optimism].into()
+        [
+            Self::Eth,
+            Self::Net,
+            Self::Web3,
+            Self::Rpc,
+            Self::Txpool,
+            Self::Optimism,
+        ]
+        .into()
     }
 
     /// Its name, as in `--http.api`.

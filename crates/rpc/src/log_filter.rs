@@ -12,7 +12,6 @@ use crate::{
 use alloy_primitives::{Address, B256, Log};
 use openledger_store::LogBlocks;
 use serde_json::value::RawValue;
-use std::sync::Arc;
 
 /// Topics that a log has at most.
 const TOPICS_MAX: usize = 4;
@@ -245,14 +244,6 @@ impl Api {
             LogBlocks::All => (from..=to).try_for_each(&mut block),
         }
     }
-}
-
-/// A block's logs that a filter wants.
-pub(crate) fn matching<'a>(
-    entries: &'a Arc<[LogEntry]>,
-    filter: &'a LogFilter,
-) -> impl Iterator<Item = &'a LogEntry> {
-    entries.iter().filter(|entry| filter.matches(&entry.log))
 }
 
 #[cfg(test)]

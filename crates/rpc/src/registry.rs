@@ -60,7 +60,7 @@ impl Registry {
             (Namespace::Admin, &[admin::METHODS]),
             (Namespace::Miner, &[miner::METHODS]),
             (Namespace::Ots, &[ots::METHODS]),
-            (Namespace::Local, &[local::METHODS]),
+            (Namespace::Local, &[local::METHODS, eth::SIGNING]),
         ];
         let mut by_name = HashMap::default();
         for (namespace, lists) in namespaces {
@@ -105,6 +105,7 @@ mod tests {
                 miner::METHODS,
                 ots::METHODS,
                 local::METHODS,
+                eth::SIGNING,
             ]
             .iter()
             .map(|list| list.len())
@@ -114,7 +115,7 @@ mod tests {
         for method in all {
             let prefix = method.name.split('_').next().unwrap();
             if method.namespace == Namespace::Local {
-                assert!(["evm", "anvil", "hardhat", "personal"].contains(&prefix));
+                assert!(["evm", "anvil", "hardhat", "personal", "eth"].contains(&prefix));
             } else {
                 assert_eq!(prefix, method.namespace.name());
             }

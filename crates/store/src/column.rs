@@ -25,7 +25,6 @@ use rocksdb::{
 /// | `TrieHistory` | trie path ‖ number | node record after that block; empty: none |
 /// | `Changes` | number | accounts, slots and trie paths that the block changed |
 /// | `LogIndex` | kind, digest ‖ number | nothing |
-/// | `Journal` | number ‖ index | a preconfirmed transaction of the open block |
 /// | `Pool` | transaction hash | a pooled transaction |
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Column {
@@ -44,7 +43,6 @@ pub(crate) enum Column {
     TrieHistory,
     Changes,
     LogIndex,
-    Journal,
     Pool,
 }
 
@@ -63,7 +61,7 @@ enum Access {
 
 impl Column {
     /// All column families.
-    pub(crate) const ALL: [Self; 17] = [
+    pub(crate) const ALL: [Self; 16] = [
         Self::Meta,
         Self::Headers,
         Self::BlockNumbers,
@@ -79,7 +77,6 @@ impl Column {
         Self::TrieHistory,
         Self::Changes,
         Self::LogIndex,
-        Self::Journal,
         Self::Pool,
     ];
 
@@ -101,7 +98,6 @@ impl Column {
             Self::TrieHistory => "trie_history",
             Self::Changes => "changes",
             Self::LogIndex => "log_index",
-            Self::Journal => "journal",
             Self::Pool => "pool",
         }
     }
@@ -118,7 +114,7 @@ impl Column {
             | Self::TrieHistory
             | Self::Changes
             | Self::LogIndex => Access::Seek,
-            Self::Meta | Self::Journal | Self::Pool => Access::Queue,
+            Self::Meta | Self::Pool => Access::Queue,
         }
     }
 

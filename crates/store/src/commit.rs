@@ -141,11 +141,9 @@ impl Store {
             );
         }
         chain.write(db, &mut batch);
-        let mut journal = self.journal_index();
-        journal.delete_block(db, &mut batch, number);
         db.write_synced(batch)?;
-        journal.forget_block(number);
-        drop(journal);
+        // Its records are in the chain now; a crash before this finds that out by the head.
+        self.lock_journal().forget_block(number);
         self.renew_view()
     }
 }
@@ -335,7 +333,11 @@ impl Commit<'_> {
         }
         for node in by_length.iter().flatten() {
             let key = keys::trie_path(node.account, &node.path);
-            self.set(Column::Trie, key, node.node.as_ref().map_or(&[][..], |rlp| rlp));
+            self.set(
+                Column::Trie,
+                key,
+                node.node.as_ref().map_or(&[][..], |rlp| rlp),
+            );
         }
         for node in by_length.iter().flatten() {
             let key = keys::trie_path(node.account, &node.path).at(self.number);

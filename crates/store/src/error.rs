@@ -69,6 +69,23 @@ pub enum StoreError {
         /// The block whose record is missing.
         number: u64,
     },
+    /// The journal's files can't be read or written.
+    #[error("cannot use the journal in {}", path.display())]
+    Journal {
+        /// The journal's directory.
+        path: PathBuf,
+        /// Why not.
+        #[source]
+        source: io::Error,
+    },
+    /// A journal record is larger than any transaction.
+    #[error("a journal record of {bytes} bytes is above the limit of {max}")]
+    JournalRecordTooLarge {
+        /// The record's length.
+        bytes: usize,
+        /// The limit.
+        max: usize,
+    },
     /// There is no genesis block yet.
     #[error("the store is empty: it has no genesis block yet")]
     Empty,
@@ -204,6 +221,7 @@ impl StoreError {
     pub const fn severity(&self) -> Severity {
         match self {
             Self::Empty
+            | Self::JournalRecordTooLarge { .. }
             | Self::NotEmpty { .. }
             | Self::NotNext { .. }
             | Self::ParentMismatch { .. }
@@ -220,6 +238,7 @@ impl StoreError {
             | Self::SchemaOlder { .. }
             | Self::Corrupt { .. }
             | Self::Directory { .. }
+            | Self::Journal { .. }
             | Self::Database(_)
             | Self::MalformedRecord { .. }
             | Self::MissingRecord { .. }

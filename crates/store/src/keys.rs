@@ -93,7 +93,7 @@ pub(crate) fn parse_trie_path(key: &[u8]) -> Option<(Option<B256>, Vec<u8>)> {
         return None;
     }
     let nibble = |index: usize| {
-        if index % 2 == 0 {
+        if index.is_multiple_of(2) {
             packed[index / 2] >> 4
         } else {
             packed[index / 2] & 0x0f
@@ -110,13 +110,6 @@ pub(crate) const fn number(number: u64) -> [u8; NUMBER_BYTES] {
 /// The block number at the end of a versioned key, or the whole key of a block.
 pub(crate) fn number_of(key: &[u8]) -> Option<u64> {
     key.last_chunk().map(|bytes| u64::from_be_bytes(*bytes))
-}
-
-/// Key of a journal record.
-pub(crate) fn journal(number: u64, index: u32) -> Key {
-    Key::new()
-        .push(&number.to_be_bytes())
-        .push(&index.to_be_bytes())
 }
 
 #[cfg(test)]

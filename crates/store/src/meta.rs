@@ -20,6 +20,8 @@ const GENESIS_KEY: &[u8] = b"s:genesis";
 const OLDEST_KEY: &[u8] = b"s:oldest";
 /// The safe and the finalized block: number ‖ hash of each.
 const HEADS_KEY: &[u8] = b"s:heads";
+/// The journal's epoch.
+const JOURNAL_EPOCH_KEY: &[u8] = b"s:journal_epoch";
 /// Prefix of callers' entries.
 const CALLER_PREFIX: &[u8] = b"c:";
 
@@ -108,6 +110,24 @@ impl ChainMeta {
         batch.put_cf(family, GENESIS_KEY, self.genesis.to_be_bytes());
         batch.put_cf(family, OLDEST_KEY, self.oldest.to_be_bytes());
     }
+}
+
+/// Reads the journal's epoch.
+pub(crate) fn read_journal_epoch(snapshot: &Snapshot) -> Result<u64, StoreError> {
+    let Some(record) = snapshot.get(Column::Meta, JOURNAL_EPOCH_KEY)? else {
+        return Ok(0);
+    };
+    let bytes = <[u8; 8]>::try_from(&*record).map_err(|_| MALFORMED)?;
+    Ok(u64::from_be_bytes(bytes))
+}
+
+/// Adds the journal's epoch to a batch.
+pub(crate) fn write_journal_epoch(db: &Database, batch: &mut WriteBatch, epoch: u64) {
+    batch.put_cf(
+        db.family(Column::Meta),
+        JOURNAL_EPOCH_KEY,
+        epoch.to_be_bytes(),
+    );
 }
 
 /// Reads the safe and the finalized block.

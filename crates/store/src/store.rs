@@ -2,7 +2,7 @@ use crate::{
     column::Column,
     database::Database,
     error::StoreError,
-    journal::JournalIndex,
+    journal::Journal,
     meta::{self, ChainMeta},
     options::StoreOptions,
     snapshot::Snapshot,
@@ -26,7 +26,7 @@ struct Inner {
     view: RwLock<Arc<View>>,
     /// Held while the chain changes.
     writer: Mutex<()>,
-    journal: Mutex<JournalIndex>,
+    journal: Mutex<Journal>,
 }
 
 /// A snapshot and what it says of the chain.
@@ -60,7 +60,9 @@ impl Store {
         let db = Arc::new(Database::open(path, &options)?);
         meta::init(&db)?;
         let view = View::new(&db)?;
-        let journal = JournalIndex::read(&view.snapshot)?;
+        let epoch = meta::read_journal_epoch(&view.snapshot)?;
+        let head = view.chain.map(|chain| chain.head.number);
+        let journal = Journal::open(path, epoch, head, options.sync)?;
         Ok(Self(Arc::new(Inner {
             db,
             options,
@@ -104,6 +106,17 @@ impl Store {
         self.view().chain().map(|chain| chain.oldest)
     }
 
+    /// Writes everything that is only in the log to its files, so that the next opening has nothing to
+    /// replay: before a planned exit. Nothing is lost without it.
+    ///
+    /// # Errors
+    /// [`StoreError`] if the database fails.
+    pub fn flush(&self) -> Result<(), StoreError> {
+        let families: Vec<_> = Column::ALL.map(|column| self.db().family(column)).into();
+        let options = rocksdb::FlushOptions::default();
+        Ok(self.db().rocks.flush_cfs_opt(&families, &options)?)
+    }
+
     /// Compacts every column: all deleted and overwritten records leave the disk. Takes minutes on a
     /// large store, which stays usable.
     ///
@@ -128,7 +141,7 @@ impl Store {
         &self.0.db
     }
 
-    pub(crate) fn journal_index(&self) -> MutexGuard<'_, JournalIndex> {
+    pub(crate) fn lock_journal(&self) -> MutexGuard<'_, Journal> {
         self.0.journal.lock()
     }
 

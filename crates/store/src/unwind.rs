@@ -89,10 +89,12 @@ impl Store {
             let lower = |head: BlockNumHash| if head.number > to { target } else { head };
             meta::write_heads(self.db(), &mut batch, lower(safe), lower(finalized));
         }
-        let mut journal = self.journal_index();
-        journal.delete_all(self.db(), &mut batch);
+        // Held until the new epoch has begun, so that nothing is added to the old one.
+        let mut journal = self.lock_journal();
+        let epoch = journal.epoch().saturating_add(1);
+        meta::write_journal_epoch(self.db(), &mut batch, epoch);
         self.db().write_synced(batch)?;
-        journal.forget_all();
+        journal.begin_epoch(epoch);
         drop(journal);
         self.renew_view()?;
         Ok(removed)

@@ -71,7 +71,11 @@ impl Connection {
             .await
             .with_context(|| format!("connecting to {address}"))?;
         stream.set_nodelay(true)?;
-        Ok(Self { stream, buffer: Vec::with_capacity(BUFFER_BYTES), joined: Vec::new() })
+        Ok(Self {
+            stream,
+            buffer: Vec::with_capacity(BUFFER_BYTES),
+            joined: Vec::new(),
+        })
     }
 
     /// Sends a request and reads the whole response, whose body is answered.
@@ -79,7 +83,10 @@ impl Connection {
     /// # Errors
     /// A broken connection, a malformed or oversized response, or a status other than 200.
     pub async fn post(&mut self, request: &Request) -> Result<&[u8]> {
-        self.stream.write_all(&request.bytes).await.context("sending a request")?;
+        self.stream
+            .write_all(&request.bytes)
+            .await
+            .context("sending a request")?;
         self.buffer.clear();
         if self.buffer.capacity() > 16 * BUFFER_BYTES {
             self.buffer.shrink_to(BUFFER_BYTES);
@@ -89,7 +96,10 @@ impl Connection {
             if let Some(head) = parse_head(&self.buffer)? {
                 break head;
             }
-            ensure!(self.buffer.len() <= HEAD_BYTES_MAX, "the response's head has no end");
+            ensure!(
+                self.buffer.len() <= HEAD_BYTES_MAX,
+                "the response's head has no end"
+            );
         };
         let body = match head.length {
             Length::Known(length) => {
@@ -109,19 +119,33 @@ impl Connection {
             }
         };
         if head.status != 200 {
-            bail!("HTTP status {}: {}", head.status, String::from_utf8_lossy(body));
+            bail!(
+                "HTTP status {}: {}",
+                head.status,
+                String::from_utf8_lossy(body)
+            );
         }
         Ok(body)
     }
 
     async fn receive(&mut self) -> Result<()> {
-        ensure!(self.buffer.len() < RESPONSE_BYTES_MAX, "the response has more than {RESPONSE_BYTES_MAX} bytes");
+        ensure!(
+            self.buffer.len() < RESPONSE_BYTES_MAX,
+            "the response has more than {RESPONSE_BYTES_MAX} bytes"
+        );
         if self.buffer.capacity() == self.buffer.len() {
             self.buffer.reserve(self.buffer.len().max(BUFFER_BYTES));
         }
-        let read = self.stream.read_buf(&mut self.buffer).await.context("reading a response")?;
+        let read = self
+            .stream
+            .read_buf(&mut self.buffer)
+            .await
+            .context("reading a response")?;
         if read == 0 {
-            let closed = io::Error::new(io::ErrorKind::UnexpectedEof, "the node closed the connection");
+            let closed = io::Error::new(
+                io::ErrorKind::UnexpectedEof,
+                "the node closed the connection",
+            );
             return Err(closed).context("reading a response");
         }
         Ok(())
@@ -130,7 +154,9 @@ impl Connection {
 
 /// The head, once it is complete.
 fn parse_head(bytes: &[u8]) -> Result<Option<Head>> {
-    let Some(end) = bytes.windows(4).position(|four| four == b"\r\n\r\n") else { return Ok(None) };
+    let Some(end) = bytes.windows(4).position(|four| four == b"\r\n\r\n") else {
+        return Ok(None);
+    };
     let text = std::str::from_utf8(&bytes[..end]).context("the response's head is not text")?;
     let mut lines = text.split("\r\n");
     let status = lines
@@ -141,7 +167,9 @@ fn parse_head(bytes: &[u8]) -> Result<Option<Head>> {
         .context("the response has no HTTP/1.1 status line")?;
     let mut length = None;
     for line in lines {
-        let Some((name, value)) = line.split_once(':') else { continue };
+        let Some((name, value)) = line.split_once(':') else {
+            continue;
+        };
         let value = value.trim();
         if name.eq_ignore_ascii_case("content-length") {
             length = Some(Length::Known(value.parse().context("content-length")?));
@@ -153,23 +181,34 @@ fn parse_head(bytes: &[u8]) -> Result<Option<Head>> {
     }
     let length = length.context("the response says neither its length nor that it is chunked")?;
     if let Length::Known(length) = length {
-        ensure!(length <= RESPONSE_BYTES_MAX, "the response has {length} bytes");
+        ensure!(
+            length <= RESPONSE_BYTES_MAX,
+            "the response has {length} bytes"
+        );
     }
-    Ok(Some(Head { status, body: end + 4, length }))
+    Ok(Some(Head {
+        status,
+        body: end + 4,
+        length,
+    }))
 }
 
 /// Appends the complete chunks from `at` on to `joined`; whether the last one was among them.
 fn join_chunk(bytes: &[u8], at: &mut usize, joined: &mut Vec<u8>) -> Result<bool> {
     loop {
         let rest = &bytes[*at..];
-        let Some(line) = rest.windows(2).position(|two| two == b"\r\n") else { return Ok(false) };
+        let Some(line) = rest.windows(2).position(|two| two == b"\r\n") else {
+            return Ok(false);
+        };
         let size = std::str::from_utf8(&rest[..line])
             .ok()
             .and_then(|text| usize::from_str_radix(text.split(';').next()?.trim(), 16).ok())
             .context("the size of a chunk")?;
         ensure!(size <= RESPONSE_BYTES_MAX, "a chunk has {size} bytes");
         // Data, then an empty line; trailers are not used by any node.
-        let Some(data) = rest.get(line + 2..line + 4 + size) else { return Ok(false) };
+        let Some(data) = rest.get(line + 2..line + 4 + size) else {
+            return Ok(false);
+        };
         *at += line + 4 + size;
         if size == 0 {
             return Ok(true);
@@ -184,7 +223,8 @@ mod tests {
 
     #[test]
     fn a_head_is_parsed_once_it_is_complete() {
-        let response = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\nContent-Length: 2\r\n\r\n{}";
+        let response =
+            b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\nContent-Length: 2\r\n\r\n{}";
         for cut in 0..response.len() - 2 {
             let head = parse_head(&response[..cut]).unwrap();
             assert_eq!(head, None, "{cut}");
@@ -200,7 +240,10 @@ mod tests {
         let body = b"4\r\nWiki\r\n6;ext=1\r\npedia \r\n0\r\n\r\n";
         for cut in 0..body.len() {
             let (mut at, mut joined) = (0, Vec::new());
-            assert!(!join_chunk(&body[..cut], &mut at, &mut joined).unwrap(), "{cut}");
+            assert!(
+                !join_chunk(&body[..cut], &mut at, &mut joined).unwrap(),
+                "{cut}"
+            );
             assert!(join_chunk(body, &mut at, &mut joined).unwrap());
             assert_eq!(joined, b"Wikipedia ");
         }

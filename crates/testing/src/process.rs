@@ -86,7 +86,12 @@ impl NodeCommand {
             .process_group(0)
             .spawn()
             .with_context(|| format!("starting {}", self.program.display()))?;
-        Ok(NodeProcess { child, command: self.clone(), spawned, start_time: Duration::ZERO })
+        Ok(NodeProcess {
+            child,
+            command: self.clone(),
+            spawned,
+            start_time: Duration::ZERO,
+        })
     }
 
     /// Starts the node and waits until it answers `eth_chainId`.
@@ -103,7 +108,11 @@ impl NodeCommand {
                 return Ok(node);
             }
             if let Some(status) = node.child.try_wait()? {
-                bail!("{} ended with {status}:\n{}", self.program.display(), node.last_output());
+                bail!(
+                    "{} ended with {status}:\n{}",
+                    self.program.display(),
+                    node.last_output()
+                );
             }
             if node.spawned.elapsed() > patience {
                 bail!(
@@ -211,7 +220,9 @@ fn parse_cpu(stat: &str) -> Option<Duration> {
     let mut fields = rest.split_ascii_whitespace().skip(11);
     let user: u64 = fields.next()?.parse().ok()?;
     let system: u64 = fields.next()?.parse().ok()?;
-    Some(Duration::from_millis((user + system) * 1000 / TICKS_PER_SECOND))
+    Some(Duration::from_millis(
+        (user + system) * 1000 / TICKS_PER_SECOND,
+    ))
 }
 
 fn parse_kilobytes(status: &str, name: &str) -> Option<u64> {

@@ -48,7 +48,9 @@ impl Client {
     /// # Errors
     /// The connection is refused.
     pub async fn open(address: SocketAddr) -> Result<Self> {
-        Ok(Self { connection: Connection::open(address).await? })
+        Ok(Self {
+            connection: Connection::open(address).await?,
+        })
     }
 
     /// Calls a method; `Ok(Err(_))` is the node's refusal.
@@ -62,7 +64,11 @@ impl Client {
     ) -> Result<std::result::Result<Value, Refusal>> {
         let body = json!({ "jsonrpc": "2.0", "id": 1, "method": method, "params": params });
         let request = Request::json(&serde_json::to_vec(&body)?);
-        let response = self.connection.post(&request).await.context(method.to_owned())?;
+        let response = self
+            .connection
+            .post(&request)
+            .await
+            .context(method.to_owned())?;
         let mut response: Value = serde_json::from_slice(response).context(method.to_owned())?;
         answer(&mut response).with_context(|| method.to_owned())
     }
@@ -72,7 +78,9 @@ impl Client {
     /// # Errors
     /// As [`Client::try_call`], or the node's [`Refusal`].
     pub async fn call(&mut self, method: &str, params: Value) -> Result<Value> {
-        self.try_call(method, params).await?.with_context(|| method.to_owned())
+        self.try_call(method, params)
+            .await?
+            .with_context(|| method.to_owned())
     }
 
     /// Calls a method with many parameters in batches of [`BATCH_MAX`]; answers in order.
@@ -91,7 +99,11 @@ impl Client {
             let response = self.connection.post(&request).await?;
             let mut response: Vec<Value> = serde_json::from_slice(response)?;
             if response.len() != chunk.len() {
-                bail!("{method}: {} answers to {} calls", response.len(), chunk.len());
+                bail!(
+                    "{method}: {} answers to {} calls",
+                    response.len(),
+                    chunk.len()
+                );
             }
             response.sort_by_key(|answer| answer["id"].as_u64());
             for one in &mut response {
@@ -130,7 +142,11 @@ impl Client {
     /// # Errors
     /// As [`Client::call`].
     pub async fn nonce(&mut self, address: Address, block: &str) -> Result<u64> {
-        quantity(&self.call("eth_getTransactionCount", json!([address, block])).await?)
+        quantity(
+            &self
+                .call("eth_getTransactionCount", json!([address, block]))
+                .await?,
+        )
     }
 
     /// A sealed block's hash; `None` if there is none with this number.
@@ -138,8 +154,9 @@ impl Client {
     /// # Errors
     /// As [`Client::call`].
     pub async fn block_hash(&mut self, number: u64) -> Result<Option<B256>> {
-        let block =
-            self.call("eth_getBlockByNumber", json!([U64::from(number), false])).await?;
+        let block = self
+            .call("eth_getBlockByNumber", json!([U64::from(number), false]))
+            .await?;
         if block.is_null() {
             return Ok(None);
         }
@@ -173,16 +190,16 @@ impl Client {
                 continue;
             }
             let from = expected.len().saturating_sub(BATCH_MAX);
-            let params: Vec<Value> =
-                expected[from..].iter().map(|(address, _)| json!([address, "latest"])).collect();
+            let params: Vec<Value> = expected[from..]
+                .iter()
+                .map(|(address, _)| json!([address, "latest"]))
+                .collect();
             let nonces = self.call_each("eth_getTransactionCount", &params).await?;
-            let mut index = from;
             let mut left = Vec::new();
-            for nonce in nonces {
-                if quantity(&nonce)? < expected[index].1 {
-                    left.push(expected[index]);
+            for (nonce, account) in nonces.iter().zip(&expected[from..]) {
+                if quantity(nonce)? < account.1 {
+                    left.push(*account);
                 }
-                index += 1;
             }
             expected.truncate(from);
             expected.append(&mut left);
@@ -195,7 +212,9 @@ fn answer(response: &mut Value) -> Result<std::result::Result<Value, Refusal>> {
     if let Some(error) = response.get("error") {
         return Ok(Err(Refusal::from_value(error)));
     }
-    let result = response.get_mut("result").context("an answer without result")?;
+    let result = response
+        .get_mut("result")
+        .context("an answer without result")?;
     Ok(Ok(result.take()))
 }
 
@@ -204,8 +223,8 @@ fn answer(response: &mut Value) -> Result<std::result::Result<Value, Refusal>> {
 /// # Errors
 /// Anything else.
 pub fn quantity(value: &Value) -> Result<u64> {
-    let number: U64 =
-        serde_json::from_value(value.clone()).with_context(|| format!("a quantity, not {value}"))?;
+    let number: U64 = serde_json::from_value(value.clone())
+        .with_context(|| format!("a quantity, not {value}"))?;
     Ok(number.to())
 }
 
@@ -236,7 +255,9 @@ pub fn contains(bytes: &[u8], needle: &[u8]) -> bool {
 
 /// How often `needle` occurs, up to `max` times.
 pub fn count(bytes: &[u8], needle: &[u8], max: usize) -> usize {
-    let Some((&first, _)) = needle.split_first() else { return 0 };
+    let Some((&first, _)) = needle.split_first() else {
+        return 0;
+    };
     let (mut at, mut found) = (0, 0);
     while found < max
         && let Some(offset) = bytes[at..].iter().position(|byte| *byte == first)
@@ -259,11 +280,15 @@ mod tests {
     #[test]
     fn the_first_error_of_a_batch_is_found() {
         assert!(check(br#"[{"id":1,"result":"0x1"},{"id":2,"result":"error"}]"#).is_ok());
-        let error = check(br#"[{"id":1,"result":"0x1"},{"id":2,"error":{"code":-32000,"message":"no"}}]"#)
-            .unwrap_err();
+        let error =
+            check(br#"[{"id":1,"result":"0x1"},{"id":2,"error":{"code":-32000,"message":"no"}}]"#)
+                .unwrap_err();
         assert_eq!(
             error.downcast_ref(),
-            Some(&Refusal { code: -32000, message: "no".to_owned() })
+            Some(&Refusal {
+                code: -32000,
+                message: "no".to_owned()
+            })
         );
         assert!(check(br#"{"id":1,"error":{"code":-32601,"message":"no"}}"#).is_err());
     }

@@ -29,7 +29,9 @@ pub struct Wallet {
 
 impl std::fmt::Debug for Wallet {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Wallet").field("address", &self.address).finish_non_exhaustive()
+        f.debug_struct("Wallet")
+            .field("address", &self.address)
+            .finish_non_exhaustive()
     }
 }
 
@@ -51,7 +53,10 @@ impl Wallet {
         let secret = SecretKey::from_slice(key.as_slice()).context("a private key")?;
         let public = PublicKey::from_secret_key(SECP256K1, &secret);
         let hash = keccak256(&public.serialize_uncompressed()[1..]);
-        Ok(Self { secret, address: Address::from_slice(&hash[12..]) })
+        Ok(Self {
+            secret,
+            address: Address::from_slice(&hash[12..]),
+        })
     }
 
     /// The wallet number `index` of a seed: the same at every run.
@@ -110,14 +115,25 @@ mod tests {
     #[test]
     fn the_first_development_account_is_the_known_one() {
         let wallets = Wallet::development().unwrap();
-        assert_eq!(wallets[0].address(), address!("f39Fd6e51aad88F6F4ce6aB8827279cffFb92266"));
-        assert_eq!(wallets[9].address(), address!("a0Ee7A142d267C1f36714E4a8F75612F20a79720"));
+        assert_eq!(
+            wallets[0].address(),
+            address!("f39Fd6e51aad88F6F4ce6aB8827279cffFb92266")
+        );
+        assert_eq!(
+            wallets[9].address(),
+            address!("a0Ee7A142d267C1f36714E4a8F75612F20a79720")
+        );
     }
 
     #[test]
     fn what_is_signed_is_recovered() {
         let wallet = Wallet::from_seed(7, 3).unwrap();
-        let transaction = TxEip1559 { chain_id: 1, nonce: 5, gas_limit: 21_000, ..Default::default() };
+        let transaction = TxEip1559 {
+            chain_id: 1,
+            nonce: 5,
+            gas_limit: 21_000,
+            ..Default::default()
+        };
         let signed = wallet.sign(&transaction);
         let decoded = TxEnvelope::decode_2718_exact(&signed.encoded).unwrap();
         assert_eq!(*decoded.tx_hash(), signed.hash);

@@ -250,7 +250,7 @@ impl StateTrie {
                 storage_root: None,
             })
             .collect();
-        operations.sort_unstable_by(|a, b| a.key.cmp(&b.key));
+        operations.sort_unstable_by_key(|operation| operation.key);
 
         let jobs = self.storage_jobs(&operations);
         let results = self.run_storage_jobs(jobs, parent, nodes)?;
@@ -321,7 +321,7 @@ impl StateTrie {
                     slot,
                     value,
                 }));
-                slots.sort_unstable_by(|a, b| a.key.cmp(&b.key));
+                slots.sort_unstable_by_key(|slot| slot.key);
             }
             jobs.push(StorageJob {
                 key: operation.key,

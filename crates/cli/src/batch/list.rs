@@ -12,8 +12,12 @@ pub(crate) async fn run(source: &Source, range: &Range) -> anyhow::Result<ExitCo
     for (number, transaction) in posted.transactions.iter().enumerate() {
         let (frames, channels) = match &transaction.frames {
             Ok(frames) => {
-                let ids: BTreeSet<String> = frames.iter().map(|frame| short(&frame.channel)).collect();
-                (frames.len().to_string(), ids.into_iter().collect::<Vec<_>>().join(" "))
+                let ids: BTreeSet<String> =
+                    frames.iter().map(|frame| short(&frame.channel)).collect();
+                (
+                    frames.len().to_string(),
+                    ids.into_iter().collect::<Vec<_>>().join(" "),
+                )
             }
             Err(_) => ("invalid".to_owned(), String::new()),
         };
@@ -23,12 +27,24 @@ pub(crate) async fn run(source: &Source, range: &Range) -> anyhow::Result<ExitCo
             transaction.l1_block.number,
             transaction.tx_hash,
             transaction.bytes,
-            if blocks.is_empty() { "incomplete".to_owned() } else { blocks.join(" ") },
+            if blocks.is_empty() {
+                "incomplete".to_owned()
+            } else {
+                blocks.join(" ")
+            },
             commitment(transaction.commitment)
         );
     }
-    let bytes: usize = posted.transactions.iter().map(|transaction| transaction.bytes).sum();
-    let blocks: usize = posted.channels.iter().map(|channel| channel.batches.len()).sum();
+    let bytes: usize = posted
+        .transactions
+        .iter()
+        .map(|transaction| transaction.bytes)
+        .sum();
+    let blocks: usize = posted
+        .channels
+        .iter()
+        .map(|channel| channel.batches.len())
+        .sum();
     println!(
         "{} batch transactions, {} channels, {blocks} L2 blocks, {bytes} bytes in L1 blocks {} to {}",
         posted.transactions.len(),

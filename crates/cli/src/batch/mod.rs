@@ -113,15 +113,26 @@ impl Posted {
     ///
     /// # Errors
     /// A range that is empty or too long; an L1 that doesn't answer.
-    pub(crate) async fn scan(files: &ChainFiles, client: &L1Client, range: &Range) -> anyhow::Result<Self> {
+    pub(crate) async fn scan(
+        files: &ChainFiles,
+        client: &L1Client,
+        range: &Range,
+    ) -> anyhow::Result<Self> {
         let start = files.rollup.genesis.l1.number;
         let from = range.from.unwrap_or(start).max(start);
         let to = match range.to {
             Some(to) => to,
             None => client.latest().await?.number,
         };
-        ensure!(from <= to, "no L1 block lies between {from}, where the chain begins, and {to}");
-        let mut posted = Self { from, to, ..Self::default() };
+        ensure!(
+            from <= to,
+            "no L1 block lies between {from}, where the chain begins, and {to}"
+        );
+        let mut posted = Self {
+            from,
+            to,
+            ..Self::default()
+        };
         scan_batches(client, &files.rollup, from, to, |item| {
             match item {
                 ScanItem::Transaction(transaction) => posted.transactions.push(transaction),
@@ -134,9 +145,14 @@ impl Posted {
     }
 
     /// The channels that a transaction carried a part of.
-    pub(crate) fn channels_of(&self, transaction: &BatchTx) -> impl Iterator<Item = &ChannelSummary> {
+    pub(crate) fn channels_of(
+        &self,
+        transaction: &BatchTx,
+    ) -> impl Iterator<Item = &ChannelSummary> {
         let hash = transaction.tx_hash;
-        self.channels.iter().filter(move |channel| channel.transactions.contains(&hash))
+        self.channels
+            .iter()
+            .filter(move |channel| channel.transactions.contains(&hash))
     }
 }
 

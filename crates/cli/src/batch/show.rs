@@ -7,7 +7,15 @@ use std::process::ExitCode;
 /// Prints one batch transaction in full.
 pub(crate) async fn run(number: usize, source: &Source) -> anyhow::Result<ExitCode> {
     let (files, client) = source.open().await?;
-    let posted = Posted::scan(&files, &client, &Range { from: None, to: None }).await?;
+    let posted = Posted::scan(
+        &files,
+        &client,
+        &Range {
+            from: None,
+            to: None,
+        },
+    )
+    .await?;
     let transaction = posted.transactions.get(number).with_context(|| {
         format!(
             "there is no batch {number}: {} are in L1 blocks {} to {}",
@@ -33,16 +41,25 @@ fn show_transaction(number: usize, transaction: &BatchTx) {
     println!("  transaction   {}", transaction.tx_hash);
     println!(
         "  L1 block      {} {} (timestamp {}, index {})",
-        transaction.l1_block.number, transaction.l1_block.hash, transaction.l1_timestamp, transaction.index
+        transaction.l1_block.number,
+        transaction.l1_block.hash,
+        transaction.l1_timestamp,
+        transaction.index
     );
     println!("  calldata      {} bytes", transaction.bytes);
     match transaction.commitment {
-        CommitmentStatus::Recorded { index, head } => println!("  inbox         entry {index}, head {head}"),
-        CommitmentStatus::Broken { expected, recorded, .. } => println!(
+        CommitmentStatus::Recorded { index, head } => {
+            println!("  inbox         entry {index}, head {head}")
+        }
+        CommitmentStatus::Broken {
+            expected, recorded, ..
+        } => println!(
             "  inbox         entry {}: head {recorded} is recorded, {expected} follows",
             commitment(transaction.commitment)
         ),
-        CommitmentStatus::Missing => println!("  inbox         MISSING: the inbox did not record it"),
+        CommitmentStatus::Missing => {
+            println!("  inbox         MISSING: the inbox did not record it")
+        }
     }
     match &transaction.frames {
         Ok(frames) => {
@@ -53,7 +70,9 @@ fn show_transaction(number: usize, transaction: &BatchTx) {
                     frame.number,
                     if frame.is_last { " (last)" } else { "" },
                     frame.bytes,
-                    frame.ignored.map_or(String::new(), |why| format!(", ignored: {why:?}"))
+                    frame
+                        .ignored
+                        .map_or(String::new(), |why| format!(", ignored: {why:?}"))
                 );
             }
         }
@@ -63,7 +82,10 @@ fn show_transaction(number: usize, transaction: &BatchTx) {
 
 fn show_channel(channel: &ChannelSummary) {
     println!("\nchannel {}", hex::encode(channel.id));
-    println!("  L1 blocks     {} to {}", channel.opened.number, channel.closed.number);
+    println!(
+        "  L1 blocks     {} to {}",
+        channel.opened.number, channel.closed.number
+    );
     println!(
         "  frames        {} in {} transactions, {} bytes of {} uncompressed",
         channel.frames,
@@ -71,7 +93,11 @@ fn show_channel(channel: &ChannelSummary) {
         channel.compressed_bytes,
         channel.uncompressed_bytes
     );
-    println!("  L2 blocks     {}, {} transactions", channel.batches.len(), channel.transaction_count());
+    println!(
+        "  L2 blocks     {}, {} transactions",
+        channel.batches.len(),
+        channel.transaction_count()
+    );
     if let Some(defect) = &channel.defect {
         println!("  defect        {defect}");
     }
@@ -79,14 +105,18 @@ fn show_channel(channel: &ChannelSummary) {
 }
 
 fn show_block(batch: &BatchSummary) {
-    let number = batch.block_number.map_or("none".to_owned(), |number| number.to_string());
+    let number = batch
+        .block_number
+        .map_or("none".to_owned(), |number| number.to_string());
     println!(
         "  block {number}: timestamp {}, L1 origin {}, {} transactions, {} bytes{}",
         batch.timestamp,
         batch.epoch_num,
         batch.transactions,
         batch.transaction_bytes,
-        batch.parent_hash.map_or(String::new(), |parent| format!(", parent {parent}"))
+        batch
+            .parent_hash
+            .map_or(String::new(), |parent| format!(", parent {parent}"))
     );
     for hash in &batch.transaction_hashes {
         println!("    {hash}");

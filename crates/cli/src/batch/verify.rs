@@ -47,16 +47,29 @@ pub(crate) async fn run(args: VerifyArgs) -> anyhow::Result<ExitCode> {
     let started = Instant::now();
     let (files, client) = args.source.open().await?;
     let node = match &args.l2_rpc_url {
-        Some(url) => Some(RootProvider::new_http(url.parse().context("--l2.rpc-url is not a URL")?)),
+        Some(url) => Some(RootProvider::new_http(
+            url.parse().context("--l2.rpc-url is not a URL")?,
+        )),
         None => None,
     };
     if let Some(node) = &node {
-        let id = node.get_chain_id().await.context("no node answers at --l2.rpc-url")?;
+        let id = node
+            .get_chain_id()
+            .await
+            .context("no node answers at --l2.rpc-url")?;
         let expected = files.rollup.l2_chain_id;
-        ensure!(id == expected, "the node at --l2.rpc-url is of chain {id}, not {expected}");
+        ensure!(
+            id == expected,
+            "the node at --l2.rpc-url is of chain {id}, not {expected}"
+        );
     }
-    let temporary = tempfile::Builder::new().prefix("openledger-verify-").tempdir()?;
-    let directory = args.data_dir.clone().unwrap_or_else(|| temporary.path().to_owned());
+    let temporary = tempfile::Builder::new()
+        .prefix("openledger-verify-")
+        .tempdir()?;
+    let directory = args
+        .data_dir
+        .clone()
+        .unwrap_or_else(|| temporary.path().to_owned());
     let keep = args.data_dir.is_some();
     let chain = open(&files, directory, keep).await?;
     let last_l1 = client.latest().await?.number;
@@ -75,7 +88,8 @@ pub(crate) async fn run(args: VerifyArgs) -> anyhow::Result<ExitCode> {
     };
     let derivation = derive_all(chain, &client, last_l1, sender);
     let commitments = check_commitments(&files, &client, first_l1, last_l1);
-    let (outcome, (equal, difference), posted) = tokio::try_join!(derivation, comparison, commitments)?;
+    let (outcome, (equal, difference), posted) =
+        tokio::try_join!(derivation, comparison, commitments)?;
 
     let mut sound = true;
     println!(
@@ -100,7 +114,10 @@ pub(crate) async fn run(args: VerifyArgs) -> anyhow::Result<ExitCode> {
             }
         }
     }
-    println!("inbox: {} of {} batch transactions are recorded and chained", posted.recorded, posted.transactions);
+    println!(
+        "inbox: {} of {} batch transactions are recorded and chained",
+        posted.recorded, posted.transactions
+    );
     if let Some(first) = &posted.first_unsound {
         sound = false;
         println!(
@@ -110,14 +127,21 @@ pub(crate) async fn run(args: VerifyArgs) -> anyhow::Result<ExitCode> {
             commitment(first.commitment)
         );
     }
-    Ok(if sound { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    Ok(if sound {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    })
 }
 
 /// The chain that is derived into: a throw-away store need not wait for the disk.
 async fn open(files: &ChainFiles, directory: PathBuf, keep: bool) -> anyhow::Result<Arc<Chain>> {
     let files = files.clone();
     let chain = tokio::task::spawn_blocking(move || {
-        let options = StoreOptions { sync: keep, ..StoreOptions::default() };
+        let options = StoreOptions {
+            sync: keep,
+            ..StoreOptions::default()
+        };
         let store = Store::open(&directory.join("db"), options)?;
         anyhow::Ok(Chain::open(&files, store, ChainOptions::default())?)
     })
@@ -134,17 +158,29 @@ async fn derive_all(
 ) -> anyhow::Result<Outcome> {
     let counts = Arc::new(Mutex::new((0_u64, 0_u64)));
     let counted = counts.clone();
-    derive(&chain, client, OnContradiction::Follow, last_l1, move |safe| {
-        {
-            let mut counts = counted.lock();
-            counts.0 += 1;
-            counts.1 += user_transactions(&safe);
-        }
-        blocks.blocking_send(derived(&safe.block.sealed_header())).is_ok()
-    })
+    derive(
+        &chain,
+        client,
+        OnContradiction::Follow,
+        last_l1,
+        move |safe| {
+            {
+                let mut counts = counted.lock();
+                counts.0 += 1;
+                counts.1 += user_transactions(&safe);
+            }
+            blocks
+                .blocking_send(derived(&safe.block.sealed_header()))
+                .is_ok()
+        },
+    )
     .await?;
     let (blocks, transactions) = *counts.lock();
-    Ok(Outcome { blocks, transactions, head: derived(&chain.head()) })
+    Ok(Outcome {
+        blocks,
+        transactions,
+        head: derived(&chain.head()),
+    })
 }
 
 fn derived(header: &SealedHeader) -> Derived {
@@ -153,11 +189,21 @@ fn derived(header: &SealedHeader) -> Derived {
         message_passer_storage_root: header.withdrawals_root.unwrap_or(EMPTY_ROOT_HASH),
         block_hash: header.hash(),
     };
-    Derived { number: header.number, hash: header.hash(), output_root: output.hash() }
+    Derived {
+        number: header.number,
+        hash: header.hash(),
+        output_root: output.hash(),
+    }
 }
 
 fn user_transactions(safe: &SafeBlock) -> u64 {
-    safe.block.block.body.transactions.iter().filter(|transaction| !transaction.is_deposit()).count() as u64
+    safe.block
+        .block
+        .body
+        .transactions
+        .iter()
+        .filter(|transaction| !transaction.is_deposit())
+        .count() as u64
 }
 
 /// What the inbox says of the batcher's transactions.

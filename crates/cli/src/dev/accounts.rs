@@ -31,14 +31,25 @@ pub(crate) struct DevAccounts {
 impl DevAccounts {
     /// The first `count` accounts of the mnemonic, and the operator.
     pub(crate) fn derive(count: u32) -> Result<Self, LocalSignerError> {
-        let parent = MnemonicBuilder::english().phrase(MNEMONIC).build_parent_key()?;
-        let signers =
-            parent.children().take(count as usize).collect::<Result<Vec<_>, LocalSignerError>>()?;
+        let parent = MnemonicBuilder::english()
+            .phrase(MNEMONIC)
+            .build_parent_key()?;
+        let signers = parent
+            .children()
+            .take(count as usize)
+            .collect::<Result<Vec<_>, LocalSignerError>>()?;
         let accounts = signers
             .iter()
-            .map(|signer| DevAccount { address: signer.address(), private_key: signer.to_bytes() })
+            .map(|signer| DevAccount {
+                address: signer.address(),
+                private_key: signer.to_bytes(),
+            })
             .collect();
-        Ok(Self { accounts, signers, operator: parent.child(OPERATOR_INDEX)?.signer() })
+        Ok(Self {
+            accounts,
+            signers,
+            operator: parent.child(OPERATOR_INDEX)?.signer(),
+        })
     }
 }
 
@@ -57,7 +68,10 @@ mod tests {
         let derived = DevAccounts::derive(10).unwrap();
         assert_eq!(derived.accounts.len(), 10);
         let first = &derived.accounts[0];
-        assert_eq!(first.address, address!("f39Fd6e51aad88F6F4ce6aB8827279cffFb92266"));
+        assert_eq!(
+            first.address,
+            address!("f39Fd6e51aad88F6F4ce6aB8827279cffFb92266")
+        );
         assert_eq!(
             first.private_key,
             b256!("ac0974bec39a17e36ba4a6b4d238ff944bacb478cbed5efcae784d7bf4f2ff80")
@@ -66,6 +80,11 @@ mod tests {
             derived.accounts[9].address,
             address!("a0Ee7A142d267C1f36714E4a8F75612F20a79720")
         );
-        assert!(derived.accounts.iter().all(|account| account.address != derived.operator.address()));
+        assert!(
+            derived
+                .accounts
+                .iter()
+                .all(|account| account.address != derived.operator.address())
+        );
     }
 }

@@ -77,8 +77,8 @@ struct PoolStatus {
 pub(crate) fn locate() -> anyhow::Result<PathBuf> {
     if let Some(path) = env::var_os(ANVIL_VARIABLE).filter(|path| !path.is_empty()) {
         let path = PathBuf::from(path);
-        let version = version(&path)
-            .with_context(|| format!("{ANVIL_VARIABLE} names {}", path.display()))?;
+        let version =
+            version(&path).with_context(|| format!("{ANVIL_VARIABLE} names {}", path.display()))?;
         ensure!(
             version >= VERSION_MIN,
             "{ANVIL_VARIABLE} names anvil {}.{}, but {}.{} or later is needed",
@@ -106,8 +106,16 @@ pub(crate) fn locate() -> anyhow::Result<PathBuf> {
 /// The pinned binary below the folders in which the repository may be: this one and its parents, and
 /// those of the executable.
 fn npm_candidates() -> Vec<PathBuf> {
-    let os = if cfg!(target_os = "macos") { "darwin" } else { "linux" };
-    let arch = if cfg!(target_arch = "aarch64") { "arm64" } else { "amd64" };
+    let os = if cfg!(target_os = "macos") {
+        "darwin"
+    } else {
+        "linux"
+    };
+    let arch = if cfg!(target_arch = "aarch64") {
+        "arm64"
+    } else {
+        "amd64"
+    };
     let binary = Path::new(NPM_PATH).join(format!("anvil-{os}-{arch}/bin/anvil"));
     let mut roots: Vec<PathBuf> = Vec::new();
     let starts = [env::current_dir().ok(), env::current_exe().ok()];
@@ -121,7 +129,9 @@ fn npm_candidates() -> Vec<PathBuf> {
 
 fn path_candidates() -> Vec<PathBuf> {
     let path = env::var_os("PATH").unwrap_or_default();
-    env::split_paths(&path).map(|folder| folder.join("anvil")).collect()
+    env::split_paths(&path)
+        .map(|folder| folder.join("anvil"))
+        .collect()
 }
 
 /// Major and minor version of an anvil binary.
@@ -139,7 +149,9 @@ fn version(path: &Path) -> anyhow::Result<(u64, u64)> {
 /// From "anvil Version: 1.7.1-stable" or "anvil 1.7.1".
 fn parse_version(text: &str) -> Option<(u64, u64)> {
     let line = text.lines().find(|line| line.starts_with("anvil"))?;
-    let number = line.split_whitespace().find(|word| word.starts_with(|c: char| c.is_ascii_digit()))?;
+    let number = line
+        .split_whitespace()
+        .find(|word| word.starts_with(|c: char| c.is_ascii_digit()))?;
     let mut parts = number.split(['.', '-', '+']);
     Some((parts.next()?.parse().ok()?, parts.next()?.parse().ok()?))
 }
@@ -151,14 +163,21 @@ impl Anvil {
     /// the child.
     ///
     /// # Errors
-    /// If it doesn't start or doesn't answer; with the last line that it printed.
+    /// If it doesn't start or doesn't answer; with the error that it printed.
     pub(crate) async fn start(options: AnvilOptions) -> anyhow::Result<Self> {
         let binary = locate()?;
         let log = fs::File::create(&options.log)
             .with_context(|| format!("can't write {}", options.log.display()))?;
         let mut command = Command::new(&binary);
         command
-            .args(["--host", "127.0.0.1", "--hardfork", "prague", "--no-request-size-limit", "--quiet"])
+            .args([
+                "--host",
+                "127.0.0.1",
+                "--hardfork",
+                "prague",
+                "--no-request-size-limit",
+                "--quiet",
+            ])
             .args(["--port", &options.port.to_string()])
             .args(["--chain-id", &CHAIN_ID.to_string()])
             .args(["--block-time", &BLOCK_TIME.to_string()])
@@ -174,11 +193,17 @@ impl Anvil {
             command.arg("--load-state").arg(&options.state);
         }
         die_with_parent(&mut command);
-        let child =
-            command.spawn().with_context(|| format!("can't start {}", binary.display()))?;
+        let child = command
+            .spawn()
+            .with_context(|| format!("can't start {}", binary.display()))?;
         let url = format!("http://127.0.0.1:{}", options.port);
         let provider = RootProvider::new_http(url.parse()?);
-        let mut anvil = Self { child, provider, url, state: options.state };
+        let mut anvil = Self {
+            child,
+            provider,
+            url,
+            state: options.state,
+        };
         anvil.wait_until_ready(&options.log).await?;
         Ok(anvil)
     }
@@ -186,16 +211,37 @@ impl Anvil {
     async fn wait_until_ready(&mut self, log: &Path) -> anyhow::Result<()> {
         let started = Instant::now();
         loop {
-            if self.provider.get_chain_id().await.is_ok_and(|id| id == CHAIN_ID) {
+            if self
+                .provider
+                .get_chain_id()
+                .await
+                .is_ok_and(|id| id == CHAIN_ID)
+            {
                 return Ok(());
             }
             if let Some(status) = self.child.try_wait()? {
                 let printed = fs::read_to_string(log).unwrap_or_default();
-                let last = printed.lines().rfind(|line| !line.trim().is_empty()).unwrap_or("nothing");
-                bail!("anvil ended at once ({status}); it printed: {last}");
+                let mut lines = printed
+                    .lines()
+                    .map(str::trim)
+                    .filter(|line| !line.is_empty());
+                let said = lines
+                    .find(|line| line.contains("rror"))
+                    .unwrap_or("nothing of use");
+                if self.state.exists() {
+                    bail!(
+                        "anvil can't load the local L1's state from {} ({status}; it printed: {said}): use \
+                         another --data-dir, or delete it",
+                        self.state.display()
+                    );
+                }
+                bail!("anvil ended at once ({status}); it printed: {said}");
             }
             if started.elapsed() > START_TIMEOUT {
-                bail!("anvil did not answer at {} within {START_TIMEOUT:?}", self.url);
+                bail!(
+                    "anvil did not answer at {} within {START_TIMEOUT:?}",
+                    self.url
+                );
             }
             tokio::time::sleep(START_POLL).await;
         }
@@ -217,7 +263,8 @@ impl Anvil {
     /// If anvil doesn't answer.
     pub(crate) async fn fund(&self, operator: Address) -> anyhow::Result<()> {
         let balance = U256::from(OPERATOR_ETH) * U256::from(10).pow(U256::from(18));
-        self.request::<_, Option<serde_json::Value>>("anvil_setBalance", (operator, balance)).await?;
+        self.request::<_, Option<serde_json::Value>>("anvil_setBalance", (operator, balance))
+            .await?;
         Ok(())
     }
 
@@ -248,7 +295,10 @@ impl Anvil {
     }
 
     /// Dumps its state until `shutdown`, at a short interval that grows with the time that a dump takes.
-    pub(crate) fn dump_regularly(&self, shutdown: CancellationToken) -> tokio::task::JoinHandle<()> {
+    pub(crate) fn dump_regularly(
+        &self,
+        shutdown: CancellationToken,
+    ) -> tokio::task::JoinHandle<()> {
         let provider = self.provider.clone();
         let state = self.state.clone();
         tokio::spawn(async move {
@@ -260,7 +310,10 @@ impl Anvil {
                 }
                 let started = Instant::now();
                 if let Err(error) = dump(&provider, &state).await {
-                    warn!(error = crate::one_line(&error), "the local L1's state was not saved");
+                    warn!(
+                        error = crate::one_line(&error),
+                        "the local L1's state was not saved"
+                    );
                 }
                 pause = DUMP_INTERVAL.max(started.elapsed() * DUMP_SHARE);
             }
@@ -278,13 +331,19 @@ impl Anvil {
     /// Dumps the state if `keep` says so, and ends the process.
     pub(crate) async fn stop(mut self, keep: bool) {
         if keep && let Err(error) = self.dump().await {
-            warn!(error = crate::one_line(&error), "the local L1's state was not saved");
+            warn!(
+                error = crate::one_line(&error),
+                "the local L1's state was not saved"
+            );
         }
         if let Some(pid) = self.child.id().and_then(|pid| i32::try_from(pid).ok()) {
             // SAFETY: a signal to a child that was not yet waited for, so that its id is still its own.
             unsafe { libc::kill(pid, libc::SIGTERM) };
         }
-        if tokio::time::timeout(STOP_TIMEOUT, self.child.wait()).await.is_err() {
+        if tokio::time::timeout(STOP_TIMEOUT, self.child.wait())
+            .await
+            .is_err()
+        {
             warn!("anvil did not end by itself and is killed");
             // It has ended if this fails.
             let _ = self.child.kill().await;
@@ -306,7 +365,10 @@ impl<T: serde::Serialize + Clone + std::fmt::Debug + Send + Sync + Unpin> Parame
 
 /// What a call answers.
 trait Answer: serde::de::DeserializeOwned + std::fmt::Debug + Send + Sync + Unpin + 'static {}
-impl<T: serde::de::DeserializeOwned + std::fmt::Debug + Send + Sync + Unpin + 'static> Answer for T {}
+impl<T: serde::de::DeserializeOwned + std::fmt::Debug + Send + Sync + Unpin + 'static> Answer
+    for T
+{
+}
 
 async fn dump(provider: &RootProvider, path: &Path) -> anyhow::Result<()> {
     let packed: Bytes = request(provider, "anvil_dumpState", ()).await?;
@@ -359,12 +421,19 @@ fn die_with_parent(command: &mut Command) {
 #[cfg(not(target_os = "linux"))]
 fn die_with_parent(_: &mut Command) {}
 
-async fn request<P, R>(provider: &RootProvider, method: &'static str, params: P) -> anyhow::Result<R>
+async fn request<P, R>(
+    provider: &RootProvider,
+    method: &'static str,
+    params: P,
+) -> anyhow::Result<R>
 where
     P: Parameters,
     R: Answer,
 {
-    provider.raw_request(method.into(), params).await.with_context(|| format!("{method} on the local L1"))
+    provider
+        .raw_request(method.into(), params)
+        .await
+        .with_context(|| format!("{method} on the local L1"))
 }
 
 #[cfg(test)]
@@ -373,7 +442,10 @@ mod tests {
 
     #[test]
     fn versions_are_read_in_both_forms() {
-        assert_eq!(parse_version("anvil Version: 1.7.1-stable\nCommit SHA: 12"), Some((1, 7)));
+        assert_eq!(
+            parse_version("anvil Version: 1.7.1-stable\nCommit SHA: 12"),
+            Some((1, 7))
+        );
         assert_eq!(parse_version("anvil 1.10.0 (abc 2026)"), Some((1, 10)));
         assert_eq!(parse_version("forge 1.7.1"), None);
         assert_eq!(parse_version(""), None);

@@ -7,8 +7,8 @@ use super::{
 };
 use crate::{
     genesis::{
-        BASE_FEE_SCALAR, BLOB_BASE_FEE_SCALAR, DEFAULT_GAS_LIMIT, GenesisParameters, LOCAL_CHAIN_ID,
-        chain_files,
+        BASE_FEE_SCALAR, BLOB_BASE_FEE_SCALAR, DEFAULT_GAS_LIMIT, GenesisParameters,
+        LOCAL_CHAIN_ID, chain_files,
     },
     unsettled,
 };
@@ -44,14 +44,20 @@ pub(crate) struct L1Access {
 #[derive(Debug, Clone)]
 pub(crate) struct DevChain {
     pub(crate) files: ChainFiles,
-    pub(crate) resumed: bool,
 }
 
 /// How many accounts are funded: those of a chain that is resumed, or what the flag says.
 pub(crate) fn account_count(args: &DevArgs, kept: Option<&ChainFiles>) -> u32 {
-    let Some(files) = kept else { return args.accounts.unwrap_or(DEFAULT_ACCOUNTS) };
+    let Some(files) = kept else {
+        return args.accounts.unwrap_or(DEFAULT_ACCOUNTS);
+    };
     // Genesis accounts without code are the funded ones.
-    let funded = files.genesis.alloc.values().filter(|account| account.code.is_none()).count();
+    let funded = files
+        .genesis
+        .alloc
+        .values()
+        .filter(|account| account.code.is_none())
+        .count();
     u32::try_from(funded).unwrap_or(DEFAULT_ACCOUNTS)
 }
 
@@ -59,7 +65,11 @@ pub(crate) fn account_count(args: &DevArgs, kept: Option<&ChainFiles>) -> u32 {
 ///
 /// # Errors
 /// The first flag that doesn't.
-pub(crate) fn check_flags(args: &DevArgs, files: &ChainFiles, directory: &Path) -> anyhow::Result<()> {
+pub(crate) fn check_flags(
+    args: &DevArgs,
+    files: &ChainFiles,
+    directory: &Path,
+) -> anyhow::Result<()> {
     let shown = directory.display();
     let settled = settled(files)?;
     if settled && !args.settled() {
@@ -68,7 +78,9 @@ pub(crate) fn check_flags(args: &DevArgs, files: &ChainFiles, directory: &Path) 
             (_, true) => "--manual",
             _ => "--no-batcher",
         };
-        bail!("the chain in {shown} is settled on an L1: start it without {flag}, or use another --data-dir");
+        bail!(
+            "the chain in {shown} is settled on an L1: start it without {flag}, or use another --data-dir"
+        );
     }
     if !settled && args.settled() {
         bail!(
@@ -79,10 +91,16 @@ pub(crate) fn check_flags(args: &DevArgs, files: &ChainFiles, directory: &Path) 
     for (flag, given, actual) in [
         ("--block-time", args.block_time, files.rollup.block_time),
         ("--gas-limit", args.gas_limit, files.genesis.gas_limit),
-        ("--accounts", args.accounts.map(u64::from), u64::from(account_count(args, Some(files)))),
+        (
+            "--accounts",
+            args.accounts.map(u64::from),
+            u64::from(account_count(args, Some(files))),
+        ),
     ] {
         if let Some(given) = given.filter(|given| *given != actual) {
-            bail!("{flag} {given} is not what the chain in {shown} was made with ({actual}): leave it out");
+            bail!(
+                "{flag} {given} is not what the chain in {shown} was made with ({actual}): leave it out"
+            );
         }
     }
     Ok(())
@@ -119,7 +137,10 @@ pub(crate) fn operator_key() -> anyhow::Result<PrivateKeySigner> {
 pub(crate) async fn resume(files: ChainFiles, l1: Option<&L1Access>) -> anyhow::Result<DevChain> {
     if let Some(l1) = l1 {
         let client = client(l1)?;
-        client.require_chain_id(files.rollup.l1_chain_id).await.context("the chain's L1 is another one")?;
+        client
+            .require_chain_id(files.rollup.l1_chain_id)
+            .await
+            .context("the chain's L1 is another one")?;
         let batcher = files.rollup.genesis.system_config.batcher_address;
         ensure!(
             batcher == l1.operator.address(),
@@ -127,7 +148,7 @@ pub(crate) async fn resume(files: ChainFiles, l1: Option<&L1Access>) -> anyhow::
             l1.operator.address()
         );
     }
-    Ok(DevChain { files, resumed: true })
+    Ok(DevChain { files })
 }
 
 /// Makes a new chain: deploys its contracts, where it has an L1, and builds its files.
@@ -140,7 +161,10 @@ pub(crate) async fn create(
     l1: Option<&L1Access>,
     anvil: Option<&Anvil>,
 ) -> anyhow::Result<DevChain> {
-    let owner = accounts.accounts.first().map_or(Address::ZERO, |account| account.address);
+    let owner = accounts
+        .accounts
+        .first()
+        .map_or(Address::ZERO, |account| account.address);
     let mut parameters = GenesisParameters {
         chain_id: LOCAL_CHAIN_ID,
         timestamp: 0,
@@ -148,7 +172,11 @@ pub(crate) async fn create(
         gas_limit: args.gas_limit.unwrap_or(DEFAULT_GAS_LIMIT),
         proxy_admin_owner: owner,
         fee_recipient: owner,
-        funded: accounts.accounts.iter().map(|account| (account.address, balance_wei())).collect(),
+        funded: accounts
+            .accounts
+            .iter()
+            .map(|account| (account.address, balance_wei()))
+            .collect(),
         settled: args.settled(),
         l1_origin: GenesisId::default(),
         l1_chain_id: unsettled::L1_CHAIN_ID,
@@ -167,7 +195,9 @@ pub(crate) async fn create(
         }
         Some(l1) => deploy(&mut parameters, l1, anvil).await?,
     }
-    Ok(DevChain { files: chain_files(&parameters)?, resumed: false })
+    Ok(DevChain {
+        files: chain_files(&parameters)?,
+    })
 }
 
 /// Deploys the L1 contracts; the chain starts from the L1 block after which they are complete.
@@ -178,8 +208,10 @@ async fn deploy(
 ) -> anyhow::Result<()> {
     let client = client(l1)?;
     let operator = l1.operator.address();
-    parameters.l1_chain_id =
-        client.chain_id().await.context("no L1 answers at --l1.rpc-url")?;
+    parameters.l1_chain_id = client
+        .chain_id()
+        .await
+        .context("no L1 answers at --l1.rpc-url")?;
     parameters.batcher = operator;
     if let Some(anvil) = anvil {
         anvil.fund(operator).await?;
@@ -213,7 +245,10 @@ async fn deploy(
     }
     .context("the L1 contracts could not be deployed")?;
     let latest = client.latest().await?;
-    parameters.l1_origin = GenesisId { hash: latest.hash(), number: latest.number };
+    parameters.l1_origin = GenesisId {
+        hash: latest.hash(),
+        number: latest.number,
+    };
     parameters.timestamp = latest.timestamp;
     Ok(())
 }
@@ -239,7 +274,10 @@ async fn mine_what_waits(anvil: &Anvil) -> anyhow::Error {
 }
 
 fn client(l1: &L1Access) -> anyhow::Result<L1Client> {
-    Ok(L1Client::new(std::slice::from_ref(&l1.url), RequestConfig::default())?)
+    Ok(L1Client::new(
+        std::slice::from_ref(&l1.url),
+        RequestConfig::default(),
+    )?)
 }
 
 #[cfg(test)]
@@ -250,7 +288,9 @@ mod tests {
 
     fn args(more: &[&str]) -> DevArgs {
         let cli = Cli::try_parse_from([&["openledger", "dev"], more].concat()).unwrap();
-        let Command::Dev(args) = cli.command else { panic!("not dev") };
+        let Command::Dev(args) = cli.command else {
+            panic!("not dev")
+        };
         args
     }
 
@@ -264,7 +304,10 @@ mod tests {
     async fn an_unsettled_chain_needs_no_l1_and_says_what_it_is() {
         let files = unsettled(&["--accounts", "3", "--block-time", "2"]).await;
         assert!(!settled(&files).unwrap());
-        assert_eq!(files.rollup.genesis.l1, unsettled::origin_id(files.rollup.genesis.l2_time));
+        assert_eq!(
+            files.rollup.genesis.l1,
+            unsettled::origin_id(files.rollup.genesis.l2_time)
+        );
         assert_eq!(account_count(&args(&[]), Some(&files)), 3);
         assert_eq!(files.rollup.block_time, 2);
     }
@@ -276,12 +319,22 @@ mod tests {
             check_flags(&args(more), &files, Path::new("/chain")).map_err(|error| error.to_string())
         };
         assert_eq!(refused(&["--no-batcher"]), Ok(()));
-        assert_eq!(refused(&["--instant"]), Ok(()), "unsettled chains may change their mode");
-        assert_eq!(refused(&["--no-batcher", "--block-time", "1", "--accounts", "10"]), Ok(()));
+        assert_eq!(
+            refused(&["--instant"]),
+            Ok(()),
+            "unsettled chains may change their mode"
+        );
+        assert_eq!(
+            refused(&["--no-batcher", "--block-time", "1", "--accounts", "10"]),
+            Ok(())
+        );
         for (flags, named) in [
             (&[][..], "--no-batcher"),
             (&["--no-batcher", "--block-time", "2"], "--block-time 2"),
-            (&["--no-batcher", "--gas-limit", "30000000"], "--gas-limit 30000000"),
+            (
+                &["--no-batcher", "--gas-limit", "30000000"],
+                "--gas-limit 30000000",
+            ),
             (&["--no-batcher", "--accounts", "3"], "--accounts 3"),
         ] {
             let error = refused(flags).unwrap_err();

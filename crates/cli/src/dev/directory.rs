@@ -24,11 +24,17 @@ impl DataDirectory {
                 .prefix("openledger-")
                 .tempdir()
                 .context("can't create a temporary directory: choose one by --data-dir")?;
-            return Ok(Self { path: temporary.path().to_owned(), temporary: Some(temporary) });
+            return Ok(Self {
+                path: temporary.path().to_owned(),
+                temporary: Some(temporary),
+            });
         };
         fs::create_dir_all(path)
             .with_context(|| format!("can't use {}: choose another --data-dir", path.display()))?;
-        Ok(Self { path: path.to_owned(), temporary: None })
+        Ok(Self {
+            path: path.to_owned(),
+            temporary: None,
+        })
     }
 
     pub(crate) fn path(&self) -> &Path {
@@ -62,14 +68,19 @@ impl DataDirectory {
     pub(crate) fn chain_files(&self) -> anyhow::Result<Option<ChainFiles>> {
         if ChainFiles::exist(&self.path) {
             return ChainFiles::read(&self.path).map(Some).with_context(|| {
-                format!("{} holds no chain that can be resumed: use another --data-dir, or delete it", self.path.display())
+                format!(
+                    "{} holds no chain that can be resumed: use another --data-dir, or delete it",
+                    self.path.display()
+                )
             });
         }
         // Chain files are written before the store: without a store, an attempt was interrupted.
         if !self.store().exists() {
             return Ok(None);
         }
-        let missing = CHAIN_FILES.iter().find(|name| !self.path.join(name).is_file());
+        let missing = CHAIN_FILES
+            .iter()
+            .find(|name| !self.path.join(name).is_file());
         bail!(
             "{} holds a part of a chain only ({} is missing): use another --data-dir, or delete it",
             self.path.display(),
@@ -121,15 +132,24 @@ mod tests {
         let directory = DataDirectory::open(Some(parent.path())).unwrap();
         assert!(directory.chain_files().unwrap().is_none());
         fs::write(parent.path().join("genesis.json"), "{}").unwrap();
-        assert!(directory.chain_files().unwrap().is_none(), "an attempt that was interrupted");
+        assert!(
+            directory.chain_files().unwrap().is_none(),
+            "an attempt that was interrupted"
+        );
         fs::create_dir(directory.store()).unwrap();
         let error = directory.chain_files().unwrap_err().to_string();
-        assert!(error.contains("l1.json is missing") && error.contains("--data-dir"), "{error}");
+        assert!(
+            error.contains("l1.json is missing") && error.contains("--data-dir"),
+            "{error}"
+        );
         for name in CHAIN_FILES {
             fs::write(parent.path().join(name), "{}").unwrap();
         }
         let error = format!("{:#}", directory.chain_files().unwrap_err());
-        assert!(error.contains("rollup.json") && error.contains("--data-dir"), "{error}");
+        assert!(
+            error.contains("rollup.json") && error.contains("--data-dir"),
+            "{error}"
+        );
     }
 
     #[test]
@@ -141,6 +161,9 @@ mod tests {
         fs::write(directory.l1_state(), "{}").unwrap();
         directory.check_l1_state(true).unwrap();
         directory.check_l1_state(false).unwrap();
-        assert!(!directory.l1_state().exists(), "a new chain starts a new L1");
+        assert!(
+            !directory.l1_state().exists(),
+            "a new chain starts a new L1"
+        );
     }
 }

@@ -21,13 +21,14 @@ use crate::{
 };
 use accounts::DevAccounts;
 use anvil::{Anvil, AnvilOptions};
+use anyhow::anyhow;
 use chain::{DevChain, L1Access};
 use clap::{Args, ValueEnum};
 use directory::DataDirectory;
 use openledger_batcher::BatcherConfig;
 use openledger_builder::{BuilderConfig, Mode};
 use openledger_mempool::{MempoolConfig, Ordering};
-use crate::rpc_shim::{Namespace, RpcConfig};
+use openledger_rpc::{Namespace, RpcConfig};
 use openledger_store::StoreOptions;
 use ports::Ports;
 use report::Report;
@@ -38,6 +39,8 @@ use std::{
     sync::Arc,
     time::{Duration, Instant},
 };
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
 use tracing::error;
 
 /// In which order waiting transactions are taken.
@@ -143,92 +146,140 @@ impl DevArgs {
 /// # Errors
 /// Whatever keeps the chain from starting, or the role that failed.
 pub async fn run(args: DevArgs) -> anyhow::Result<ExitCode> {
-    let started = Instant::now();
     let shutdown = shutdown::on_signal()?;
-    let ports = ports::reserve(&args)?;
     let directory = DataDirectory::open(args.data_dir.as_deref())?;
-    let kept = directory.chain_files()?;
-    if let Some(files) = &kept {
-        chain::check_flags(&args, files, directory.path())?;
-    }
-    let accounts = DevAccounts::derive(chain::account_count(&args, kept.as_ref()))?;
-
-    let mut anvil = None;
-    let access = match (&args.l1_rpc_url, args.settled()) {
-        (_, false) => None,
-        (Some(url), true) => {
-            Some(L1Access { url: url.clone(), operator: chain::operator_key()? })
-        }
-        (None, true) => {
-            directory.check_l1_state(kept.is_some())?;
-            let options = AnvilOptions {
-                port: ports.l1,
-                accounts: u32::try_from(accounts.accounts.len())?,
-                state: directory.l1_state(),
-                log: directory.l1_log(),
-            };
-            let process = Anvil::start(options).await?;
-            let url = process.url().to_owned();
-            anvil = Some(process);
-            Some(L1Access { url, operator: accounts.operator.clone() })
-        }
-    };
-
-    let chain = match kept {
-        Some(files) => chain::resume(files, access.as_ref()).await?,
-        None => chain::create(&args, &accounts, access.as_ref(), anvil.as_ref()).await?,
-    };
-    if !chain.resumed {
-        // The L1 first: chain files without their L1 would be of no use.
-        if let Some(anvil) = anvil.as_ref().filter(|_| directory.is_kept()) {
-            anvil.dump().await?;
-        }
-        chain.files.write(directory.path())?;
-    }
-    let config = node_config(&args, &chain, &directory, &ports, access.as_ref(), &accounts);
-    let mut node = tokio::select! {
-        node = Node::start(config) => node?,
+    // What was started by then ends with what is dropped.
+    let mut running = tokio::select! {
+        running = start(&args, &directory) => running?,
         () = shutdown.cancelled() => return Ok(ExitCode::SUCCESS),
     };
-    // From here on something may be worth keeping.
-    let dumps = anvil
-        .as_ref()
-        .filter(|_| directory.is_kept())
-        .map(|anvil| anvil.dump_regularly(shutdown.child_token()));
-
-    let report = Report::new(&args, &chain, &accounts, &ports, access.as_ref(), anvil.as_ref());
-    report.write(directory.path())?;
-    println!("{}", report.banner(started.elapsed(), node.recovered(), directory.path()));
-
     let failure = tokio::select! {
         () = shutdown.cancelled() => None,
-        error = node.failed() => Some(error),
-        status = async {
-            match &mut anvil {
-                Some(anvil) => anvil.ended().await,
-                None => std::future::pending().await,
-            }
-        } => Some(anyhow::anyhow!(
-            "the local L1 ended ({}): see {}",
-            status.map_or_else(|error| error.to_string(), |status| status.to_string()),
-            directory.l1_log().display()
-        )),
+        failure = running.node.failed() => Some(failure),
+        status = l1_ended(&mut running.anvil) => {
+            Some(anyhow!("the local L1 ended ({status}): see {}", directory.l1_log().display()))
+        }
     };
     if let Some(failure) = &failure {
         error!(error = one_line(failure), "stopping");
     }
-    shutdown.cancel();
-    let stopped = node.stop().await;
-    if let Some(dumps) = dumps {
-        dumps.await?;
-    }
-    if let Some(anvil) = anvil {
-        anvil.stop(directory.is_kept()).await;
-    }
+    let stopped = running.stop(&directory).await;
     match failure {
         Some(failure) => Err(failure),
         None => stopped.map(|()| ExitCode::SUCCESS),
     }
+}
+
+/// A local chain with all that was started for it.
+struct Running {
+    node: Node,
+    anvil: Option<Anvil>,
+    dumps: Option<JoinHandle<()>>,
+    dumping: CancellationToken,
+}
+
+impl Running {
+    /// Stops the chain before its L1, so that no batch is lost between them.
+    async fn stop(self, directory: &DataDirectory) -> anyhow::Result<()> {
+        let stopped = self.node.stop().await;
+        self.dumping.cancel();
+        if let Some(dumps) = self.dumps {
+            dumps.await?;
+        }
+        if let Some(anvil) = self.anvil {
+            anvil.stop(directory.is_kept()).await;
+        }
+        stopped
+    }
+}
+
+/// How the local L1 ended; never, if there is none.
+async fn l1_ended(anvil: &mut Option<Anvil>) -> String {
+    match anvil {
+        Some(anvil) => anvil
+            .ended()
+            .await
+            .map_or_else(|error| error.to_string(), |status| status.to_string()),
+        None => std::future::pending().await,
+    }
+}
+
+/// Starts the L1, makes the chain or finds it, starts the node, and says so.
+async fn start(args: &DevArgs, directory: &DataDirectory) -> anyhow::Result<Running> {
+    let started = Instant::now();
+    let ports = ports::reserve(args)?;
+    let kept = directory.chain_files()?;
+    if let Some(files) = &kept {
+        chain::check_flags(args, files, directory.path())?;
+    }
+    let accounts = DevAccounts::derive(chain::account_count(args, kept.as_ref()))?;
+    let (l1, anvil) = start_l1(args, directory, &ports, &accounts, kept.is_some()).await?;
+
+    let chain = match kept {
+        Some(files) => chain::resume(files, l1.as_ref()).await?,
+        None => {
+            let chain = chain::create(args, &accounts, l1.as_ref(), anvil.as_ref()).await?;
+            // The L1 first: chain files without their L1 would be of no use.
+            if let Some(anvil) = anvil.as_ref().filter(|_| directory.is_kept()) {
+                anvil.dump().await?;
+            }
+            chain.files.write(directory.path())?;
+            chain
+        }
+    };
+    let config = node_config(args, &chain, directory, &ports, l1.as_ref(), &accounts);
+    let node = Node::start(config).await?;
+    let dumping = CancellationToken::new();
+    let dumps = anvil
+        .as_ref()
+        .filter(|_| directory.is_kept())
+        .map(|anvil| anvil.dump_regularly(dumping.clone()));
+
+    let report = Report::new(args, &chain, &accounts, &ports, l1.as_ref(), anvil.as_ref());
+    report.write(directory.path())?;
+    println!(
+        "{}",
+        report.banner(started.elapsed(), node.recovered(), directory.path())
+    );
+    Ok(Running {
+        node,
+        anvil,
+        dumps,
+        dumping,
+    })
+}
+
+/// The L1 of a settled chain, and its process if it is ours.
+async fn start_l1(
+    args: &DevArgs,
+    directory: &DataDirectory,
+    ports: &Ports,
+    accounts: &DevAccounts,
+    resumes: bool,
+) -> anyhow::Result<(Option<L1Access>, Option<Anvil>)> {
+    if !args.settled() {
+        return Ok((None, None));
+    }
+    if let Some(url) = &args.l1_rpc_url {
+        let access = L1Access {
+            url: url.clone(),
+            operator: chain::operator_key()?,
+        };
+        return Ok((Some(access), None));
+    }
+    directory.check_l1_state(resumes)?;
+    let anvil = Anvil::start(AnvilOptions {
+        port: ports.l1,
+        accounts: u32::try_from(accounts.accounts.len())?,
+        state: directory.l1_state(),
+        log: directory.l1_log(),
+    })
+    .await?;
+    let access = L1Access {
+        url: anvil.url().to_owned(),
+        operator: accounts.operator.clone(),
+    };
+    Ok((Some(access), Some(anvil)))
 }
 
 /// What the roles of a local chain are started with.
@@ -256,7 +307,10 @@ fn node_config(
             history_blocks: defaults.history_blocks / files.rollup.block_time.max(1),
             ..defaults
         },
-        mempool: MempoolConfig { order: args.ordering.into(), ..MempoolConfig::default() },
+        mempool: MempoolConfig {
+            order: args.ordering.into(),
+            ..MempoolConfig::default()
+        },
         builder: BuilderConfig {
             mode: args.mode(),
             settled,

@@ -37,7 +37,9 @@ pub(crate) fn reserve(args: &DevArgs) -> anyhow::Result<Ports> {
             bind(port, "--privileged.port")?
         }
     };
-    let l1 = wants_l1.then(|| bind(args.l1_port, "--l1.port")).transpose()?;
+    let l1 = wants_l1
+        .then(|| bind(args.l1_port, "--l1.port"))
+        .transpose()?;
     let port = |listener: &TcpListener| anyhow::Ok(listener.local_addr()?.port());
     Ok(Ports {
         http: http_port,
@@ -52,7 +54,9 @@ fn bind(port: u16, flag: &'static str) -> anyhow::Result<TcpListener> {
         Err(error) if error.kind() == io::ErrorKind::AddrInUse => {
             bail!("port {port} is in use: choose another one by {flag}")
         }
-        Err(error) => Err(error).with_context(|| format!("port {port} can't be used, choose one by {flag}")),
+        Err(error) => {
+            Err(error).with_context(|| format!("port {port} can't be used, choose one by {flag}"))
+        }
     }
 }
 
@@ -64,7 +68,9 @@ mod tests {
 
     fn args(more: &[&str]) -> DevArgs {
         let cli = Cli::try_parse_from([&["openledger", "dev"], more].concat()).unwrap();
-        let Command::Dev(args) = cli.command else { panic!("not dev") };
+        let Command::Dev(args) = cli.command else {
+            panic!("not dev")
+        };
         args
     }
 
@@ -79,7 +85,10 @@ mod tests {
         ] {
             let args = args(&[flag, &port, others[0], "0", others[1], "0"]);
             let error = reserve(&args).unwrap_err().to_string();
-            assert_eq!(error, format!("port {port} is in use: choose another one by {flag}"));
+            assert_eq!(
+                error,
+                format!("port {port} is in use: choose another one by {flag}")
+            );
         }
     }
 
@@ -96,6 +105,10 @@ mod tests {
     fn free_ports_differ() {
         let args = args(&["--http.port", "0", "--l1.port", "0"]);
         let ports = reserve(&args).unwrap();
-        assert!(ports.http != ports.privileged && ports.http != ports.l1 && ports.privileged != ports.l1);
+        assert!(
+            ports.http != ports.privileged
+                && ports.http != ports.l1
+                && ports.privileged != ports.l1
+        );
     }
 }

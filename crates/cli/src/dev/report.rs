@@ -70,7 +70,12 @@ impl Report {
         ]);
         let mut port_of = BTreeMap::from([("http", ports.http), ("privileged", ports.privileged)]);
         if l1.is_some() {
-            let L1Contracts { system_config, portal, batch_inbox, proxy_admin } = chain.files.l1.contracts;
+            let L1Contracts {
+                system_config,
+                portal,
+                batch_inbox,
+                proxy_admin,
+            } = chain.files.l1.contracts;
             contracts.extend([
                 ("systemConfig", system_config),
                 ("portal", portal),
@@ -122,14 +127,29 @@ impl Report {
     }
 
     /// The banner.
-    pub(crate) fn banner(&self, took: Duration, recovered: Option<Recovered>, directory: &Path) -> String {
-        let mut lines = vec![format!("OpenLedger {}", env!("CARGO_PKG_VERSION")), String::new()];
+    pub(crate) fn banner(
+        &self,
+        took: Duration,
+        recovered: Option<Recovered>,
+        directory: &Path,
+    ) -> String {
+        let mut lines = vec![
+            format!("OpenLedger {}", env!("CARGO_PKG_VERSION")),
+            String::new(),
+        ];
         lines.push("Available accounts".into());
         lines.push("==================".into());
         for (index, account) in self.accounts.iter().enumerate() {
-            lines.push(format!("({index}) {} ({BALANCE_OPEN}.000000000000000000 OPEN)", account.address));
+            lines.push(format!(
+                "({index}) {} ({BALANCE_OPEN}.000000000000000000 OPEN)",
+                account.address
+            ));
         }
-        lines.extend([String::new(), "Private keys".into(), "==================".into()]);
+        lines.extend([
+            String::new(),
+            "Private keys".into(),
+            "==================".into(),
+        ]);
         for (index, account) in self.accounts.iter().enumerate() {
             lines.push(format!("({index}) 0x{}", hex::encode(account.private_key)));
         }
@@ -158,15 +178,28 @@ impl Report {
                 recovered.blocks, recovered.transactions
             ));
         }
-        lines.extend([String::new(), "Listening".into(), "==================".into()]);
-        lines.push(format!("JSON-RPC:          {}  {}", self.rpc_url, self.ws_url));
-        lines.push(format!("Privileged:        {}  (every namespace, /metrics)", self.privileged_url));
+        lines.extend([
+            String::new(),
+            "Listening".into(),
+            "==================".into(),
+        ]);
+        lines.push(format!(
+            "JSON-RPC:          {}  {}",
+            self.rpc_url, self.ws_url
+        ));
+        lines.push(format!(
+            "Privileged:        {}  (every namespace, /metrics)",
+            self.privileged_url
+        ));
         if let Some(url) = &self.l1_url {
             let id = self.l1_chain_id.unwrap_or_default();
             lines.push(format!("L1:                {url}  (chain id {id})"));
         }
         lines.push(String::new());
-        lines.push(format!("Ready after {} ms. Ctrl-C stops everything.", took.as_millis()));
+        lines.push(format!(
+            "Ready after {} ms. Ctrl-C stops everything.",
+            took.as_millis()
+        ));
         lines.join("\n")
     }
 }

@@ -18,8 +18,12 @@ async fn the_sequencer_runs_from_a_settings_file() -> anyhow::Result<()> {
     let raw = transfer(&made, 0, 1)?;
     made.stop()?;
 
-    let port = std::net::TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
-    let privileged = std::net::TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
+    let port = std::net::TcpListener::bind("127.0.0.1:0")?
+        .local_addr()?
+        .port();
+    let privileged = std::net::TcpListener::bind("127.0.0.1:0")?
+        .local_addr()?
+        .port();
     let settings = directory.path().join("openledger.toml");
     fs::write(
         &settings,
@@ -62,9 +66,15 @@ fn settings_that_make_no_sense_are_one_line() -> anyhow::Result<()> {
     let directory = tempfile::tempdir()?;
     let settings = directory.path().join("openledger.toml");
     fs::write(&settings, "[http]\nports = 1\n")?;
-    let output = command().args(["sequencer", "--config"]).arg(&settings).output()?;
+    let output = command()
+        .args(["sequencer", "--config"])
+        .arg(&settings)
+        .output()?;
     assert!(!output.status.success());
     let text = String::from_utf8(output.stderr)?;
-    assert!(text.starts_with("error: ") && text.contains("ports"), "{text}");
+    assert!(
+        text.starts_with("error: ") && text.contains("ports"),
+        "{text}"
+    );
     Ok(())
 }

@@ -25,19 +25,27 @@ pub(crate) fn transfer(dev: &Dev, nonce: u64, value: u64) -> anyhow::Result<Byte
         ..Default::default()
     };
     let signature = key.sign_hash_sync(&transaction.signature_hash())?;
-    Ok(TxEnvelope::from(transaction.into_signed(signature)).encoded_2718().into())
+    Ok(TxEnvelope::from(transaction.into_signed(signature))
+        .encoded_2718()
+        .into())
 }
 
 /// Sends it and answers its hash.
 pub(crate) async fn send(rpc: &RootProvider, raw: &Bytes) -> anyhow::Result<String> {
-    Ok(rpc.raw_request("eth_sendRawTransaction".into(), [raw]).await?)
+    Ok(rpc
+        .raw_request("eth_sendRawTransaction".into(), [raw])
+        .await?)
 }
 
 pub(crate) async fn receipt(rpc: &RootProvider, hash: &str) -> anyhow::Result<Value> {
     until(
         "a receipt",
         WAIT,
-        || async { Ok(rpc.raw_request::<_, Value>("eth_getTransactionReceipt".into(), [hash]).await?) },
+        || async {
+            Ok(rpc
+                .raw_request::<_, Value>("eth_getTransactionReceipt".into(), [hash])
+                .await?)
+        },
         |receipt| !receipt.is_null(),
     )
     .await
@@ -52,13 +60,20 @@ async fn an_unsettled_chain_runs_resumes_and_stops() -> anyhow::Result<()> {
     let rpc = dev.rpc()?;
     assert_eq!(rpc.get_chain_id().await?, 161_299);
     let first: Address = dev.text("/accounts/0/address")?.parse()?;
-    assert_eq!(rpc.get_balance(first).await?, U256::from(10_000) * U256::from(10).pow(U256::from(18)));
+    assert_eq!(
+        rpc.get_balance(first).await?,
+        U256::from(10_000) * U256::from(10).pow(U256::from(18))
+    );
 
     let hash = send(&rpc, &transfer(&dev, 0, 5)?).await?;
     let receipt = receipt(&rpc, &hash).await?;
     assert_eq!(receipt["status"], "0x1");
     assert_eq!(rpc.get_balance(RECIPIENT).await?, U256::from(5));
-    assert_eq!(block_number(&rpc, "safe").await?, 0, "an unsettled chain has no safe block but genesis");
+    assert_eq!(
+        block_number(&rpc, "safe").await?,
+        0,
+        "an unsettled chain has no safe block but genesis"
+    );
     assert_eq!(block_number(&rpc, "finalized").await?, 0);
     let banner = dev.banner()?;
     for expected in [
@@ -68,7 +83,10 @@ async fn an_unsettled_chain_runs_resumes_and_stops() -> anyhow::Result<()> {
         "safe and finalized stay at genesis",
         dev.text("/rpcUrl")?,
     ] {
-        assert!(banner.contains(expected), "{expected} is not in the banner:\n{banner}");
+        assert!(
+            banner.contains(expected),
+            "{expected} is not in the banner:\n{banner}"
+        );
     }
     let before = head(&rpc).await?;
     dev.stop()?;
@@ -121,7 +139,10 @@ fn failure(arguments: &[&str]) -> anyhow::Result<String> {
     let output = command().args(arguments).output()?;
     assert!(!output.status.success(), "{arguments:?} must fail");
     let text = String::from_utf8(output.stderr)?;
-    let errors: Vec<&str> = text.lines().filter(|line| line.starts_with("error: ")).collect();
+    let errors: Vec<&str> = text
+        .lines()
+        .filter(|line| line.starts_with("error: "))
+        .collect();
     assert_eq!(errors.len(), 1, "{text}");
     Ok(errors[0].to_owned())
 }
@@ -131,7 +152,10 @@ fn a_port_in_use_is_one_line_that_names_the_flag() -> anyhow::Result<()> {
     let taken = TcpListener::bind("127.0.0.1:0")?;
     let port = taken.local_addr()?.port().to_string();
     let error = failure(&["dev", "--no-batcher", "--http.port", &port])?;
-    assert_eq!(error, format!("error: port {port} is in use: choose another one by --http.port"));
+    assert_eq!(
+        error,
+        format!("error: port {port} is in use: choose another one by --http.port")
+    );
     Ok(())
 }
 
@@ -143,7 +167,10 @@ fn a_missing_anvil_is_one_line_that_says_how_to_install_it() -> anyhow::Result<(
         .output()?;
     assert!(!output.status.success());
     let text = String::from_utf8(output.stderr)?;
-    assert!(text.starts_with("error: ") && text.lines().count() == 1, "{text}");
+    assert!(
+        text.starts_with("error: ") && text.lines().count() == 1,
+        "{text}"
+    );
     assert!(text.contains("OPENLEDGER_ANVIL"), "{text}");
     Ok(())
 }
@@ -153,8 +180,18 @@ fn a_corrupt_data_directory_is_one_line_that_says_what_to_do() -> anyhow::Result
     let directory = tempfile::tempdir()?;
     let path = directory.path().to_str().expect("a path of ours");
     std::fs::create_dir(directory.path().join("db"))?;
-    let error = failure(&["dev", "--no-batcher", "--http.port", "0", "--data-dir", path])?;
-    assert!(error.contains("--data-dir") && error.contains("missing"), "{error}");
+    let error = failure(&[
+        "dev",
+        "--no-batcher",
+        "--http.port",
+        "0",
+        "--data-dir",
+        path,
+    ])?;
+    assert!(
+        error.contains("--data-dir") && error.contains("missing"),
+        "{error}"
+    );
     Ok(())
 }
 
@@ -163,9 +200,29 @@ fn flags_that_do_not_fit_a_kept_chain_are_refused() -> anyhow::Result<()> {
     let directory = tempfile::tempdir()?;
     let path = directory.path().to_str().expect("a path of ours");
     Dev::start(directory.path(), &["--no-batcher"])?.stop()?;
-    let error = failure(&["dev", "--http.port", "0", "--l1.port", "0", "--data-dir", path])?;
-    assert!(error.contains("unsettled") && error.contains("--no-batcher"), "{error}");
-    let flags = ["dev", "--no-batcher", "--http.port", "0", "--gas-limit", "30000000", "--data-dir", path];
+    let error = failure(&[
+        "dev",
+        "--http.port",
+        "0",
+        "--l1.port",
+        "0",
+        "--data-dir",
+        path,
+    ])?;
+    assert!(
+        error.contains("unsettled") && error.contains("--no-batcher"),
+        "{error}"
+    );
+    let flags = [
+        "dev",
+        "--no-batcher",
+        "--http.port",
+        "0",
+        "--gas-limit",
+        "30000000",
+        "--data-dir",
+        path,
+    ];
     let error = failure(&flags)?;
     assert!(error.contains("--gas-limit"), "{error}");
     Ok(())
@@ -176,7 +233,14 @@ fn a_second_node_on_the_same_directory_is_refused() -> anyhow::Result<()> {
     let directory = tempfile::tempdir()?;
     let dev = Dev::start(directory.path(), &["--no-batcher"])?;
     let path = directory.path().to_str().expect("a path of ours");
-    let error = failure(&["dev", "--no-batcher", "--http.port", "0", "--data-dir", path])?;
+    let error = failure(&[
+        "dev",
+        "--no-batcher",
+        "--http.port",
+        "0",
+        "--data-dir",
+        path,
+    ])?;
     assert!(error.contains("in use by another process"), "{error}");
     let error = failure(&["db", "stats", "--data-dir", path])?;
     assert!(error.contains("in use by another process"), "{error}");
@@ -188,10 +252,14 @@ fn the_database_commands_answer() -> anyhow::Result<()> {
     let directory = tempfile::tempdir()?;
     let path = directory.path().to_str().expect("a path of ours");
     Dev::start(directory.path(), &["--instant"])?.stop()?;
-    let stats = command().args(["db", "stats", "--data-dir", path]).output()?;
+    let stats = command()
+        .args(["db", "stats", "--data-dir", path])
+        .output()?;
     assert!(stats.status.success());
     assert!(String::from_utf8(stats.stdout)?.contains("bytes a block"));
-    let verify = command().args(["db", "verify", "--data-dir", path]).output()?;
+    let verify = command()
+        .args(["db", "verify", "--data-dir", path])
+        .output()?;
     assert!(verify.status.success());
     assert!(String::from_utf8(verify.stdout)?.contains("the store is sound"));
     let missing = failure(&["db", "verify", "--data-dir", "/nonexistent"])?;

@@ -51,21 +51,34 @@ impl Dev {
         let started = Instant::now();
         while !report.exists() {
             if let Some(status) = child.try_wait()? {
-                bail!("ended with {status}: {}", fs::read_to_string(directory.join("stderr.log"))?);
+                bail!(
+                    "ended with {status}: {}",
+                    fs::read_to_string(directory.join("stderr.log"))?
+                );
             }
             if started.elapsed() > START_TIMEOUT {
                 child.kill()?;
-                bail!("not ready in time: {}", fs::read_to_string(directory.join("stderr.log"))?);
+                bail!(
+                    "not ready in time: {}",
+                    fs::read_to_string(directory.join("stderr.log"))?
+                );
             }
             std::thread::sleep(Duration::from_millis(5));
         }
         let report = serde_json::from_slice(&fs::read(&report)?)?;
-        Ok(Self { child, directory: directory.to_owned(), report })
+        Ok(Self {
+            child,
+            directory: directory.to_owned(),
+            report,
+        })
     }
 
     /// A string of `dev.json`.
     pub(crate) fn text(&self, pointer: &str) -> anyhow::Result<&str> {
-        self.report.pointer(pointer).and_then(Value::as_str).with_context(|| format!("dev.json has no {pointer}"))
+        self.report
+            .pointer(pointer)
+            .and_then(Value::as_str)
+            .with_context(|| format!("dev.json has no {pointer}"))
     }
 
     pub(crate) fn rpc(&self) -> anyhow::Result<RootProvider> {
@@ -76,7 +89,11 @@ impl Dev {
     pub(crate) fn signal(&self, signal: i32) -> anyhow::Result<()> {
         let pid = i32::try_from(self.child.id())?;
         // SAFETY: a signal to a child that was not yet waited for.
-        ensure!(unsafe { libc::kill(pid, signal) } == 0, "kill: {}", std::io::Error::last_os_error());
+        ensure!(
+            unsafe { libc::kill(pid, signal) } == 0,
+            "kill: {}",
+            std::io::Error::last_os_error()
+        );
         Ok(())
     }
 
@@ -87,7 +104,11 @@ impl Dev {
             if let Some(status) = self.child.try_wait()? {
                 return Ok(status);
             }
-            ensure!(started.elapsed() < STOP_TIMEOUT, "did not stop in time: {}", self.log()?);
+            ensure!(
+                started.elapsed() < STOP_TIMEOUT,
+                "did not stop in time: {}",
+                self.log()?
+            );
             std::thread::sleep(Duration::from_millis(10));
         }
     }
@@ -119,8 +140,12 @@ impl Drop for Dev {
 
 /// Whether a process exists and is not a zombie.
 pub(crate) fn is_alive(pid: u64) -> bool {
-    fs::read_to_string(format!("/proc/{pid}/stat"))
-        .is_ok_and(|stat| !stat.rsplit(')').next().is_some_and(|rest| rest.trim_start().starts_with('Z')))
+    fs::read_to_string(format!("/proc/{pid}/stat")).is_ok_and(|stat| {
+        !stat
+            .rsplit(')')
+            .next()
+            .is_some_and(|rest| rest.trim_start().starts_with('Z'))
+    })
 }
 
 /// Asks until `condition` holds of the answer.
@@ -146,8 +171,13 @@ where
 
 /// Number of a block tag.
 pub(crate) async fn block_number(rpc: &RootProvider, tag: &'static str) -> anyhow::Result<u64> {
-    let block: Option<Value> = rpc.raw_request("eth_getBlockByNumber".into(), (tag, false)).await?;
-    let number = block.as_ref().and_then(|block| block["number"].as_str()).context("no number")?;
+    let block: Option<Value> = rpc
+        .raw_request("eth_getBlockByNumber".into(), (tag, false))
+        .await?;
+    let number = block
+        .as_ref()
+        .and_then(|block| block["number"].as_str())
+        .context("no number")?;
     Ok(u64::from_str_radix(number.trim_start_matches("0x"), 16)?)
 }
 

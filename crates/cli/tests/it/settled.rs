@@ -24,7 +24,9 @@ fn stdout(output: &Output) -> String {
 }
 
 fn l1_pid(dev: &Dev) -> u64 {
-    dev.report["l1Pid"].as_u64().expect("a settled chain has an L1 process")
+    dev.report["l1Pid"]
+        .as_u64()
+        .expect("a settled chain has an L1 process")
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -34,15 +36,40 @@ async fn batches_reach_l1_and_the_chain_is_derived_from_it() -> anyhow::Result<(
     let rpc = dev.rpc()?;
     let hash = send(&rpc, &transfer(&dev, 0, 7)?).await?;
     let mined = receipt(&rpc, &hash).await?;
-    let number = u64::from_str_radix(mined["blockNumber"].as_str().unwrap_or("0x0").trim_start_matches("0x"), 16)?;
-    until("the safe head", SETTLE, || block_number(&rpc, "safe"), |safe| *safe >= number).await?;
-    until("the finalized head", SETTLE, || block_number(&rpc, "finalized"), |block| *block > 0).await?;
+    let number = u64::from_str_radix(
+        mined["blockNumber"]
+            .as_str()
+            .unwrap_or("0x0")
+            .trim_start_matches("0x"),
+        16,
+    )?;
+    until(
+        "the safe head",
+        SETTLE,
+        || block_number(&rpc, "safe"),
+        |safe| *safe >= number,
+    )
+    .await?;
+    until(
+        "the finalized head",
+        SETTLE,
+        || block_number(&rpc, "finalized"),
+        |block| *block > 0,
+    )
+    .await?;
 
     let l2 = dev.text("/rpcUrl")?;
     let verified = batch(&["verify", "--l2.rpc-url", l2], &dev, directory.path())?;
     let text = stdout(&verified);
-    assert!(verified.status.success(), "{text}{}", String::from_utf8_lossy(&verified.stderr));
-    assert!(text.contains("with 1 transactions") && text.contains("equal: hash and output root"), "{text}");
+    assert!(
+        verified.status.success(),
+        "{text}{}",
+        String::from_utf8_lossy(&verified.stderr)
+    );
+    assert!(
+        text.contains("with 1 transactions") && text.contains("equal: hash and output root"),
+        "{text}"
+    );
     assert!(!text.contains("NOT COMMITTED"), "{text}");
 
     let listed = stdout(&batch(&["list"], &dev, directory.path())?);
@@ -52,7 +79,10 @@ async fn batches_reach_l1_and_the_chain_is_derived_from_it() -> anyhow::Result<(
         shown.contains(&hash).then_some(shown)
     });
     let shown = containing.expect("a batch holds the transaction");
-    assert!(shown.contains("frame") && shown.contains(&format!("block {number}:")), "{shown}");
+    assert!(
+        shown.contains("frame") && shown.contains(&format!("block {number}:")),
+        "{shown}"
+    );
 
     let error = batch(&["show", "100000"], &dev, directory.path())?;
     assert!(!error.status.success());
@@ -65,12 +95,32 @@ async fn a_difference_is_found() -> anyhow::Result<()> {
     let (settled, other) = (tempfile::tempdir()?, tempfile::tempdir()?);
     let dev = Dev::start(settled.path(), &FLAGS)?;
     let rpc = dev.rpc()?;
-    until("the safe head", SETTLE, || block_number(&rpc, "safe"), |safe| *safe > 0).await?;
+    until(
+        "the safe head",
+        SETTLE,
+        || block_number(&rpc, "safe"),
+        |safe| *safe > 0,
+    )
+    .await?;
     let foreign = Dev::start(other.path(), &["--no-batcher"])?;
-    until("blocks", WAIT, || async { head(&foreign.rpc()?).await }, |head| *head > 1).await?;
-    let verified = batch(&["verify", "--l2.rpc-url", foreign.text("/rpcUrl")?], &dev, settled.path())?;
+    until(
+        "blocks",
+        WAIT,
+        || async { head(&foreign.rpc()?).await },
+        |head| *head > 1,
+    )
+    .await?;
+    let verified = batch(
+        &["verify", "--l2.rpc-url", foreign.text("/rpcUrl")?],
+        &dev,
+        settled.path(),
+    )?;
     assert_eq!(verified.status.code(), Some(1));
-    assert!(stdout(&verified).contains("DIFFERENT after 0 equal blocks: block 1:"), "{}", stdout(&verified));
+    assert!(
+        stdout(&verified).contains("DIFFERENT after 0 equal blocks: block 1:"),
+        "{}",
+        stdout(&verified)
+    );
     foreign.stop()?;
     dev.stop()
 }
@@ -88,7 +138,13 @@ async fn nothing_that_was_started_outlives_the_command() -> anyhow::Result<()> {
     let pid = l1_pid(&dev);
     dev.signal(libc::SIGKILL)?;
     dev.wait()?;
-    until("the end of the L1", WAIT, || async { Ok(is_alive(pid)) }, |alive| !alive).await?;
+    until(
+        "the end of the L1",
+        WAIT,
+        || async { Ok(is_alive(pid)) },
+        |alive| !alive,
+    )
+    .await?;
     Ok(())
 }
 
@@ -108,7 +164,13 @@ async fn a_chain_whose_l1_went_back_goes_on() -> anyhow::Result<()> {
     let start = head(&rpc).await?;
     let hash = send(&rpc, &transfer(&dev, 0, 3)?).await?;
     receipt(&rpc, &hash).await?;
-    until("more blocks", WAIT, || head(&rpc), |head| *head >= start + 8).await?;
+    until(
+        "more blocks",
+        WAIT,
+        || head(&rpc),
+        |head| *head >= start + 8,
+    )
+    .await?;
     dev.signal(libc::SIGKILL)?;
     dev.wait()?;
     std::fs::write(directory.path().join("l1-state.json"), saved)?;
@@ -116,11 +178,29 @@ async fn a_chain_whose_l1_went_back_goes_on() -> anyhow::Result<()> {
     let dev = Dev::start(directory.path(), &FLAGS)?;
     let rpc = dev.rpc()?;
     let banner = dev.banner()?;
-    assert!(banner.contains("blocks were unwound"), "{banner}{}", dev.log()?);
-    assert_eq!(receipt(&rpc, &hash).await?["status"], "0x1", "the transaction was queued again");
+    assert!(
+        banner.contains("blocks were unwound"),
+        "{banner}{}",
+        dev.log()?
+    );
+    assert_eq!(
+        receipt(&rpc, &hash).await?["status"],
+        "0x1",
+        "the transaction was queued again"
+    );
     let number = head(&rpc).await?;
-    until("the safe head", SETTLE, || block_number(&rpc, "safe"), |safe| *safe >= number).await?;
-    let verified = batch(&["verify", "--l2.rpc-url", dev.text("/rpcUrl")?], &dev, directory.path())?;
+    until(
+        "the safe head",
+        SETTLE,
+        || block_number(&rpc, "safe"),
+        |safe| *safe >= number,
+    )
+    .await?;
+    let verified = batch(
+        &["verify", "--l2.rpc-url", dev.text("/rpcUrl")?],
+        &dev,
+        directory.path(),
+    )?;
     assert!(verified.status.success(), "{}", stdout(&verified));
     dev.stop()
 }
@@ -131,7 +211,11 @@ async fn a_settled_chain_refuses_local_methods_by_naming_the_flag() -> anyhow::R
     let directory = tempfile::tempdir()?;
     let dev = Dev::start(directory.path(), &FLAGS)?;
     let rpc = dev.rpc()?;
-    let error = rpc.raw_request::<_, Value>("evm_mine".into(), ()).await.unwrap_err().to_string();
+    let error = rpc
+        .raw_request::<_, Value>("evm_mine".into(), ())
+        .await
+        .unwrap_err()
+        .to_string();
     assert!(error.contains("--no-batcher"), "{error}");
     dev.stop()
 }

@@ -2,7 +2,7 @@
 
 use super::{
     CallRequest, StateOverrides, call_env, overlay,
-    run::{balance, gas_limit, transact},
+    run::{balance, gas_limit, transact_in},
 };
 use crate::{
     api::{Api, At},
@@ -47,8 +47,7 @@ pub(crate) fn create_access_list(
         request.access_list = Some(list.clone());
         let tx = request.tx_env(chain_id, gas_limit, 0, Bytes::new());
         let inspector = AccessListInspector::new(list.clone());
-        let (result, back, inspector) = transact(db, env.clone(), tx, inspector, &moves)?;
-        db = back;
+        let (result, inspector) = transact_in(&mut db, env.clone(), tx, inspector, &moves)?;
         let touched = sorted(inspector.into_access_list());
         if touched == list || round >= ROUNDS_MAX {
             let gas_used = result.result.tx_gas_used();

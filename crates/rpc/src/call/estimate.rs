@@ -2,7 +2,7 @@
 
 use super::{
     BlockOverridesParam, CallRequest, Overlay, StateOverrides, call_env, overlay,
-    run::{balance, transact},
+    run::{balance, transact_in},
 };
 use crate::{
     api::{Api, At},
@@ -40,7 +40,7 @@ enum Trial {
 struct Estimate<'a> {
     request: &'a CallRequest,
     env: EvmEnv<OpSpecId>,
-    db: Option<Overlay>,
+    db: Overlay,
     moves: Vec<(Address, Address)>,
     /// The first trial, with the most gas, decides what a failure means.
     is_first: bool,
@@ -79,7 +79,7 @@ pub(crate) fn estimate_gas(
         TxKind::Create => false,
     };
     let moves = state.map(StateOverrides::moves).unwrap_or_default();
-    let mut estimate = Estimate { request, env, db: Some(db), moves, is_first: true };
+    let mut estimate = Estimate { request, env, db, moves, is_first: true };
     if is_transfer
         && most >= TRANSFER_GAS
         && let Trial::Enough(_) = estimate.try_gas(TRANSFER_GAS)?
@@ -121,22 +121,15 @@ pub(crate) fn estimate_gas(
 impl Estimate<'_> {
     fn try_gas(&mut self, gas_limit: u64) -> Result<Trial, Failure> {
         let tx = self.request.tx_env(self.env.cfg_env.chain_id, gas_limit, 0, Bytes::new());
-        let Some(db) = self.db.take() else {
-            // Taken only while a trial runs, and a failed one ends the estimate.
-            return Err(Failure::Unavailable("the estimate failed"));
-        };
-        match transact(db, self.env.clone(), tx, NoOpInspector, &self.moves) {
-            Ok((result, db, _)) => {
-                self.db = Some(db);
-                Ok(match result.result {
-                    result @ ExecutionResult::Success { .. } => Trial::Enough(result),
-                    ExecutionResult::Halt {
-                        reason: OpHaltReason::Base(HaltReason::OutOfGas(_)), ..
-                    } => Trial::TooLittle,
-                    result if self.is_first => Trial::Fails(result),
-                    _ => Trial::TooLittle,
-                })
-            }
+        match transact_in(&mut self.db, self.env.clone(), tx, NoOpInspector, &self.moves) {
+            Ok((result, _)) => Ok(match result.result {
+                result @ ExecutionResult::Success { .. } => Trial::Enough(result),
+                ExecutionResult::Halt {
+                    reason: OpHaltReason::Base(HaltReason::OutOfGas(_)), ..
+                } => Trial::TooLittle,
+                result if self.is_first => Trial::Fails(result),
+                _ => Trial::TooLittle,
+            }),
             Err(Failure::Invalid(error)) => match *error {
                 InvalidTransaction::CallGasCostMoreThanGasLimit { .. }
                 | InvalidTransaction::GasFloorMoreThanGasLimit { .. } => Ok(Trial::TooLittle),

@@ -4,10 +4,7 @@ use crate::{
     params::{FromJson, Object, ParamError, Path, Slot, text},
     quantity,
 };
-use alloy_primitives::{
-    Address, B256, Bytes, U256,
-    map::{AddressMap, B256Map},
-};
+use alloy_primitives::{Address, B256, Bytes, U256};
 use revm::{
     bytecode::Bytecode,
     context::BlockEnv,

@@ -117,14 +117,6 @@ impl CallRequest {
         self.to.map_or(TxKind::Create, TxKind::Call)
     }
 
-    /// Whether it names a price above zero, so that gas is paid for.
-    pub(crate) fn is_priced(&self) -> bool {
-        [self.gas_price, self.max_fee_per_gas, self.max_priority_fee_per_gas]
-            .into_iter()
-            .flatten()
-            .any(|price| price > 0)
-    }
-
     /// The most that it pays for a gas, wei.
     pub(crate) fn fee_cap(&self) -> u128 {
         self.gas_price
@@ -327,7 +319,7 @@ mod tests {
         .unwrap();
         assert_eq!(request.kind(), TxKind::Create);
         assert_eq!((request.gas, request.tx_type()), (Some(21_000), 2));
-        assert!(request.is_priced());
+        assert_eq!(request.fee_cap(), 2);
         assert_eq!(request.input, Bytes::from_static(&[5, 6]));
         let env = request.tx_env(1, 21_000, 4, Bytes::new());
         assert_eq!(env.0.base.gas_price, 2);

@@ -1,16 +1,16 @@
 use super::{BlockOverridesParam, CallRequest, StateOverrides};
 use crate::{
     api::{Api, At},
-    cache::{CallState, CallStateError},
+    cache::CallState,
     error::{Failure, SimulationError},
 };
-use alloy_evm::{Database, Evm as _, EvmEnv};
+use alloy_evm::{Evm as _, EvmEnv};
 use alloy_op_evm::{OpEvmContext, OpTx};
 use alloy_primitives::{Address, Bytes, U256};
 use op_revm::{L1BlockInfo, OpHaltReason, OpSpecId};
 use openledger_execution::{evm_env, evm_factory};
 use revm::{
-    Inspector,
+    DatabaseCommit as _, Inspector,
     context_interface::result::{ExecutionResult, ResultAndState},
     database::CacheDB,
 };
@@ -63,16 +63,15 @@ pub(super) fn no_l1_fee(block: U256) -> L1BlockInfo {
 }
 
 /// Runs one call without L1 fee on `db`, which it doesn't change.
-pub(crate) fn transact<DB, I>(
-    db: DB,
+pub(crate) fn transact_in<I>(
+    db: &mut Overlay,
     mut env: EvmEnv<OpSpecId>,
     tx: OpTx,
     inspector: I,
     moves: &[(Address, Address)],
-) -> Result<(ResultAndState<OpHaltReason>, DB, I), Failure>
+) -> Result<(ResultAndState<OpHaltReason>, I), Failure>
 where
-    DB: Database<Error = CallStateError>,
-    I: Inspector<OpEvmContext<DB>>,
+    I: for<'a> Inspector<OpEvmContext<&'a mut Overlay>>,
 {
     // A call without a price is not held against the base fee.
     env.cfg_env.disable_base_fee = tx.0.base.gas_price == 0;
@@ -81,8 +80,25 @@ where
     evm.ctx_mut().chain = no_l1_fee(number);
     move_precompiles(evm.precompiles_mut(), moves)?;
     let result = evm.transact_raw(tx).map_err(Failure::from_evm)?;
-    let context = evm.into_inner().0;
-    Ok((result, context.ctx.journaled_state.database, context.inspector))
+    let inspector = evm.into_inner().0.inspector;
+    Ok((result, inspector))
+}
+
+/// Runs one call without L1 fee on `db`, and keeps what it changed there.
+pub(crate) fn transact_commit(
+    db: &mut Overlay,
+    mut env: EvmEnv<OpSpecId>,
+    tx: OpTx,
+    moves: &[(Address, Address)],
+) -> Result<ExecutionResult<OpHaltReason>, Failure> {
+    env.cfg_env.disable_base_fee = tx.0.base.gas_price == 0;
+    let number = env.block_env.number;
+    let mut evm = evm_factory().create(&mut *db, env);
+    evm.ctx_mut().chain = no_l1_fee(number);
+    move_precompiles(evm.precompiles_mut(), moves)?;
+    let executed = evm.transact_raw(tx).map_err(Failure::from_evm)?;
+    db.commit(executed.state);
+    Ok(executed.result)
 }
 
 /// Moves precompiles as state overrides say.
@@ -138,12 +154,11 @@ pub(crate) fn run(
         let tx = request.tx_env(chain_id, gas_limit, 0, Bytes::new());
         return plain(db, env, tx);
     }
-    let db = overlay(api, at, state, block)?;
+    let mut db = overlay(api, at, state, block)?;
     let gas_limit = gas_limit(api, request, |address| balance(&db, address))?;
     let tx = request.tx_env(chain_id, gas_limit, 0, Bytes::new());
     let moves = state.map(StateOverrides::moves).unwrap_or_default();
-    let (result, ..) = transact(db, env, tx, revm::inspector::NoOpInspector, &moves)?;
-    Ok(result.result)
+    transact_commit(&mut db, env, tx, &moves)
 }
 
 /// The shortest way: no overrides, no inspector.

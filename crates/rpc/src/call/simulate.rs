@@ -49,7 +49,9 @@ impl FromJson<'_> for Block {
 impl FromJson<'_> for Simulation {
     fn from_json(raw: &RawValue, path: &Path<'_>) -> Result<Self, Failure> {
         let object = Object::from_json(raw, path)?;
-        let flag = |name: &str| Ok(object.optional(name, path)?.unwrap_or(false));
+        let flag = |name: &str| -> Result<bool, Failure> {
+            Ok(object.optional(name, path)?.unwrap_or(false))
+        };
         Ok(Self {
             blocks: object.get("blockStateCalls", path)?,
             trace_transfers: flag("traceTransfers")?,

@@ -246,7 +246,7 @@ fn calls_json(
                     block_hash: hash,
                     block_number: header.number,
                     block_timestamp: header.timestamp,
-                    transaction_hash: *call.transaction.tx_hash(),
+                    transaction_hash: call.transaction.tx_hash(),
                     transaction_index: index as u64,
                     log_index,
                     removed: false,

@@ -161,7 +161,7 @@ impl Serialize for TransactionsJson<'_> {
                 let mut seq = serializer.serialize_seq(Some(transactions.len()))?;
                 for (index, transaction) in transactions.iter().enumerate() {
                     if !full {
-                        seq.serialize_element(&*transaction.tx_hash())?;
+                        seq.serialize_element(&transaction.tx_hash())?;
                         continue;
                     }
                     let header = &block.block.header;

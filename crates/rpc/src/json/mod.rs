@@ -8,7 +8,7 @@ mod log;
 mod receipt;
 mod transaction;
 
-pub(crate) use block::{BlockJson, HeaderJson, TransactionsJson};
+pub(crate) use block::{BlockJson, HeaderJson};
 pub(crate) use log::{LogJson, LogPlace};
-pub(crate) use receipt::{ReceiptJson, Receipts};
+pub(crate) use receipt::Receipts;
 pub(crate) use transaction::{Place, TransactionJson};

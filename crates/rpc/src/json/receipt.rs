@@ -98,6 +98,12 @@ impl<'a> Receipts<'a> {
         Self::new(config, &block.block.header, Some(block.hash), first)
     }
 
+    /// Of a block that was sealed, as its receipts were before.
+    pub(crate) fn resealed(config: &ChainConfig, block: &'a SealedBlock) -> Self {
+        let first = block.block.body.transactions.first();
+        Self::new(config, &block.block.header, None, first)
+    }
+
     /// Of the open block.
     pub(crate) fn open(config: &ChainConfig, block: &'a OpenBlock) -> Self {
         let first = block.transactions.front().map(|first| &first.transaction);
@@ -139,7 +145,7 @@ impl<'a> Receipts<'a> {
 
     fn receipt(&self, entry: Entry<'a>) -> ReceiptJson<'a> {
         let Entry { transaction, sender, receipt, index, gas_used, first_log_index } = entry;
-        let hash = *transaction.tx_hash();
+        let hash = transaction.tx_hash();
         let logs = receipt
             .logs()
             .iter()

@@ -18,6 +18,8 @@ pub(crate) enum Place {
     Open { block_number: u64, timestamp: u64, index: u64, base_fee: u64 },
     /// In the pool; or in the open block, shown alone: clients take one with a block number for mined.
     Pending,
+    /// Not sent yet: it has no place, not even an empty one.
+    Unsent,
 }
 
 /// A transaction with its place.
@@ -46,7 +48,7 @@ impl<'a> TransactionJson<'a> {
             )),
             _ => None,
         };
-        Self { transaction, hash: *transaction.tx_hash(), sender, place, deposit }
+        Self { transaction, hash: transaction.tx_hash(), sender, place, deposit }
     }
 }
 
@@ -74,6 +76,7 @@ impl Serialize for TransactionJson<'_> {
                 }
                 None
             }
+            Place::Unsent => None,
         };
         let transaction = self.transaction;
         map.serialize_entry("hash", &self.hash)?;

@@ -14,7 +14,9 @@ pub(crate) fn encode(account: &Account) -> Vec<u8> {
     let mut out = Vec::with_capacity(1 + 10 + balance.len() + 64);
     // A balance has at most 32 bytes.
     let flags = (balance.len() as u8) << 2;
-    out.push(flags | u8::from(has_code) * HAS_CODE | u8::from(has_storage) * HAS_STORAGE);
+    let code = if has_code { HAS_CODE } else { 0 };
+    let storage = if has_storage { HAS_STORAGE } else { 0 };
+    out.push(flags | code | storage);
     put_varint(account.nonce, &mut out);
     out.extend_from_slice(&balance);
     if has_code {

@@ -18,7 +18,11 @@ pub(crate) fn encode(receipts: &[Receipt]) -> Vec<u8> {
     let mut gas = 0;
     for receipt in receipts {
         let ty = u8::from(receipt.tx_type());
-        out.push(ty | u8::from(receipt.is_success()) * STATUS);
+        out.push(if receipt.is_success() {
+            ty | STATUS
+        } else {
+            ty
+        });
         let cumulative = receipt.cumulative_gas_used();
         put_varint(cumulative.wrapping_sub(gas), &mut out);
         gas = cumulative;
@@ -27,8 +31,8 @@ pub(crate) fn encode(receipts: &[Receipt]) -> Vec<u8> {
                 deposit.receipt.deposit_nonce,
                 deposit.receipt.deposit_receipt_version,
             );
-            let flags = u8::from(nonce.is_some()) * HAS_NONCE;
-            out.push(flags | u8::from(version.is_some()) * HAS_VERSION);
+            let flags = nonce.map_or(0, |_| HAS_NONCE);
+            out.push(flags | version.map_or(0, |_| HAS_VERSION));
             nonce
                 .into_iter()
                 .chain(version)

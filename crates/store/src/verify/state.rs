@@ -133,13 +133,13 @@ fn hashed_root(
     for pass in 0..passes {
         let mut leaves: Vec<(B256, LeafValue)> = Vec::new();
         scan(&mut |key, value| {
-            let taken = u64::from(u16::from_be_bytes([key[0], key[1]])) * passes >> 16 == pass;
+            let taken = (u64::from(u16::from_be_bytes([key[0], key[1]])) * passes) >> 16 == pass;
             if taken {
                 leaves.push((key, value()));
             }
             taken
         })?;
-        leaves.sort_unstable_by(|a, b| a.0.cmp(&b.0));
+        leaves.sort_unstable_by_key(|leaf| leaf.0);
         for (key, value) in &leaves {
             builder.add_leaf(Nibbles::unpack(key), value.as_slice());
         }

@@ -65,7 +65,7 @@ pub(crate) fn transfer(nonce: u64) -> Transaction {
     };
     // Nothing recovers it.
     let word = U256::from_be_bytes(keccak256(nonce.to_be_bytes()).0) >> 2;
-    Transaction::Eip1559(tx.into_signed(Signature::new(word, word, nonce % 2 == 0)))
+    Transaction::Eip1559(tx.into_signed(Signature::new(word, word, nonce.is_multiple_of(2))))
 }
 
 /// A block with a deposit and one transfer for each list of logs.

@@ -47,6 +47,87 @@ fn the_journal_survives_reopening_and_goes_with_its_block() {
     assert!(chain.store().journal(2).unwrap().is_empty());
 }
 
+/// The journal's file, cut anywhere, holds the first records; and can be appended to.
+#[test]
+fn a_torn_journal_keeps_its_whole_records() {
+    let mut chain = TestChain::new(options(), 100);
+    chain.extend(StateChanges::default(), &[]);
+    // Leaves longer records of another block in the file that is used again.
+    for index in 0..30 {
+        chain
+            .store()
+            .journal_append(&[(1, index, &[1; 99])])
+            .unwrap();
+    }
+    chain.extend(StateChanges::default(), &[]);
+    let record = |index: u32| vec![index as u8; index as usize * 5];
+    for index in 0..12 {
+        chain
+            .store()
+            .journal_append(&[(2, index, &record(index))])
+            .unwrap();
+    }
+    let path = chain.path();
+    drop(chain.store.take());
+    let files: Vec<_> = std::fs::read_dir(path.join("journal")).unwrap().collect();
+    assert_eq!(files.len(), 1, "one file serves block after block");
+    let file = files[0].as_ref().unwrap().path();
+    let whole = std::fs::read(&file).unwrap();
+    let mut kept = std::collections::BTreeSet::new();
+    for cut in (0..=800).step_by(23) {
+        let mut bytes = whole.clone();
+        if cut % 2 == 0 {
+            bytes.truncate(cut);
+        } else {
+            bytes[cut] ^= 0x40;
+        }
+        std::fs::write(&file, bytes).unwrap();
+        chain.store = Some(openledger_store::Store::open(&path, options()).unwrap());
+        let found = chain.store().journal(2).unwrap();
+        assert_eq!(
+            found,
+            (0..found.len() as u32).map(record).collect::<Vec<_>>()
+        );
+        kept.insert(found.len());
+        let next = found.len() as u32;
+        chain
+            .store()
+            .journal_append(&[(2, next, b"next"), (2, next + 1, b"last")])
+            .unwrap();
+        chain.reopen();
+        let found = chain.store().journal(2).unwrap();
+        assert_eq!(found[next as usize..], [b"next".to_vec(), b"last".to_vec()]);
+        drop(chain.store.take());
+    }
+    assert!(
+        kept.contains(&0) && kept.contains(&12) && kept.len() > 5,
+        "{kept:?}"
+    );
+}
+
+#[test]
+fn journal_records_are_bounded_and_may_be_replaced() {
+    let mut chain = TestChain::new(options(), 100);
+    let store = chain.store().clone();
+    let large = vec![0; 17 << 20];
+    assert!(matches!(
+        store.journal_append(&[(1, 0, b"a"), (1, 1, &large)]),
+        Err(openledger_store::StoreError::JournalRecordTooLarge { .. })
+    ));
+    assert!(store.journal(1).unwrap().is_empty());
+    store
+        .journal_append(&[(1, 1, b"b"), (1, 0, b"a"), (9, 0, b"")])
+        .unwrap();
+    store.journal_append(&[(1, 1, b"c")]).unwrap();
+    drop(store);
+    chain.reopen();
+    assert_eq!(
+        chain.store().journal(1).unwrap(),
+        [b"a".to_vec(), b"c".to_vec()]
+    );
+    assert_eq!(chain.store().journal(9).unwrap(), [Vec::<u8>::new()]);
+}
+
 #[test]
 fn pool_and_meta_entries_survive_reopening() {
     let mut chain = TestChain::new(options(), 100);

@@ -1,7 +1,10 @@
 //! Whole stores against in-memory models.
 
+#![allow(clippy::unwrap_used, clippy::panic)] // helpers of tests, which clippy can't tell
+
 mod chain;
 mod crash;
+mod handles;
 mod history;
 mod journal;
 mod logs;

@@ -76,7 +76,6 @@ impl Model {
                 balance: account.balance,
                 storage_root: account.storage_root,
                 code_hash: account.code_hash,
-                ..TrieAccount::default()
             };
             (address, account)
         }))

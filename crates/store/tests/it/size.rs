@@ -52,7 +52,7 @@ fn idle(number: u64) -> StateChanges {
         code_hash: EMPTY_CODE_HASH,
     };
     let mut l1_block = BTreeMap::new();
-    if number % 12 == 0 {
+    if number.is_multiple_of(12) {
         // Number and timestamp, base fee, hash, batcher: as the L1 origin advances.
         l1_block.insert(
             U256::from(0),

@@ -104,21 +104,26 @@ impl Accounts {
                 "the accounts of seed {seed} were used on this chain: take another seed"
             );
         }
-        let mut accounts = Self { chain_id, senders, first_nonce: 0, token: None, pair: None };
+        let mut accounts = Self {
+            chain_id,
+            senders,
+            first_nonce: 0,
+            token: None,
+            pair: None,
+        };
         accounts.fund(&mut client, funders, &deployer).await?;
         accounts.set_up(&mut client, &deployer, workload).await?;
         Ok(accounts)
     }
 
-    async fn fund(
-        &self,
-        client: &mut Client,
-        funders: &[Wallet],
-        deployer: &Wallet,
-    ) -> Result<()> {
+    async fn fund(&self, client: &mut Client, funders: &[Wallet], deployer: &Wallet) -> Result<()> {
         ensure!(!funders.is_empty(), "no account to fund the senders from");
         let mut receivers = vec![(deployer.address(), DEPLOYER_FUNDS_WEI)];
-        receivers.extend(self.senders.iter().map(|sender| (sender.address(), FUNDS_WEI)));
+        receivers.extend(
+            self.senders
+                .iter()
+                .map(|sender| (sender.address(), FUNDS_WEI)),
+        );
         let share = receivers.len().div_ceil(funders.len());
         let mut expected = Vec::new();
         for (funder, receivers) in funders.iter().zip(receivers.chunks(share)) {
@@ -131,9 +136,14 @@ impl Accounts {
                 })
                 .collect();
             expected.push((funder.address(), first + transfers.len() as u64));
-            send_all(client, &[(funder, transfers)]).await.context("funding the senders")?;
+            send_all(client, &[(funder, transfers)])
+                .await
+                .context("funding the senders")?;
         }
-        client.wait_for_nonces(expected, PATIENCE).await.context("funding the senders")
+        client
+            .wait_for_nonces(expected, PATIENCE)
+            .await
+            .context("funding the senders")
     }
 
     /// Deploys what the workload needs and has every sender mint and approve.
@@ -148,12 +158,27 @@ impl Accounts {
         }
         let chain_id = self.chain_id;
         let call = |nonce: u64, to: Address, input: Bytes| {
-            transaction(chain_id, nonce, TxKind::Call(to), U256::ZERO, input, CALL_GAS)
+            transaction(
+                chain_id,
+                nonce,
+                TxKind::Call(to),
+                U256::ZERO,
+                input,
+                CALL_GAS,
+            )
         };
         let deploy = |nonce: u64, code: Bytes| {
-            transaction(chain_id, nonce, TxKind::Create, U256::ZERO, code, DEPLOY_GAS)
+            transaction(
+                chain_id,
+                nonce,
+                TxKind::Create,
+                U256::ZERO,
+                code,
+                DEPLOY_GAS,
+            )
         };
-        let mint = |to: Address, amount: U256| call_data("mint(address,uint256)", &[word(to), amount]);
+        let mint =
+            |to: Address, amount: U256| call_data("mint(address,uint256)", &[word(to), amount]);
         let token0 = deployer.address().create(0);
         self.token = Some(token0);
         let mut deployments = vec![deploy(0, token_creation()?)];
@@ -170,11 +195,20 @@ impl Accounts {
             deployments.push(call(5, pair, call_data("sync()", &[])));
         }
         let deployed = deployments.len() as u64;
-        send_all(client, &[(deployer, deployments)]).await.context("deploying contracts")?;
-        client.wait_for_nonces(vec![(deployer.address(), deployed)], PATIENCE).await?;
+        send_all(client, &[(deployer, deployments)])
+            .await
+            .context("deploying contracts")?;
+        client
+            .wait_for_nonces(vec![(deployer.address(), deployed)], PATIENCE)
+            .await?;
         for contract in tokens.iter().chain(&self.pair) {
-            let code = client.call("eth_getCode", json!([contract, "latest"])).await?;
-            ensure!(code.as_str().is_some_and(|code| code.len() > 2), "{contract} was not deployed");
+            let code = client
+                .call("eth_getCode", json!([contract, "latest"]))
+                .await?;
+            ensure!(
+                code.as_str().is_some_and(|code| code.len() > 2),
+                "{contract} was not deployed"
+            );
         }
         let mut inputs: Vec<(Address, Bytes)> = Vec::new();
         if let Some(pair) = self.pair {
@@ -186,7 +220,9 @@ impl Accounts {
             .senders
             .iter()
             .map(|sender| {
-                let mints = tokens.iter().map(|token| (*token, mint(sender.address(), TOKENS)));
+                let mints = tokens
+                    .iter()
+                    .map(|token| (*token, mint(sender.address(), TOKENS)));
                 let calls = (0..)
                     .zip(mints.chain(inputs.iter().cloned()))
                     .map(|(nonce, (to, input))| call(nonce, to, input))
@@ -194,10 +230,18 @@ impl Accounts {
                 (sender, calls)
             })
             .collect();
-        send_all(client, &batches).await.context("setting up the senders")?;
-        let expected =
-            self.senders.iter().map(|sender| (sender.address(), self.first_nonce)).collect();
-        client.wait_for_nonces(expected, PATIENCE).await.context("setting up the senders")
+        send_all(client, &batches)
+            .await
+            .context("setting up the senders")?;
+        let expected = self
+            .senders
+            .iter()
+            .map(|sender| (sender.address(), self.first_nonce))
+            .collect();
+        client
+            .wait_for_nonces(expected, PATIENCE)
+            .await
+            .context("setting up the senders")
     }
 }
 
@@ -206,7 +250,9 @@ async fn send_all(client: &mut Client, batches: &[(&Wallet, Vec<TxEip1559>)]) ->
     let signed: Vec<Vec<u8>> = batches
         .par_iter()
         .flat_map_iter(|(wallet, transactions)| {
-            transactions.iter().map(|transaction| wallet.sign(transaction).encoded)
+            transactions
+                .iter()
+                .map(|transaction| wallet.sign(transaction).encoded)
         })
         .collect();
     for chunk in signed.chunks(crate::rpc::BATCH_MAX) {
@@ -218,7 +264,10 @@ async fn send_all(client: &mut Client, batches: &[(&Wallet, Vec<TxEip1559>)]) ->
 
 /// The body of a batch of `eth_sendRawTransaction`, or of a single call if it is one.
 pub(super) fn send_body(transactions: &[Vec<u8>]) -> Vec<u8> {
-    let size: usize = transactions.iter().map(|transaction| 2 * transaction.len() + 100).sum();
+    let size: usize = transactions
+        .iter()
+        .map(|transaction| 2 * transaction.len() + 100)
+        .sum();
     let mut body = Vec::with_capacity(size + 2);
     let single = transactions.len() == 1;
     if !single {

@@ -14,7 +14,7 @@ use clap::{Args, ValueEnum};
 use serde::Serialize;
 use serde_json::json;
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, btree_map::Entry},
     ffi::OsString,
     fs,
     path::{Path, PathBuf},
@@ -181,7 +181,12 @@ pub async fn compare(arguments: &CompareArguments) -> Result<()> {
                     .await
                     .with_context(|| format!("pair {pair}, {measurement:?} on {kind:?}"))?;
                 println!("pair {pair}, {}:\n{figures}", label(kind));
-                runs.push(Run { pair, node: kind, measurement: *measurement, figures });
+                runs.push(Run {
+                    pair,
+                    node: kind,
+                    measurement: *measurement,
+                    figures,
+                });
             }
         }
     }
@@ -229,16 +234,20 @@ impl Session<'_> {
         figures.lower("memory at start", resident, "MiB");
         match measurement {
             Measurement::Transfers => {
-                self.batches(&node, measurement, Workload::Transfers, kind, &mut figures).await?;
+                self.batches(&node, measurement, Workload::Transfers, kind, &mut figures)
+                    .await?;
             }
             Measurement::Erc20 => {
-                self.batches(&node, measurement, Workload::Erc20, kind, &mut figures).await?;
+                self.batches(&node, measurement, Workload::Erc20, kind, &mut figures)
+                    .await?;
             }
             Measurement::Swap => {
-                self.batches(&node, measurement, Workload::Swap, kind, &mut figures).await?;
+                self.batches(&node, measurement, Workload::Swap, kind, &mut figures)
+                    .await?;
             }
             Measurement::Single => {
-                self.batches(&node, measurement, Workload::Transfers, kind, &mut figures).await?;
+                self.batches(&node, measurement, Workload::Transfers, kind, &mut figures)
+                    .await?;
             }
             Measurement::Latency => self.latency(&node, kind, &mut figures).await?,
             Measurement::Reads => self.reads(&node, &mut figures).await?,
@@ -264,24 +273,32 @@ impl Session<'_> {
         let arguments = self.arguments;
         let single = measurement == Measurement::Single;
         let accounts = self.accounts(node, workload).await?;
-        if !self.signed.contains_key(&measurement) {
-            let (transactions, batch, connections) = if single {
-                (arguments.single_transactions, 1, arguments.single_connections)
-            } else {
-                (arguments.transactions, arguments.batch, arguments.connections)
-            };
-            let plan = Plan::sign(
-                &accounts,
-                workload,
-                transactions,
-                arguments.recipients,
-                batch,
-                connections,
-                arguments.seed,
-            )?;
-            self.signed.insert(measurement, (accounts.chain_id, plan));
-        }
-        let (chain_id, plan) = &self.signed[&measurement];
+        let (chain_id, plan) = match self.signed.entry(measurement) {
+            Entry::Occupied(signed) => signed.into_mut(),
+            Entry::Vacant(vacant) => {
+                let (transactions, batch, connections) = if single {
+                    let connections = arguments.single_connections;
+                    (arguments.single_transactions, 1, connections)
+                } else {
+                    (
+                        arguments.transactions,
+                        arguments.batch,
+                        arguments.connections,
+                    )
+                };
+                let recipients = arguments.recipients;
+                let plan = Plan::sign(
+                    &accounts,
+                    workload,
+                    transactions,
+                    recipients,
+                    batch,
+                    connections,
+                    arguments.seed,
+                )?;
+                vacant.insert((accounts.chain_id, plan))
+            }
+        };
         ensure!(
             *chain_id == accounts.chain_id,
             "the nodes have different chain ids, {chain_id} and {}: see --chain-id",
@@ -320,7 +337,9 @@ impl Session<'_> {
         let idle = latency(address, &prober, arguments.probes, PROBE_INTERVAL, None).await?;
         idle.figures("idle", figures);
         println!("receipts of {}: {:?}", label(kind), idle.receipts);
-        let Some(rate) = self.rate.map(|rate| rate / 2.0) else { return Ok(()) };
+        let Some(rate) = self.rate.map(|rate| rate / 2.0) else {
+            return Ok(());
+        };
         if kind == Kind::Anvil {
             return Ok(());
         }
@@ -336,9 +355,14 @@ impl Session<'_> {
             arguments.connections,
             arguments.seed,
         )?;
-        let loaded =
-            latency(address, &prober, arguments.probes, PROBE_INTERVAL, Some((&plan, rate)))
-                .await?;
+        let loaded = latency(
+            address,
+            &prober,
+            arguments.probes,
+            PROBE_INTERVAL,
+            Some((&plan, rate)),
+        )
+        .await?;
         figures.higher("half load: rate beside the probes", rate, "tx/s");
         loaded.figures("half load", figures);
         Ok(())
@@ -346,11 +370,17 @@ impl Session<'_> {
 
     async fn reads(&mut self, node: &NodeProcess, figures: &mut Figures) -> Result<()> {
         let address = node.address();
-        let (accounts, first) =
-            prepare_reads(address, &self.funders, self.arguments.seed).await?;
+        let (accounts, first) = prepare_reads(address, &self.funders, self.arguments.seed).await?;
         let duration = Duration::from_secs(self.arguments.read_seconds);
-        let rates =
-            reads(address, Some(node.pid()), &accounts, first, READ_CONNECTIONS, duration).await?;
+        let rates = reads(
+            address,
+            Some(node.pid()),
+            &accounts,
+            first,
+            READ_CONNECTIONS,
+            duration,
+        )
+        .await?;
         rates.iter().for_each(|rate| rate.figures(figures));
         Ok(())
     }
@@ -379,7 +409,15 @@ impl Session<'_> {
         let block_time = arguments.block_time.to_string();
         let program = match kind {
             Kind::Ours => {
-                add(&["dev", "--no-batcher", "--http.port", &port, "--gas-limit", &gas_limit]);
+                add(&[
+                    "dev",
+                    "--no-batcher",
+                    "--http.port",
+                    &port,
+                    "--privileged.port",
+                    "0",
+                ]);
+                add(&["--gas-limit", &gas_limit]);
                 if instant {
                     add(&["--instant"]);
                 } else {
@@ -400,15 +438,20 @@ impl Session<'_> {
                 arguments.anvil.clone().context("--anvil")?
             }
         };
-        let line: Vec<_> = list.iter().map(|argument| argument.to_string_lossy()).collect();
+        let line: Vec<_> = list
+            .iter()
+            .map(|argument| argument.to_string_lossy())
+            .collect();
         let title = match (kind, instant) {
             (Kind::Ours, false) => "openledger",
             (Kind::Ours, true) => "openledger, a block a transaction",
             (Kind::Anvil, false) => "anvil",
             (Kind::Anvil, true) => "anvil, a block a transaction",
         };
-        self.commands
-            .insert(title, format!("{title}: {} {}", program.display(), line.join(" ")));
+        self.commands.insert(
+            title,
+            format!("{title}: {} {}", program.display(), line.join(" ")),
+        );
         Ok(NodeCommand {
             program,
             arguments: list,
@@ -440,13 +483,21 @@ fn summarise(runs: &[Run]) -> Vec<Summary> {
             if !order.iter().any(|(known, _, _)| known == name) {
                 order.push((name.clone(), figure.unit, figure.better));
             }
-            values.entry((name.clone(), run.node == Kind::Ours)).or_default().push(figure.value);
+            values
+                .entry((name.clone(), run.node == Kind::Ours))
+                .or_default()
+                .push(figure.value);
         }
     }
     order
         .into_iter()
         .map(|(name, unit, better)| {
-            let of = |ours| values.get(&(name.clone(), ours)).cloned().unwrap_or_default();
+            let of = |ours| {
+                values
+                    .get(&(name.clone(), ours))
+                    .cloned()
+                    .unwrap_or_default()
+            };
             let (ours, anvil) = (of(true), of(false));
             let ratios: Vec<f64> = ours
                 .iter()
@@ -470,7 +521,10 @@ fn summarise(runs: &[Run]) -> Vec<Summary> {
 
 fn print_summary(summary: &[Summary]) {
     println!("\nmedians (ratio: median over the pairs of openledger's by anvil's)");
-    println!("{:<46} {:>12} {:>12} {:>8}  unit", "", "openledger", "anvil", "ratio");
+    println!(
+        "{:<46} {:>12} {:>12} {:>8}  unit",
+        "", "openledger", "anvil", "ratio"
+    );
     for line in summary {
         let show = |value: Option<f64>| value.map_or_else(|| "-".to_owned(), number);
         let better = match line.better {
@@ -480,7 +534,11 @@ fn print_summary(summary: &[Summary]) {
         println!(
             "{:<46} {:>12} {:>12} {:>8}  {}, {better}",
             line.name,
-            if line.ours.is_empty() { "-".to_owned() } else { number(line.ours_median) },
+            if line.ours.is_empty() {
+                "-".to_owned()
+            } else {
+                number(line.ours_median)
+            },
             show(line.anvil_median),
             show(line.ratio),
             line.unit
@@ -494,7 +552,9 @@ fn machine() -> String {
     let model = processors
         .lines()
         .find_map(|line| line.strip_prefix("model name"))
-        .map_or("unknown processor", |rest| rest.trim_start_matches([':', ' ', '\t']));
+        .map_or("unknown processor", |rest| {
+            rest.trim_start_matches([':', ' ', '\t'])
+        });
     let cores = std::thread::available_parallelism().map_or(0, usize::from);
     let kernel = fs::read_to_string(Path::new("/proc/sys/kernel/osrelease")).unwrap_or_default();
     format!("{model}, {cores} cores, Linux {}", kernel.trim())
@@ -507,7 +567,12 @@ mod tests {
     fn run(node: Kind, value: f64) -> Run {
         let mut figures = Figures::default();
         figures.higher("rate", value, "tx/s");
-        Run { pair: 1, node, measurement: Measurement::Transfers, figures }
+        Run {
+            pair: 1,
+            node,
+            measurement: Measurement::Transfers,
+            figures,
+        }
     }
 
     #[test]

@@ -31,19 +31,37 @@ pub struct Figures(pub Vec<(String, Figure)>);
 impl Figures {
     /// Adds a value of which more is better.
     pub fn higher(&mut self, name: impl Into<String>, value: f64, unit: &'static str) {
-        self.0.push((name.into(), Figure { value, unit, better: Better::Higher }));
+        self.0.push((
+            name.into(),
+            Figure {
+                value,
+                unit,
+                better: Better::Higher,
+            },
+        ));
     }
 
     /// Adds a value of which less is better.
     pub fn lower(&mut self, name: impl Into<String>, value: f64, unit: &'static str) {
-        self.0.push((name.into(), Figure { value, unit, better: Better::Lower }));
+        self.0.push((
+            name.into(),
+            Figure {
+                value,
+                unit,
+                better: Better::Lower,
+            },
+        ));
     }
 
     /// Adds median and 99th percentile, in milliseconds.
     pub fn latencies(&mut self, name: &str, latencies: &Latencies) {
         for percent in [50, 99] {
             if let Some(value) = latencies.percentile(percent) {
-                self.lower(format!("{name} p{percent}"), value.as_secs_f64() * 1e3, "ms");
+                self.lower(
+                    format!("{name} p{percent}"),
+                    value.as_secs_f64() * 1e3,
+                    "ms",
+                );
             }
         }
     }
@@ -52,7 +70,12 @@ impl Figures {
 impl fmt::Display for Figures {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (name, figure) in &self.0 {
-            writeln!(f, "  {name:<44} {:>12} {}", number(figure.value), figure.unit)?;
+            writeln!(
+                f,
+                "  {name:<44} {:>12} {}",
+                number(figure.value),
+                figure.unit
+            )?;
         }
         Ok(())
     }

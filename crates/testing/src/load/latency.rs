@@ -64,7 +64,9 @@ pub async fn latency(
         ended.set(true);
         result
     };
-    let Some((plan, rate)) = load else { return probing.await };
+    let Some((plan, rate)) = load else {
+        return probing.await;
+    };
     let mut connections = Vec::with_capacity(plan.requests.len());
     for _ in &plan.requests {
         connections.push(Connection::open(address).await?);
@@ -74,7 +76,13 @@ pub async fn latency(
     let loads = connections.iter_mut().zip(&plan.requests).zip(0u32..).map(
         |((connection, requests), index)| {
             // Spread evenly: the connections take turns.
-            pace(connection, requests, spacing, spacing * index / count, &ended)
+            pace(
+                connection,
+                requests,
+                spacing,
+                spacing * index / count,
+                &ended,
+            )
         },
     );
     let loading = async {
@@ -114,7 +122,10 @@ async fn probe(
     ended: &Cell<bool>,
 ) -> Result<Latency> {
     let mut client = Client::open(address).await?;
-    let wallet = accounts.senders.first().context("no account to send from")?;
+    let wallet = accounts
+        .senders
+        .first()
+        .context("no account to send from")?;
     let first = client.nonce(wallet.address(), "pending").await?;
     let to = TxKind::Call(Address::repeat_byte(0x77));
     let signed: Vec<_> = (first..)
@@ -131,7 +142,10 @@ async fn probe(
         })
         .collect();
     // A call that can't succeed tells whether the method exists.
-    let receipts = match client.try_call("eth_sendRawTransactionSync", json!(["0x"])).await? {
+    let receipts = match client
+        .try_call("eth_sendRawTransactionSync", json!(["0x"]))
+        .await?
+    {
         Err(refusal) if refusal.is_unknown_method() => Receipts::Polled,
         _ => Receipts::Sync,
     };
@@ -148,12 +162,18 @@ async fn probe(
             let started = Instant::now();
             match receipts {
                 Receipts::Sync => {
-                    let receipt =
-                        client.call("eth_sendRawTransactionSync", raw(&transaction.encoded)).await?;
-                    ensure!(receipt["status"] == "0x1", "a transfer's receipt is {receipt}");
+                    let receipt = client
+                        .call("eth_sendRawTransactionSync", raw(&transaction.encoded))
+                        .await?;
+                    ensure!(
+                        receipt["status"] == "0x1",
+                        "a transfer's receipt is {receipt}"
+                    );
                 }
                 Receipts::Polled => {
-                    client.call("eth_sendRawTransaction", raw(&transaction.encoded)).await?;
+                    client
+                        .call("eth_sendRawTransaction", raw(&transaction.encoded))
+                        .await?;
                     wait_for_receipt(&mut client, transaction.hash, POLL).await?;
                 }
             }
@@ -176,13 +196,24 @@ async fn probe(
         anyhow::Ok(sealed)
     };
     let (answered, sealed) = futures::try_join!(sending, sealing)?;
-    Ok(Latency { receipts, answered, sealed })
+    Ok(Latency {
+        receipts,
+        answered,
+        sealed,
+    })
 }
 
 async fn wait_for_receipt(client: &mut Client, hash: B256, poll: Duration) -> Result<()> {
     let started = Instant::now();
-    while client.call("eth_getTransactionReceipt", json!([hash])).await?.is_null() {
-        ensure!(started.elapsed() < PATIENCE, "{hash} has no receipt after {PATIENCE:?}");
+    while client
+        .call("eth_getTransactionReceipt", json!([hash]))
+        .await?
+        .is_null()
+    {
+        ensure!(
+            started.elapsed() < PATIENCE,
+            "{hash} has no receipt after {PATIENCE:?}"
+        );
         tokio::time::sleep(poll).await;
     }
     Ok(())

@@ -58,8 +58,14 @@ impl Plan {
         seed: u64,
     ) -> Result<Self> {
         let senders = accounts.senders.len();
-        ensure!(connections > 0 && connections <= senders, "there must be 1 to {senders} connections");
-        ensure!(batch > 0 && recipients > 0, "neither batch nor recipients may be 0");
+        ensure!(
+            connections > 0 && connections <= senders,
+            "there must be 1 to {senders} connections"
+        );
+        ensure!(
+            batch > 0 && recipients > 0,
+            "neither batch nor recipients may be 0"
+        );
         let mut random = Random::new(seed);
         let recipients: Vec<Address> = (0..recipients).map(|_| random.address()).collect();
         let make = maker(accounts, workload, recipients)?;
@@ -77,7 +83,14 @@ impl Plan {
                         let (to, value, input, gas_limit) = make(&mut random);
                         let to = TxKind::Call(to);
                         sender
-                            .sign(&transaction(accounts.chain_id, nonce, to, value, input, gas_limit))
+                            .sign(&transaction(
+                                accounts.chain_id,
+                                nonce,
+                                to,
+                                value,
+                                input,
+                                gas_limit,
+                            ))
                             .encoded
                     })
                     .collect()
@@ -92,11 +105,20 @@ impl Plan {
         let requests = (0..connections)
             .into_par_iter()
             .map(|connection| {
-                let senders: Vec<_> = signed.iter().skip(connection).step_by(connections).collect();
+                let senders: Vec<_> = signed
+                    .iter()
+                    .skip(connection)
+                    .step_by(connections)
+                    .collect();
                 render(&senders, batch)
             })
             .collect();
-        Ok(Self { requests, expected, transactions, batch })
+        Ok(Self {
+            requests,
+            expected,
+            transactions,
+            batch,
+        })
     }
 
     /// Transactions in all.
@@ -121,7 +143,12 @@ fn maker(
     Ok(match workload {
         Workload::Transfers => Box::new(move |random| {
             let to = recipient(random);
-            (to, U256::from(1 + random.below(1_000_000)), Bytes::new(), TRANSFER_GAS)
+            (
+                to,
+                U256::from(1 + random.below(1_000_000)),
+                Bytes::new(),
+                TRANSFER_GAS,
+            )
         }),
         Workload::Erc20 => {
             let token = accounts.token.context(OTHER)?;
@@ -137,7 +164,10 @@ fn maker(
             Box::new(move |random| {
                 let direction = U256::from(random.below(2));
                 let amount = U256::from(1_000_000 + random.below(1_000_000_000));
-                let input = call_data("swap(bool,uint256,uint256)", &[direction, amount, U256::ONE]);
+                let input = call_data(
+                    "swap(bool,uint256,uint256)",
+                    &[direction, amount, U256::ONE],
+                );
                 (pair, U256::ZERO, input, SWAP_GAS)
             })
         }
@@ -148,9 +178,16 @@ fn maker(
 fn render(senders: &[&Vec<Vec<u8>>], batch: usize) -> Vec<(Request, usize)> {
     let longest = senders.iter().map(|signed| signed.len()).max().unwrap_or(0);
     let turns: Vec<Vec<u8>> = (0..longest)
-        .flat_map(|nonce| senders.iter().filter_map(move |signed| signed.get(nonce).cloned()))
+        .flat_map(|nonce| {
+            senders
+                .iter()
+                .filter_map(move |signed| signed.get(nonce).cloned())
+        })
         .collect();
-    turns.chunks(batch).map(|chunk| (Request::json(&send_body(chunk)), chunk.len())).collect()
+    turns
+        .chunks(batch)
+        .map(|chunk| (Request::json(&send_body(chunk)), chunk.len()))
+        .collect()
 }
 
 #[cfg(test)]
@@ -161,7 +198,9 @@ mod tests {
     fn accounts(count: usize) -> Accounts {
         Accounts {
             chain_id: 1,
-            senders: (0..count).map(|index| Wallet::from_seed(1, index).unwrap()).collect(),
+            senders: (0..count)
+                .map(|index| Wallet::from_seed(1, index).unwrap())
+                .collect(),
             first_nonce: 4,
             token: None,
             pair: Some(Address::repeat_byte(1)),

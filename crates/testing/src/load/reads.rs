@@ -43,8 +43,13 @@ pub enum Read {
 
 impl Read {
     /// All, in order.
-    pub const ALL: [Self; 5] =
-        [Self::BlockNumber, Self::Balance, Self::Call, Self::Logs, Self::LogsByTopic];
+    pub const ALL: [Self; 5] = [
+        Self::BlockNumber,
+        Self::Balance,
+        Self::Call,
+        Self::Logs,
+        Self::LogsByTopic,
+    ];
 
     /// The name in reports.
     pub const fn name(self) -> &'static str {
@@ -81,28 +86,43 @@ pub async fn prepare_reads(
     funders: &[Wallet],
     seed: u64,
 ) -> Result<(Accounts, u64)> {
-    let accounts =
-        Accounts::prepare(address, funders, seed, SENDERS, Workload::Erc20).await?;
+    let accounts = Accounts::prepare(address, funders, seed, SENDERS, Workload::Erc20).await?;
     let token = accounts.token.context("no token")?;
     let mut client = Client::open(address).await?;
     let first = client.block_number().await? + 1;
     for index in 0..BLOCKS {
         let turn = index as usize % SENDERS;
         let nonce = accounts.first_nonce + index / SENDERS as u64;
-        let input =
-            call_data("transfer(address,uint256)", &[word(recipient(index)), U256::from(index + 1)]);
-        let call =
-            transaction(accounts.chain_id, nonce, TxKind::Call(token), U256::ZERO, input, 65_000);
+        let input = call_data(
+            "transfer(address,uint256)",
+            &[word(recipient(index)), U256::from(index + 1)],
+        );
+        let call = transaction(
+            accounts.chain_id,
+            nonce,
+            TxKind::Call(token),
+            U256::ZERO,
+            input,
+            65_000,
+        );
         let signed = accounts.senders[turn].sign(&call);
-        client.call("eth_sendRawTransaction", raw(&signed.encoded)).await?;
+        client
+            .call("eth_sendRawTransaction", raw(&signed.encoded))
+            .await?;
         let waited = Instant::now();
         while client.block_number().await? < first + index {
-            ensure!(waited.elapsed() < PATIENCE, "the node does not seal a block a transaction");
+            ensure!(
+                waited.elapsed() < PATIENCE,
+                "the node does not seal a block a transaction"
+            );
             tokio::time::sleep(Duration::from_micros(200)).await;
         }
     }
     let head = client.block_number().await?;
-    ensure!(head + 1 - first == BLOCKS, "{BLOCKS} transfers are in blocks {first} to {head}");
+    ensure!(
+        head + 1 - first == BLOCKS,
+        "{BLOCKS} transfers are in blocks {first} to {head}"
+    );
     Ok((accounts, first))
 }
 
@@ -151,7 +171,12 @@ pub async fn reads(
             _ => None,
         };
         let per_second = latencies.len() as f64 / elapsed.as_secs_f64();
-        rates.push(ReadRate { read, per_second, requests: latencies, node_cpu });
+        rates.push(ReadRate {
+            read,
+            per_second,
+            requests: latencies,
+            node_cpu,
+        });
     }
     Ok(rates)
 }
@@ -163,8 +188,7 @@ async fn ask(
     until: Instant,
 ) -> Result<Latencies> {
     let mut latencies = Latencies::default();
-    let mut turns = requests.iter().cycle().skip(offset);
-    while let Some(request) = turns.next() {
+    for request in requests.iter().cycle().skip(offset) {
         let started = Instant::now();
         if started >= until {
             break;
@@ -178,7 +202,11 @@ async fn ask(
 /// An error stands near the beginning of a response, so that long answers need no search.
 fn check_head(response: &[u8]) -> Result<()> {
     let head = &response[..response.len().min(200)];
-    if contains(head, b"\"error\"") { check(response) } else { Ok(()) }
+    if contains(head, b"\"error\"") {
+        check(response)
+    } else {
+        Ok(())
+    }
 }
 
 fn render(read: Read, accounts: &Accounts, first_block: u64) -> Result<Vec<Request>> {
@@ -229,7 +257,11 @@ async fn verify(read: Read, address: SocketAddr, request: &Request) -> Result<()
         Read::LogsByTopic => 1,
         _ => 0,
     };
-    ensure!(logs == expected, "{}: {logs} logs, {expected} were expected", read.name());
+    ensure!(
+        logs == expected,
+        "{}: {logs} logs, {expected} were expected",
+        read.name()
+    );
     Ok(())
 }
 
@@ -240,7 +272,11 @@ impl ReadRate {
         figures.higher(name, self.per_second, "requests/s");
         figures.latencies(&format!("{name}: request"), &self.requests);
         if let Some(cpu) = self.node_cpu {
-            figures.lower(format!("{name}: node CPU"), cpu.as_secs_f64() * 1e6, "us/request");
+            figures.lower(
+                format!("{name}: node CPU"),
+                cpu.as_secs_f64() * 1e6,
+                "us/request",
+            );
         }
     }
 }

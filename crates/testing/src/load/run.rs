@@ -72,7 +72,10 @@ pub async fn run(arguments: &RunArguments) -> Result<()> {
         .with_context(|| format!("{} has no address", arguments.address))?;
     let funders = match arguments.keys.as_slice() {
         [] => Wallet::development()?,
-        keys => keys.iter().map(|key| Wallet::new(*key)).collect::<Result<_>>()?,
+        keys => keys
+            .iter()
+            .map(|key| Wallet::new(*key))
+            .collect::<Result<_>>()?,
     };
     let mut figures = Figures::default();
     let workload = match arguments.kind {
@@ -93,9 +96,15 @@ pub async fn run(arguments: &RunArguments) -> Result<()> {
         RunKind::Reads => {
             let (accounts, first) = prepare_reads(address, &funders, arguments.seed).await?;
             let duration = Duration::from_secs(arguments.read_seconds);
-            for rate in
-                reads(address, arguments.pid, &accounts, first, arguments.connections, duration)
-                    .await?
+            for rate in reads(
+                address,
+                arguments.pid,
+                &accounts,
+                first,
+                arguments.connections,
+                duration,
+            )
+            .await?
             {
                 rate.figures(&mut figures);
             }
@@ -103,8 +112,14 @@ pub async fn run(arguments: &RunArguments) -> Result<()> {
             return Ok(());
         }
     };
-    let accounts =
-        Accounts::prepare(address, &funders, arguments.seed, arguments.senders, workload).await?;
+    let accounts = Accounts::prepare(
+        address,
+        &funders,
+        arguments.seed,
+        arguments.senders,
+        workload,
+    )
+    .await?;
     let plan = Plan::sign(
         &accounts,
         workload,

@@ -40,11 +40,7 @@ pub struct Throughput {
 ///
 /// # Errors
 /// The node refuses a transaction, loses one, or nothing moves for a minute.
-pub async fn throughput(
-    address: SocketAddr,
-    pid: Option<u32>,
-    plan: &Plan,
-) -> Result<Throughput> {
+pub async fn throughput(address: SocketAddr, pid: Option<u32>, plan: &Plan) -> Result<Throughput> {
     let mut client = Client::open(address).await?;
     let mut connections = Vec::with_capacity(plan.requests.len());
     for _ in &plan.requests {
@@ -63,13 +59,20 @@ pub async fn throughput(
         requests.append(latencies);
     }
     let sent_in = started.elapsed();
-    client.wait_for_nonces(plan.expected.clone(), PATIENCE).await?;
+    client
+        .wait_for_nonces(plan.expected.clone(), PATIENCE)
+        .await?;
     let included_in = started.elapsed();
-    let client_cpu = usage(std::process::id())?.cpu.saturating_sub(client_before.cpu);
+    let client_cpu = usage(std::process::id())?
+        .cpu
+        .saturating_sub(client_before.cpu);
     let node = match (pid, node_before) {
         (Some(pid), Some(before)) => {
             let after = usage(pid)?;
-            Some(Usage { cpu: after.cpu.saturating_sub(before.cpu), ..after })
+            Some(Usage {
+                cpu: after.cpu.saturating_sub(before.cpu),
+                ..after
+            })
         }
         _ => None,
     };
@@ -101,7 +104,10 @@ async fn send(connection: &mut Connection, requests: &[(Request, usize)]) -> Res
         latencies.add(started.elapsed());
         check(response).context("a transaction was refused")?;
         let answers = count(response, b"\"result\"", usize::MAX);
-        ensure!(answers == *transactions, "{answers} answers to {transactions} transactions");
+        ensure!(
+            answers == *transactions,
+            "{answers} answers to {transactions} transactions"
+        );
     }
     Ok(latencies)
 }
@@ -113,7 +119,9 @@ async fn receipts(client: &mut Client, first: u64, last: u64) -> Result<(usize, 
         let body = json!({
             "jsonrpc": "2.0", "id": 1, "method": "eth_getBlockReceipts", "params": [U64::from(number)],
         });
-        let response = client.post(&Request::json(&serde_json::to_vec(&body)?)).await?;
+        let response = client
+            .post(&Request::json(&serde_json::to_vec(&body)?))
+            .await?;
         check(response)?;
         succeeded += count(response, b"\"status\":\"0x1\"", usize::MAX);
         reverted += count(response, b"\"status\":\"0x0\"", usize::MAX);

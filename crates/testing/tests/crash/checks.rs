@@ -15,7 +15,10 @@ pub(crate) async fn after_restart(client: &mut Client, record: &mut Record) -> R
     blocks(client, record).await?;
     let head = client.block_number().await?;
     if let Some((seen, _)) = record.blocks.last_key_value() {
-        ensure!(head >= *seen, "the head is {head}, but block {seen} was seen sealed");
+        ensure!(
+            head >= *seen,
+            "the head is {head}, but block {seen} was seen sealed"
+        );
     }
     for (sender, next) in &record.nonces {
         let nonce = client.nonce(*sender, "pending").await?;
@@ -43,29 +46,48 @@ pub(crate) async fn after_restart(client: &mut Client, record: &mut Record) -> R
 
 /// Everything that was ever acknowledged, sealed.
 pub(crate) async fn at_the_end(client: &mut Client, record: &mut Record) -> Result<()> {
-    let last = record.preconfirmed.values().map(|position| position.block).max().unwrap_or(0);
+    let last = record
+        .preconfirmed
+        .values()
+        .map(|position| position.block)
+        .max()
+        .unwrap_or(0);
     let started = Instant::now();
     while client.block_number().await? < last {
-        ensure!(started.elapsed() < SEAL_PATIENCE, "block {last} is not sealed");
+        ensure!(
+            started.elapsed() < SEAL_PATIENCE,
+            "block {last} is not sealed"
+        );
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
     blocks(client, record).await?;
-    let all: Vec<_> =
-        record.preconfirmed.iter().map(|(hash, position)| (*hash, *position)).collect();
+    let all: Vec<_> = record
+        .preconfirmed
+        .iter()
+        .map(|(hash, position)| (*hash, *position))
+        .collect();
     positions(client, &all).await?;
     record.unchecked.clear();
     let accepted: Vec<Value> = record.accepted.iter().map(|hash| json!([hash])).collect();
-    let receipts = client.call_each("eth_getTransactionReceipt", &accepted).await?;
+    let receipts = client
+        .call_each("eth_getTransactionReceipt", &accepted)
+        .await?;
     for (hash, receipt) in record.accepted.iter().zip(receipts) {
-        ensure!(receipt["status"] == "0x1", "{hash} was accepted, its receipt is {receipt}");
+        ensure!(
+            receipt["status"] == "0x1",
+            "{hash} was accepted, its receipt is {receipt}"
+        );
     }
     Ok(())
 }
 
 /// Every sealed block that was seen is still there.
 async fn blocks(client: &mut Client, record: &Record) -> Result<()> {
-    let params: Vec<Value> =
-        record.blocks.keys().map(|number| json!([U64::from(*number), false])).collect();
+    let params: Vec<Value> = record
+        .blocks
+        .keys()
+        .map(|number| json!([U64::from(*number), false]))
+        .collect();
     let found = client.call_each("eth_getBlockByNumber", &params).await?;
     for ((number, hash), block) in record.blocks.iter().zip(found) {
         ensure!(
@@ -80,9 +102,14 @@ async fn blocks(client: &mut Client, record: &Record) -> Result<()> {
 /// The node knows these transactions: sealed, in the open block or in the pool.
 async fn known(client: &mut Client, hashes: &[B256]) -> Result<()> {
     let params: Vec<Value> = hashes.iter().map(|hash| json!([hash])).collect();
-    let found = client.call_each("eth_getTransactionByHash", &params).await?;
+    let found = client
+        .call_each("eth_getTransactionByHash", &params)
+        .await?;
     for (hash, transaction) in hashes.iter().zip(found) {
-        ensure!(!transaction.is_null(), "{hash} was acknowledged and is unknown now");
+        ensure!(
+            !transaction.is_null(),
+            "{hash} was acknowledged and is unknown now"
+        );
     }
     Ok(())
 }
@@ -90,15 +117,26 @@ async fn known(client: &mut Client, hashes: &[B256]) -> Result<()> {
 /// These transactions are sealed where they were preconfirmed, and succeeded.
 async fn positions(client: &mut Client, expected: &[(B256, Position)]) -> Result<()> {
     let params: Vec<Value> = expected.iter().map(|(hash, _)| json!([hash])).collect();
-    let receipts = client.call_each("eth_getTransactionReceipt", &params).await?;
+    let receipts = client
+        .call_each("eth_getTransactionReceipt", &params)
+        .await?;
     for ((hash, position), receipt) in expected.iter().zip(receipts) {
-        ensure!(!receipt.is_null(), "{hash} was preconfirmed at {position:?} and is not sealed");
+        ensure!(
+            !receipt.is_null(),
+            "{hash} was preconfirmed at {position:?} and is not sealed"
+        );
         let found = Position {
             block: quantity(&receipt["blockNumber"])?,
             index: quantity(&receipt["transactionIndex"])?,
         };
-        ensure!(found == *position, "{hash} was preconfirmed at {position:?} and is at {found:?}");
-        ensure!(receipt["status"] == "0x1", "{hash} succeeded when it was preconfirmed, not when sealed");
+        ensure!(
+            found == *position,
+            "{hash} was preconfirmed at {position:?} and is at {found:?}"
+        );
+        ensure!(
+            receipt["status"] == "0x1",
+            "{hash} succeeded when it was preconfirmed, not when sealed"
+        );
     }
     Ok(())
 }

@@ -42,8 +42,13 @@ const START_KILL_MS: u64 = 400;
 const START_KILLS: u64 = 3;
 
 fn environment<T: std::str::FromStr>(name: &str) -> Result<Option<T>> {
-    let Ok(text) = env::var(name) else { return Ok(None) };
-    let value = text.parse().ok().with_context(|| format!("{name}={text}"))?;
+    let Ok(text) = env::var(name) else {
+        return Ok(None);
+    };
+    let value = text
+        .parse()
+        .ok()
+        .with_context(|| format!("{name}={text}"))?;
     Ok(Some(value))
 }
 
@@ -54,7 +59,10 @@ fn binary() -> Result<PathBuf> {
         None => {
             // target/<profile>/deps/crash-<hash>
             let test = env::current_exe()?;
-            let profile = test.parent().and_then(Path::parent).context("cargo's target folder")?;
+            let profile = test
+                .parent()
+                .and_then(Path::parent)
+                .context("cargo's target folder")?;
             profile.join("openledger")
         }
     };
@@ -75,13 +83,26 @@ struct Setting {
 impl Setting {
     fn command(&self) -> Result<NodeCommand> {
         let address = free_address()?;
-        let arguments = ["dev", "--no-batcher", "--block-time", "1", "--http.port"];
+        let arguments = [
+            "dev",
+            "--no-batcher",
+            "--block-time",
+            "1",
+            "--privileged.port",
+            "0",
+            "--http.port",
+        ];
         let mut arguments: Vec<_> = arguments.into_iter().map(Into::into).collect();
         arguments.push(address.port().to_string().into());
         arguments.push("--data-dir".into());
         arguments.push(self.data.clone().into());
         let output = self.output.clone();
-        Ok(NodeCommand { program: self.binary.clone(), arguments, address, output })
+        Ok(NodeCommand {
+            program: self.binary.clone(),
+            arguments,
+            address,
+            output,
+        })
     }
 
     async fn start(&self) -> Result<NodeProcess> {
@@ -123,7 +144,10 @@ async fn nothing_acknowledged_is_lost_by_kill_9() -> Result<()> {
     };
     let result = crash_loop(&setting, rounds, seed).await;
     if result.is_err() {
-        println!("the node's data and log stay in {}", directory.keep().display());
+        println!(
+            "the node's data and log stay in {}",
+            directory.keep().display()
+        );
     }
     result
 }
@@ -145,7 +169,9 @@ async fn crash_loop(setting: &Setting, rounds: usize, seed: u64) -> Result<()> {
         let work = Duration::from_millis(WORK_MS.0 + random.below(WORK_MS.1 - WORK_MS.0));
         println!("round {round}: SIGKILL after {work:?}");
         let before = record.counts();
-        senders.work_until_killed(node, work, random.next(), &mut record).await?;
+        senders
+            .work_until_killed(node, work, random.next(), &mut record)
+            .await?;
         println!("  acknowledged: {}", record.counts().since(&before));
         while random.below(START_KILLS) == 0 {
             let after = Duration::from_millis(random.below(START_KILL_MS));

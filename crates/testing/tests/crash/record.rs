@@ -42,7 +42,10 @@ pub(crate) struct Counts {
 impl Record {
     pub(crate) fn block(&mut self, number: u64, hash: B256) -> Result<()> {
         let known = *self.blocks.entry(number).or_insert(hash);
-        ensure!(known == hash, "block {number} was {known} and is now {hash}");
+        ensure!(
+            known == hash,
+            "block {number} was {known} and is now {hash}"
+        );
         Ok(())
     }
 

@@ -65,13 +65,17 @@ impl Senders {
         let gap_from = record.gapped.get(&gapper.address()).copied();
         let sends = senders.iter().zip(0..).map(|(wallet, index)| async move {
             let mut answers = Answers::default();
-            let result = self.send(address, wallet, Random::new(seed ^ index), &mut answers).await;
+            let result = self
+                .send(address, wallet, Random::new(seed ^ index), &mut answers)
+                .await;
             ended(killed, result)?;
             anyhow::Ok(answers)
         });
         let gaps = async {
             let mut answers = Answers::default();
-            let result = self.leave_gaps(address, gapper, gap_from, killed, &mut answers).await;
+            let result = self
+                .leave_gaps(address, gapper, gap_from, killed, &mut answers)
+                .await;
             ended(killed, result)?;
             anyhow::Ok(answers)
         };
@@ -88,7 +92,10 @@ impl Senders {
         let (sent, gaps, heads, ()) =
             futures::try_join!(futures::future::try_join_all(sends), gaps, heads, kill)?;
         for answers in sent.into_iter().chain([gaps, heads]) {
-            answers.preconfirmed.into_iter().for_each(|(hash, at)| record.preconfirmed(hash, at));
+            answers
+                .preconfirmed
+                .into_iter()
+                .for_each(|(hash, at)| record.preconfirmed(hash, at));
             record.accepted.extend(answers.accepted);
             if let Some((sender, next)) = answers.nonce {
                 record.nonce(sender, next);
@@ -109,8 +116,10 @@ impl Senders {
         let (to, value, input) = if native {
             (to, amount, Bytes::new())
         } else {
-            let input =
-                call_data("transfer(address,uint256)", &[to.into_word().into(), amount]);
+            let input = call_data(
+                "transfer(address,uint256)",
+                &[to.into_word().into(), amount],
+            );
             (self.token, U256::ZERO, input)
         };
         wallet.sign(&TxEip1559 {
@@ -140,8 +149,14 @@ impl Senders {
             let raw = json!([hex::encode_prefixed(&signed.encoded)]);
             if random.below(3) < SYNC_OF_THREE {
                 let receipt = client.call("eth_sendRawTransactionSync", raw).await?;
-                ensure!(receipt["status"] == "0x1", "a transfer's receipt is {receipt}");
-                ensure!(receipt["transactionHash"] == json!(signed.hash), "{receipt}");
+                ensure!(
+                    receipt["status"] == "0x1",
+                    "a transfer's receipt is {receipt}"
+                );
+                ensure!(
+                    receipt["transactionHash"] == json!(signed.hash),
+                    "{receipt}"
+                );
                 let position = Position {
                     block: quantity(&receipt["blockNumber"])?,
                     index: quantity(&receipt["transactionIndex"])?,
@@ -191,7 +206,9 @@ impl Senders {
     /// Sends what is missing in front of the pooled transactions and waits until all are sealed.
     pub(crate) async fn fill_gaps(&self, client: &mut Client, record: &mut Record) -> Result<()> {
         for wallet in &self.wallets {
-            let Some(last) = record.gapped.get(&wallet.address()).copied() else { continue };
+            let Some(last) = record.gapped.get(&wallet.address()).copied() else {
+                continue;
+            };
             let nonce = client.nonce(wallet.address(), "latest").await?;
             let signed = self.transaction(wallet, nonce, &mut Random::new(0));
             let raw = json!([hex::encode_prefixed(&signed.encoded)]);
@@ -212,7 +229,11 @@ async fn watch_heads(address: SocketAddr, answers: &mut Answers) -> Result<()> {
     let mut next = client.block_number().await?;
     loop {
         let head = client.block_number().await?;
-        ensure!(head + 1 >= next, "the head went from {} back to {head}", next - 1);
+        ensure!(
+            head + 1 >= next,
+            "the head went from {} back to {head}",
+            next - 1
+        );
         while next <= head {
             let Some(hash) = client.block_hash(next).await? else {
                 bail!("block {next} is missing, the head is {head}");

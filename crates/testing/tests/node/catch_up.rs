@@ -14,17 +14,26 @@ const PATIENCE: Duration = Duration::from_secs(240);
 /// Bytes that an idle chain may write a block, after compaction.
 const IDLE_BYTES_MAX: u64 = 3_000;
 
+/// Seconds since the Unix epoch.
+fn now() -> Result<u64> {
+    Ok(SystemTime::now().duration_since(UNIX_EPOCH)?.as_secs())
+}
+
 /// A chain whose genesis is eight hours ago, as after a night's sleep.
 #[test]
 fn eight_hours_of_empty_blocks() -> Result<()> {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH)?.as_secs();
-    let fixture = Fixture::new(FixtureOptions { timestamp: now - BLOCKS, ..Default::default() })?;
+    let fixture = Fixture::new(FixtureOptions {
+        timestamp: now()? - BLOCKS,
+        ..Default::default()
+    })?;
     let started = Instant::now();
     let builder = fixture.start_builder(BuilderConfig::default(), BLOCKS / L1_BLOCK_TIME)?;
     let mut rings_full = None;
-    while fixture.chain.head().number < BLOCKS {
-        ensure!(started.elapsed() < PATIENCE, "only at block {}", fixture.chain.head().number);
-        if rings_full.is_none() && fixture.chain.head().number >= RINGS_FULL {
+    // The clock goes on meanwhile: caught up is who is on time again.
+    while fixture.chain.head().timestamp + 2 < now()? {
+        let head = fixture.chain.head().number;
+        ensure!(started.elapsed() < PATIENCE, "only at block {head}");
+        if rings_full.is_none() && head >= RINGS_FULL {
             fixture.store().compact()?;
             let stats = fixture.store().stats(0)?;
             rings_full = Some((stats.blocks, stats.bytes_on_disk()));
@@ -33,26 +42,35 @@ fn eight_hours_of_empty_blocks() -> Result<()> {
     }
     let took = started.elapsed();
     builder.stop()?;
+    let blocks = fixture.chain.head().number;
     println!(
-        "caught up with {BLOCKS} empty blocks in {took:.1?}: {:.0} blocks/s",
-        BLOCKS as f64 / took.as_secs_f64()
+        "caught up with {blocks} empty blocks in {took:.1?}: {:.0} blocks/s",
+        blocks as f64 / took.as_secs_f64()
     );
-    // It is on time again: the head is the second that passes, or the one before.
-    let now = SystemTime::now().duration_since(UNIX_EPOCH)?.as_secs();
-    ensure!(now - fixture.chain.head().timestamp <= 5, "the head is behind the clock");
+    ensure!(blocks >= BLOCKS, "{blocks} blocks");
 
     fixture.store().compact()?;
     let stats = fixture.store().stats(1_000)?;
     let (blocks, bytes) = rings_full.unwrap_or_default();
-    ensure!(blocks >= RINGS_FULL && blocks < BLOCKS, "measured at block {blocks}");
+    ensure!(
+        blocks >= RINGS_FULL && blocks < BLOCKS,
+        "measured at block {blocks}"
+    );
     let per_block = (stats.bytes_on_disk() - bytes) / (stats.blocks - blocks);
     println!("an idle block costs {per_block} bytes after compaction");
-    for family in stats.families.iter().filter(|family| family.bytes_on_disk > 0) {
+    for family in stats
+        .families
+        .iter()
+        .filter(|family| family.bytes_on_disk > 0)
+    {
         println!(
             "  {:<18} {:>10} bytes on disk, {:>5} added by a block before compression",
             family.name, family.bytes_on_disk, family.bytes_per_block
         );
     }
-    ensure!(per_block <= IDLE_BYTES_MAX, "{per_block} bytes a block, {IDLE_BYTES_MAX} are allowed");
+    ensure!(
+        per_block <= IDLE_BYTES_MAX,
+        "{per_block} bytes a block, {IDLE_BYTES_MAX} are allowed"
+    );
     Ok(())
 }

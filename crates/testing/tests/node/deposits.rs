@@ -12,7 +12,14 @@ use openledger_testing::{
 const DEPOSITOR: Address = Address::repeat_byte(0xd0);
 const TARGET: Address = Address::repeat_byte(0xd1);
 
-fn deposit(number: u8, mint: u128, value: u64, to: TxKind, gas_limit: u64, input: Bytes) -> Transaction {
+fn deposit(
+    number: u8,
+    mint: u128,
+    value: u64,
+    to: TxKind,
+    gas_limit: u64,
+    input: Bytes,
+) -> Transaction {
     TxDeposit {
         source_hash: B256::repeat_byte(number),
         from: DEPOSITOR,
@@ -28,10 +35,16 @@ fn deposit(number: u8, mint: u128, value: u64, to: TxKind, gas_limit: u64, input
 
 #[test]
 fn a_deposit_mints_and_transfers_and_pays_nothing() -> Result<()> {
-    let fixture = Fixture::new(FixtureOptions { operator_fee: (5, 5), ..Default::default() })?;
+    let fixture = Fixture::new(FixtureOptions {
+        operator_fee: (5, 5),
+        ..Default::default()
+    })?;
     let to = TxKind::Call(TARGET);
     let block = fixture.deposit(vec![deposit(1, 1_000, 300, to, 50_000, Bytes::new())])?;
-    assert!(block.number() >= 12, "the deposit comes with the next L1 block");
+    assert!(
+        block.number() >= 12,
+        "the deposit comes with the next L1 block"
+    );
     assert!(block.receipts[1].status());
     assert_eq!(fixture.balance(DEPOSITOR)?, U256::from(700));
     assert_eq!(fixture.balance(TARGET)?, U256::from(300));
@@ -56,11 +69,22 @@ fn a_failing_deposit_keeps_its_mint_and_its_nonce() -> Result<()> {
         // Too little gas for the transaction itself.
         call(2, 20, 10, 20_000, Bytes::new()),
         // A creation whose code reverts: PUSH0 PUSH0 REVERT.
-        deposit(3, 3, 0, TxKind::Create, 100_000, Bytes::from_static(&[0x5f, 0x5f, 0xfd])),
+        deposit(
+            3,
+            3,
+            0,
+            TxKind::Create,
+            100_000,
+            Bytes::from_static(&[0x5f, 0x5f, 0xfd]),
+        ),
         // One that can: it spends what the failing ones minted.
         call(4, 0, 1_023, 50_000, Bytes::new()),
     ])?;
-    let succeeded: Vec<bool> = block.receipts.iter().map(|receipt| receipt.status()).collect();
+    let succeeded: Vec<bool> = block
+        .receipts
+        .iter()
+        .map(|receipt| receipt.status())
+        .collect();
     assert_eq!(succeeded, [true, false, false, false, true]);
     assert_eq!(fixture.nonce(DEPOSITOR)?, 4);
     assert_eq!(fixture.balance(DEPOSITOR)?, U256::ZERO);
@@ -81,11 +105,17 @@ fn a_deposit_deploys_at_the_address_of_its_nonce() -> Result<()> {
     let fixture = Fixture::new(FixtureOptions::default())?;
     let code = token_creation()?;
     let failing = deposit(1, 0, 1, TxKind::Create, 50_000, Bytes::new());
-    let block =
-        fixture.deposit(vec![failing, deposit(2, 0, 0, TxKind::Create, 2_000_000, code)])?;
+    let block = fixture.deposit(vec![
+        failing,
+        deposit(2, 0, 0, TxKind::Create, 2_000_000, code),
+    ])?;
     assert!(!block.receipts[1].status() && block.receipts[2].status());
     let (_, state) = fixture.chain.latest();
     let account = state.account(DEPOSITOR.create(1))?.context("no contract")?;
-    assert!(state.code(account.code_hash)?.is_some_and(|code| !code.is_empty()));
+    assert!(
+        state
+            .code(account.code_hash)?
+            .is_some_and(|code| !code.is_empty())
+    );
     Ok(())
 }

@@ -30,20 +30,33 @@ fn vaults(fixture: &Fixture) -> Result<[U256; 4]> {
 
 /// Fjord's L1 fee of a transaction whose FastLZ length is `compressed`.
 fn l1_fee(attributes: &L1Attributes, compressed: usize) -> U256 {
-    let size = (836_500 * compressed as u64).saturating_sub(42_585_600).max(100_000_000);
-    let price = U256::from(attributes.base_fee_scalar) * U256::from(16) * U256::from(attributes.base_fee)
-        + U256::from(attributes.blob_base_fee_scalar) * U256::from(attributes.blob_base_fee);
+    let size = (836_500 * compressed as u64)
+        .saturating_sub(42_585_600)
+        .max(100_000_000);
+    let price =
+        U256::from(attributes.base_fee_scalar) * U256::from(16) * U256::from(attributes.base_fee)
+            + U256::from(attributes.blob_base_fee_scalar) * U256::from(attributes.blob_base_fee);
     U256::from(size) * price / U256::from(10).pow(U256::from(12))
 }
 
 fn attributes(block: &SealedBlock) -> Result<L1Attributes> {
-    let first = block.block.body.transactions.first().context("no attributes")?;
+    let first = block
+        .block
+        .body
+        .transactions
+        .first()
+        .context("no attributes")?;
     Ok(L1Attributes::from_deposit(first)?)
 }
 
 /// Appends a block with one transaction and checks every wei that its sender and the vaults gained or lost.
 /// Answers the L1 fee.
-fn check(fixture: &Fixture, transaction: Transaction, sender: Address, value: U256) -> Result<U256> {
+fn check(
+    fixture: &Fixture,
+    transaction: Transaction,
+    sender: Address,
+    value: U256,
+) -> Result<U256> {
     let (scalar, constant) = fixture.files.rollup.genesis.system_config.operator_fee();
     let before = vaults(fixture)?;
     let funds = fixture.balance(sender)?;
@@ -52,12 +65,16 @@ fn check(fixture: &Fixture, transaction: Transaction, sender: Address, value: U2
     let [attributes_receipt, receipt] = block.receipts.as_slice() else {
         anyhow::bail!("{} receipts", block.receipts.len())
     };
-    ensure!(attributes_receipt.status() && receipt.status(), "a transaction failed");
+    ensure!(
+        attributes_receipt.status() && receipt.status(),
+        "a transaction failed"
+    );
     let gas = receipt.cumulative_gas_used() - attributes_receipt.cumulative_gas_used();
     let base_fee = block.block.header.base_fee_per_gas.context("no base fee")?;
     let attributes = attributes(&block)?;
     let l1 = l1_fee(&attributes, flz::compressed_len(&encoded));
-    let operator = U256::from(gas) * U256::from(scalar) / U256::from(1_000_000) + U256::from(constant);
+    let operator =
+        U256::from(gas) * U256::from(scalar) / U256::from(1_000_000) + U256::from(constant);
     let expected = [
         U256::from(gas) * U256::from(TIP_WEI),
         U256::from(gas) * U256::from(base_fee),
@@ -66,7 +83,12 @@ fn check(fixture: &Fixture, transaction: Transaction, sender: Address, value: U2
     ];
     let after = vaults(fixture)?;
     for index in 0..4 {
-        assert_eq!(after[index] - before[index], expected[index], "vault {}", VAULTS[index]);
+        assert_eq!(
+            after[index] - before[index],
+            expected[index],
+            "vault {}",
+            VAULTS[index]
+        );
     }
     let paid = funds - fixture.balance(sender)?;
     assert_eq!(paid, value + expected.iter().sum::<U256>());
@@ -74,7 +96,10 @@ fn check(fixture: &Fixture, transaction: Transaction, sender: Address, value: U2
 }
 
 fn fixture(operator_fee: (u32, u64)) -> Result<Fixture> {
-    let fixture = Fixture::new(FixtureOptions { operator_fee, ..Default::default() })?;
+    let fixture = Fixture::new(FixtureOptions {
+        operator_fee,
+        ..Default::default()
+    })?;
     // The first block still runs with what genesis says of the L1: nothing.
     fixture.extend(Vec::new())?;
     Ok(fixture)
@@ -82,7 +107,12 @@ fn fixture(operator_fee: (u32, u64)) -> Result<Fixture> {
 
 #[test]
 fn a_transfer_pays_its_l2_l1_and_operator_fee() -> Result<()> {
-    for operator_fee in [(0, 0), (0, 7), (1_000_000, 0), (4_294_967_295, 12_345_678_901)] {
+    for operator_fee in [
+        (0, 0),
+        (0, 7),
+        (1_000_000, 0),
+        (4_294_967_295, 12_345_678_901),
+    ] {
         let fixture = fixture(operator_fee)?;
         let sender = fixture.wallets[0].address();
         let transfer = fixture.transfer(0, 0, Address::repeat_byte(0x99), 12_345)?;
@@ -91,7 +121,10 @@ fn a_transfer_pays_its_l2_l1_and_operator_fee() -> Result<()> {
         let attributes = attributes(&*fixture.chain.block(2)?.context("block 2")?)?;
         assert_eq!(l1, l1_fee(&attributes, 0));
         assert!(l1 > U256::ZERO);
-        assert_eq!(fixture.balance(Address::repeat_byte(0x99))?, U256::from(12_345));
+        assert_eq!(
+            fixture.balance(Address::repeat_byte(0x99))?,
+            U256::from(12_345)
+        );
     }
     Ok(())
 }
@@ -100,9 +133,16 @@ fn a_transfer_pays_its_l2_l1_and_operator_fee() -> Result<()> {
 fn payloads() -> Vec<Bytes> {
     let mut random = Random::new(3);
     let mut noise = |count: usize| -> Vec<u8> { (0..count).map(|_| random.next() as u8).collect() };
-    let words: Vec<u8> =
-        (0..40u8).flat_map(|index| [&[0; 31][..], &[index % 7][..]].concat()).collect();
-    let mixed = [noise(100), vec![0; 600], noise(40), b"attribution".repeat(30)].concat();
+    let words: Vec<u8> = (0..40u8)
+        .flat_map(|index| [&[0; 31][..], &[index % 7][..]].concat())
+        .collect();
+    let mixed = [
+        noise(100),
+        vec![0; 600],
+        noise(40),
+        b"attribution".repeat(30),
+    ]
+    .concat();
     vec![
         noise(1).into(),
         noise(200).into(),
@@ -123,7 +163,10 @@ fn calldata_pays_by_its_compressed_size() -> Result<()> {
         let signed = fixture.sign(1, nonce, to, U256::ZERO, payload, 1_000_000);
         fees.push(check(&fixture, decode(&signed)?, sender, U256::ZERO)?);
     }
-    assert!(fees[2] > fees[3] * U256::from(5), "noise costs more than zeros: {fees:?}");
+    assert!(
+        fees[2] > fees[3] * U256::from(5),
+        "noise costs more than zeros: {fees:?}"
+    );
     Ok(())
 }
 
@@ -146,16 +189,23 @@ fn the_oracle_contract_agrees() -> Result<()> {
         }
     };
     for payload in payloads() {
-        let mut input =
-            call_data("getL1Fee(bytes)", &[U256::from(32), U256::from(payload.len())]).to_vec();
+        let mut input = call_data(
+            "getL1Fee(bytes)",
+            &[U256::from(32), U256::from(payload.len())],
+        )
+        .to_vec();
         input.extend_from_slice(&payload);
         input.resize(4 + 64 + payload.len().next_multiple_of(32), 0);
         let expected = l1_fee(&attributes, flz::compressed_len(&payload) + 68);
         assert_eq!(call(input.into())?, expected, "{} bytes", payload.len());
     }
     for gas in [0u64, 21_000, 30_000_000] {
-        let expected = U256::from(gas) * U256::from(2_500_000) / U256::from(1_000_000) + U256::from(99);
-        assert_eq!(call(call_data("getOperatorFee(uint256)", &[U256::from(gas)]))?, expected);
+        let expected =
+            U256::from(gas) * U256::from(2_500_000) / U256::from(1_000_000) + U256::from(99);
+        assert_eq!(
+            call(call_data("getOperatorFee(uint256)", &[U256::from(gas)]))?,
+            expected
+        );
     }
     Ok(())
 }

@@ -26,7 +26,12 @@ fn literals(count: usize) -> usize {
 
 /// Cost of a match; `length` counts the bytes after the first.
 fn reference(length: usize) -> usize {
-    3 * (length / MATCH_MAX) + if length % MATCH_MAX >= MATCH_LONG { 3 } else { 2 }
+    3 * (length / MATCH_MAX)
+        + if length % MATCH_MAX >= MATCH_LONG {
+            3
+        } else {
+            2
+        }
 }
 
 /// Bytes after compression.
@@ -58,7 +63,9 @@ pub(crate) fn compressed_len(data: &[u8]) -> usize {
         }
         // Three bytes are equal; how many more are, the last nine bytes aside but four.
         let end = limit + 9;
-        let more = (start + 3..end).take_while(|position| data[*position] == data[earlier + position - start]).count();
+        let more = (start + 3..end)
+            .take_while(|position| data[*position] == data[earlier + position - start])
+            .count();
         let length = more + usize::from(start + 3 + more < end);
         written += reference(length - 1);
         at = start + length;

@@ -11,7 +11,9 @@ use openledger_testing::{
 
 fn message_passer(fixture: &Fixture) -> Result<Account> {
     let (_, state) = fixture.chain.latest();
-    state.account(predeploys::L2_TO_L1_MESSAGE_PASSER)?.context("no message passer")
+    state
+        .account(predeploys::L2_TO_L1_MESSAGE_PASSER)?
+        .context("no message passer")
 }
 
 #[test]
@@ -28,18 +30,30 @@ fn the_header_is_what_isthmus_prescribes() -> Result<()> {
         assert_eq!(header.number, parent.number + 1);
         assert_eq!(header.timestamp, parent.timestamp + 1);
         assert_eq!(header.mix_hash, origin.prev_randao);
-        assert_eq!(header.parent_beacon_block_root, origin.parent_beacon_block_root);
+        assert_eq!(
+            header.parent_beacon_block_root,
+            origin.parent_beacon_block_root
+        );
         assert_eq!(header.beneficiary, predeploys::SEQUENCER_FEE_VAULT);
         assert_eq!(header.gas_limit, 60_000_000);
         assert_eq!(header.extra_data.as_ref(), [0, 0, 0, 0, 250, 0, 0, 0, 6]);
-        assert_eq!((header.blob_gas_used, header.excess_blob_gas), (Some(0), Some(0)));
-        assert_eq!((header.difficulty, header.nonce), (U256::ZERO, Default::default()));
+        assert_eq!(
+            (header.blob_gas_used, header.excess_blob_gas),
+            (Some(0), Some(0))
+        );
+        assert_eq!(
+            (header.difficulty, header.nonce),
+            (U256::ZERO, Default::default())
+        );
         // sha256 of nothing: no requests (EIP-7685).
         let no_requests = b256!("e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
         assert_eq!(header.requests_hash, Some(no_requests));
         // keccak256 of an empty RLP list: no ommers.
         assert_eq!(header.ommers_hash, keccak256([0xc0]));
-        assert_eq!(header.withdrawals_root, Some(message_passer(&fixture)?.storage_root));
+        assert_eq!(
+            header.withdrawals_root,
+            Some(message_passer(&fixture)?.storage_root)
+        );
         assert_eq!(header.hash_slow(), block.hash);
         parent = fixture.chain.head();
     }
@@ -51,12 +65,18 @@ fn the_header_is_what_isthmus_prescribes() -> Result<()> {
 
 #[test]
 fn fee_parameters_of_the_system_configuration_stand_in_the_extra_data() -> Result<()> {
-    let options = FixtureOptions { eip1559: Some((50, 10)), ..Default::default() };
+    let options = FixtureOptions {
+        eip1559: Some((50, 10)),
+        ..Default::default()
+    };
     let fixture = Fixture::new(options)?;
     // The genesis block has the chain's defaults; the system configuration counts from the first block on.
     fixture.extend(Vec::new())?;
     let block = fixture.extend(Vec::new())?;
-    assert_eq!(block.block.header.extra_data.as_ref(), [0, 0, 0, 0, 50, 0, 0, 0, 10]);
+    assert_eq!(
+        block.block.header.extra_data.as_ref(),
+        [0, 0, 0, 0, 50, 0, 0, 0, 10]
+    );
     Ok(())
 }
 
@@ -67,7 +87,12 @@ fn the_withdrawals_root_commits_to_withdrawals() -> Result<()> {
     let target = Address::repeat_byte(0x17);
     let mut input = call_data(
         "initiateWithdrawal(address,uint256,bytes)",
-        &[target.into_word().into(), U256::from(100_000), U256::from(96), U256::from(2)],
+        &[
+            target.into_word().into(),
+            U256::from(100_000),
+            U256::from(96),
+            U256::from(2),
+        ],
     )
     .to_vec();
     input.extend_from_slice(&B256::right_padding_from(&[0xab, 0xcd]).0);
@@ -78,7 +103,10 @@ fn the_withdrawals_root_commits_to_withdrawals() -> Result<()> {
     let account = message_passer(&fixture)?;
     assert_eq!(account.balance, value);
     assert_ne!(block.block.header.withdrawals_root, before);
-    assert_eq!(block.block.header.withdrawals_root, Some(account.storage_root));
+    assert_eq!(
+        block.block.header.withdrawals_root,
+        Some(account.storage_root)
+    );
 
     // The withdrawal's hash is a key of the mapping at slot 0, set to true.
     let word = |value: U256| value.to_be_bytes::<32>();
@@ -96,10 +124,19 @@ fn the_withdrawals_root_commits_to_withdrawals() -> Result<()> {
     .concat();
     let slot = keccak256([keccak256(encoded).as_slice(), &[0; 32]].concat());
     let (header, state) = fixture.chain.latest();
-    assert_eq!(state.storage(predeploys::L2_TO_L1_MESSAGE_PASSER, slot.into())?, U256::ONE);
+    assert_eq!(
+        state.storage(predeploys::L2_TO_L1_MESSAGE_PASSER, slot.into())?,
+        U256::ONE
+    );
 
     // Output root, version 0: state root, message passer's storage root, block hash.
-    let parts = [[0; 32], header.state_root.0, account.storage_root.0, header.hash().0].concat();
+    let parts = [
+        [0; 32],
+        header.state_root.0,
+        account.storage_root.0,
+        header.hash().0,
+    ]
+    .concat();
     let output = OutputRoot {
         state_root: header.state_root,
         message_passer_storage_root: header.withdrawals_root.context("no withdrawals root")?,

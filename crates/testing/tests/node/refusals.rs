@@ -36,7 +36,8 @@ fn a_block_with_an_invalid_transaction_leaves_no_trace() -> Result<()> {
     let head = fixture.chain.head().hash();
     let to = Address::repeat_byte(1);
     let wrong_nonce = fixture.transfer(0, 1, to, 1)?;
-    let too_dear = decode(&fixture.sign(1, 0, TxKind::Call(to), U256::MAX >> 1, Bytes::new(), 21_000))?;
+    let too_dear =
+        decode(&fixture.sign(1, 0, TxKind::Call(to), U256::MAX >> 1, Bytes::new(), 21_000))?;
     let too_much_gas =
         decode(&fixture.sign(2, 0, TxKind::Call(to), U256::ZERO, Bytes::new(), 60_000_000))?;
     for invalid in [wrong_nonce, too_dear, too_much_gas] {

@@ -2,8 +2,8 @@
 
 use alloy_primitives::{Address, B256, Bytes, TxKind, U256};
 use anyhow::Result;
-use openledger_chain::{Sequencer as _, Submission};
 use openledger_builder::{BuilderConfig, Mode};
+use openledger_chain::{Sequencer as _, Submission};
 use openledger_mempool::RecoveredTransaction;
 use openledger_primitives::Transaction;
 use openledger_testing::{
@@ -32,15 +32,27 @@ fn grow(fixture: &Fixture, blocks: u64, seed: u64) -> Result<()> {
                 transactions.push(match action {
                     _ if !deployed => {
                         let code = token_creation()?;
-                        decode(&fixture.sign(0, nonce, TxKind::Create, U256::ZERO, code, 2_000_000))?
+                        decode(&fixture.sign(
+                            0,
+                            nonce,
+                            TxKind::Create,
+                            U256::ZERO,
+                            code,
+                            2_000_000,
+                        ))?
                     }
                     0 => {
                         let to: U256 = wallet.address().into_word().into();
-                        call(nonce, call_data("mint(address,uint256)", &[to, U256::from(5)]))?
+                        call(
+                            nonce,
+                            call_data("mint(address,uint256)", &[to, U256::from(5)]),
+                        )?
                     }
                     1 => {
                         // Sometimes everything, so that the slot goes; sometimes too much, so that it reverts.
-                        let to: U256 = Address::with_last_byte(random.below(9) as u8 + 1).into_word().into();
+                        let to: U256 = Address::with_last_byte(random.below(9) as u8 + 1)
+                            .into_word()
+                            .into();
                         let amount = U256::from(5 * random.below(3));
                         call(nonce, call_data("transfer(address,uint256)", &[to, amount]))?
                     }
@@ -142,15 +154,24 @@ fn a_restart_changes_nothing() -> Result<()> {
 #[tokio::test]
 async fn a_verifier_gets_the_builders_blocks() -> Result<()> {
     let fixture = Fixture::new(FixtureOptions::default())?;
-    let config = BuilderConfig { mode: Mode::Instant, settled: false, ..Default::default() };
+    let config = BuilderConfig {
+        mode: Mode::Instant,
+        settled: false,
+        ..Default::default()
+    };
     let builder = fixture.start_builder(config, 3)?;
     for nonce in 0..20 {
         for wallet in 0..3 {
             let to = TxKind::Call(Address::with_last_byte(nonce as u8 + 1));
             let signed = fixture.sign(wallet, nonce, to, U256::ONE, Bytes::new(), 21_000);
-            let submitted =
-                builder.handle.submit(RecoveredTransaction::decode(&signed.encoded)?).await?;
-            assert!(matches!(submitted, Submission::Preconfirmed(_)), "{submitted:?}");
+            let submitted = builder
+                .handle
+                .submit(RecoveredTransaction::decode(&signed.encoded)?)
+                .await?;
+            assert!(
+                matches!(submitted, Submission::Preconfirmed(_)),
+                "{submitted:?}"
+            );
         }
     }
     builder.stop()?;

@@ -86,7 +86,6 @@ impl Model {
                 balance: info.balance,
                 storage_root: storage_root(storage),
                 code_hash: info.code_hash,
-                ..TrieAccount::default()
             };
             (*address, account)
         }))

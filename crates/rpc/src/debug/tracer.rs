@@ -1,0 +1,315 @@
+//! Traces by go-ethereum's built-in tracers.
+
+use super::Replay;
+use crate::{
+    api::{Api, Found},
+    block_id::BlockId,
+    call::{
+        BlockOverridesParam, CallRequest, Overlay, StateOverrides, call_env, overlay, transact_in,
+    },
+    error::Failure,
+    eth::sealed_transaction,
+    params::{FromJson, Object, ParamError, Params, Path, text},
+    registry::Outcome,
+    workers::Deadline,
+};
+use alloy_primitives::{Address, B256, Bytes, Log, U256};
+use alloy_rpc_types_trace::geth::{
+    GethDebugTracerType, GethDebugTracingOptions, GethTrace, TraceResult,
+};
+use revm::{
+    DatabaseRef, Inspector,
+    context_interface::ContextTr,
+    inspector::JournalExt,
+    interpreter::{CallInputs, CallOutcome, CreateInputs, CreateOutcome, Interpreter},
+};
+use revm_inspectors::tracing::{DebugInspector, TransactionContext};
+use serde_json::value::RawValue;
+
+/// Steps between two looks at the clock.
+const STEPS_PER_LOOK: u32 = 1_024;
+
+/// How to trace.
+#[derive(Clone, Default)]
+struct Options {
+    tracing: GethDebugTracingOptions,
+    state: Option<StateOverrides>,
+    block: Option<BlockOverridesParam>,
+}
+
+impl FromJson<'_> for Options {
+    fn from_json(raw: &RawValue, path: &Path<'_>) -> Result<Self, Failure> {
+        let object = Object::from_json(raw, path)?;
+        if let Some(timeout) = object.raw("timeout") {
+            // Read for its form; the configuration says how long a trace may take.
+            text(timeout, &path.field("timeout"), "a duration")?;
+        }
+        let tracing: GethDebugTracingOptions = serde_json::from_str(raw.get()).map_err(|_| {
+            path.error(ParamError::Unknown { expected: "options of go-ethereum's tracers" })
+        })?;
+        if let Some(GethDebugTracerType::JsTracer(_)) = &tracing.tracer {
+            return Err(path.field("tracer").error(ParamError::Unknown {
+                expected: "callTracer, prestateTracer, 4byteTracer, noopTracer, muxTracer or \
+                           flatCallTracer; tracers in JavaScript are not supported",
+            }));
+        }
+        Ok(Self {
+            tracing,
+            state: object.optional("stateOverrides", path)?,
+            block: object.optional("blockOverrides", path)?,
+        })
+    }
+}
+
+/// A tracer that stops when the time is over, or when it has recorded too much.
+#[derive(Debug)]
+struct Bounded {
+    inner: DebugInspector,
+    deadline: Deadline,
+    /// Whether every step is recorded, and whether with the memory.
+    records_steps: bool,
+    records_memory: bool,
+    steps: u32,
+    /// Bytes that may still be recorded, about.
+    bytes_left: usize,
+    bytes_max: usize,
+    ended: Option<End>,
+}
+
+#[derive(Debug, Clone, Copy)]
+enum End {
+    Time,
+    Size,
+}
+
+/// Bytes of a recorded step or call, without what it holds.
+const RECORD_BYTES: usize = 256;
+
+impl Bounded {
+    fn new(options: &Options, api: &Api, deadline: Deadline) -> Result<Self, Failure> {
+        let inner = DebugInspector::new(options.tracing.clone())
+            .map_err(|error| Failure::Tracer(error.to_string().into()))?;
+        let bytes_max = api.config.limits.trace_bytes_max;
+        Ok(Self {
+            records_steps: matches!(inner, DebugInspector::Default(..)),
+            records_memory: options.tracing.config.enable_memory.unwrap_or(false),
+            inner,
+            deadline,
+            steps: 0,
+            bytes_left: bytes_max,
+            bytes_max,
+            ended: None,
+        })
+    }
+
+    fn record(&mut self, bytes: usize) {
+        match self.bytes_left.checked_sub(bytes) {
+            Some(left) => self.bytes_left = left,
+            None => self.ended = Some(End::Size),
+        }
+    }
+
+    /// The failure of a trace that was stopped.
+    fn check(&self) -> Result<(), Failure> {
+        match self.ended {
+            None => Ok(()),
+            Some(End::Time) => Err(self.deadline.failure()),
+            Some(End::Size) => Err(Failure::Limit {
+                what: "bytes of a trace",
+                limit: "trace_bytes_max",
+                max: self.bytes_max as u64,
+            }),
+        }
+    }
+
+    fn next(&mut self) -> Result<(), Failure> {
+        self.inner.fuse().map_err(|error| Failure::Tracer(error.to_string().into()))
+    }
+}
+
+/// Once it has ended it records nothing more, and every frame stops at its next step.
+impl<CTX> Inspector<CTX> for Bounded
+where
+    CTX: ContextTr<Journal: JournalExt, Db: DatabaseRef>,
+{
+    fn initialize_interp(&mut self, interp: &mut Interpreter, context: &mut CTX) {
+        if self.ended.is_none() {
+            self.inner.initialize_interp(interp, context);
+        }
+    }
+
+    fn step(&mut self, interp: &mut Interpreter, context: &mut CTX) {
+        self.steps = self.steps.wrapping_add(1);
+        if self.steps % STEPS_PER_LOOK == 0 && self.deadline.is_over() {
+            self.ended = Some(End::Time);
+        }
+        if self.records_steps {
+            let memory = if self.records_memory { interp.memory.len() } else { 0 };
+            self.record(RECORD_BYTES + 32 * interp.stack.len() + memory);
+        }
+        if self.ended.is_some() {
+            interp.halt_oog();
+            return;
+        }
+        self.inner.step(interp, context);
+    }
+
+    fn step_end(&mut self, interp: &mut Interpreter, context: &mut CTX) {
+        if self.ended.is_none() {
+            self.inner.step_end(interp, context);
+        }
+    }
+
+    fn log(&mut self, context: &mut CTX, log: Log) {
+        self.record(RECORD_BYTES + log.data.data.len());
+        if self.ended.is_none() {
+            self.inner.log(context, log);
+        }
+    }
+
+    fn log_full(&mut self, interp: &mut Interpreter, context: &mut CTX, log: Log) {
+        self.record(RECORD_BYTES + log.data.data.len());
+        if self.ended.is_none() {
+            self.inner.log_full(interp, context, log);
+        }
+    }
+
+    fn call(&mut self, context: &mut CTX, inputs: &mut CallInputs) -> Option<CallOutcome> {
+        self.record(RECORD_BYTES + inputs.input.len());
+        if self.ended.is_some() {
+            return None;
+        }
+        self.inner.call(context, inputs)
+    }
+
+    fn call_end(&mut self, context: &mut CTX, inputs: &CallInputs, outcome: &mut CallOutcome) {
+        self.record(outcome.result.output.len());
+        if self.ended.is_none() {
+            self.inner.call_end(context, inputs, outcome);
+        }
+    }
+
+    fn create(&mut self, context: &mut CTX, inputs: &mut CreateInputs) -> Option<CreateOutcome> {
+        self.record(RECORD_BYTES + inputs.init_code().len());
+        if self.ended.is_some() {
+            return None;
+        }
+        self.inner.create(context, inputs)
+    }
+
+    fn create_end(
+        &mut self,
+        context: &mut CTX,
+        inputs: &CreateInputs,
+        outcome: &mut CreateOutcome,
+    ) {
+        self.record(outcome.result.output.len());
+        if self.ended.is_none() {
+            self.inner.create_end(context, inputs, outcome);
+        }
+    }
+
+    fn selfdestruct(&mut self, contract: Address, target: Address, value: U256) {
+        if self.ended.is_none() {
+            Inspector::<CTX>::selfdestruct(&mut self.inner, contract, target, value);
+        }
+    }
+}
+
+/// Traces the next transaction of a block and goes on to the one after it.
+fn trace_next(replay: &mut Replay, mut inspector: Bounded) -> Result<(GethTrace, Bounded), Failure> {
+    let index = replay.position();
+    let tx = replay.next_tx().ok_or(Failure::Unavailable("the transaction is gone"))?;
+    let context = TransactionContext {
+        block_hash: replay.hash(),
+        tx_index: Some(index),
+        tx_hash: replay.next_hash(),
+    };
+    let result;
+    (result, inspector) = replay.inspect(tx.clone(), inspector)?;
+    inspector.check()?;
+    let block = replay.env().block_env.clone();
+    let trace = inspector
+        .inner
+        .get_result(Some(context), &tx, &block, &result, replay.db())
+        .map_err(|error| Failure::Tracer(error.to_string().into()))?;
+    replay.commit(result);
+    inspector.next()?;
+    Ok((trace, inspector))
+}
+
+pub(super) fn trace_transaction(api: &Api, params: &Params) -> Outcome {
+    let args = params.args(&["transaction hash", "options"])?;
+    let hash: B256 = args.get(0)?;
+    let options: Options = args.or(1, Options::default())?;
+    let (mut replay, index) = find(api, hash)?;
+    replay.skip_to(index, params.deadline)?;
+    let inspector = Bounded::new(&options, api, params.deadline)?;
+    let (trace, _) = trace_next(&mut replay, inspector)?;
+    api.reply(&trace)
+}
+
+/// The block of a transaction, and its position there.
+fn find(api: &Api, hash: B256) -> Result<(Replay, usize), Failure> {
+    if let Some((block, index)) = sealed_transaction(api, hash)? {
+        return Ok((Replay::sealed(api, block)?, index));
+    }
+    if let Some(open) = api.open_block()
+        && let Some(index) = open.positions.get(&hash).copied()
+    {
+        return Ok((Replay::open(api, open)?, index));
+    }
+    Err(Failure::UnknownTransaction(hash))
+}
+
+fn trace_block(api: &Api, id: BlockId, options: &Options, params: &Params) -> Outcome {
+    let mut replay = match api.find(id)?.ok_or(Api::unknown(id))? {
+        Found::Sealed(0) => return crate::reply::Reply::small::<[(); 0]>(&[]),
+        Found::Sealed(number) => Replay::sealed(api, api.known_block(number)?)?,
+        Found::Pending(Some(open)) => Replay::open(api, open)?,
+        Found::Pending(None) => return Err(Failure::Unavailable("no block is being built")),
+    };
+    let mut inspector = Bounded::new(options, api, params.deadline)?;
+    let mut traces = Vec::with_capacity(replay.len());
+    while let Some(hash) = replay.next_hash() {
+        params.deadline.check()?;
+        let result;
+        (result, inspector) = trace_next(&mut replay, inspector)?;
+        traces.push(TraceResult::new_success(result, Some(hash)));
+    }
+    api.reply(&traces)
+}
+
+pub(super) fn trace_block_by_number(api: &Api, params: &Params) -> Outcome {
+    let args = params.args(&["block", "options"])?;
+    trace_block(api, args.get(0)?, &args.or(1, Options::default())?, params)
+}
+
+pub(super) fn trace_block_by_hash(api: &Api, params: &Params) -> Outcome {
+    let args = params.args(&["block hash", "options"])?;
+    let id = BlockId::Hash(args.get(0)?);
+    trace_block(api, id, &args.or(1, Options::default())?, params)
+}
+
+pub(super) fn trace_call(api: &Api, params: &Params) -> Outcome {
+    let args = params.args(&["transaction", "block", "options"])?;
+    let request: CallRequest = args.get(0)?;
+    request.check_chain(api.chain_config().l2_chain_id, &Path::new("transaction"))?;
+    let id = args.or(1, BlockId::Latest)?;
+    let options: Options = args.or(2, Options::default())?;
+    let at = api.at(id)?;
+    let env = call_env(api, &at, options.block.as_ref());
+    let mut db: Overlay = overlay(api, &at, options.state.as_ref(), options.block.as_ref())?;
+    let moves = options.state.as_ref().map(StateOverrides::moves).unwrap_or_default();
+    let max = api.config.limits.call_gas_max;
+    let gas_limit = request.gas.unwrap_or(env.block_env.gas_limit).min(max);
+    let tx = request.tx_env(env.cfg_env.chain_id, gas_limit, 0, Bytes::new());
+    let inspector = Bounded::new(&options, api, params.deadline)?;
+    let (result, mut inspector) = transact_in(&mut db, env.clone(), tx.clone(), inspector, &moves)?;
+    inspector.check()?;
+    let trace = inspector
+        .inner
+        .get_result(None, &tx, &env.block_env, &result, &mut db)
+        .map_err(|error| Failure::Tracer(error.to_string().into()))?;
+    api.reply(&trace)
+}

@@ -1,0 +1,22 @@
+//! `miner_`: limits of block building.
+
+use crate::{
+    api::Api,
+    error::Failure,
+    params::Params,
+    registry::{Methods, Outcome, Run},
+    reply::Reply,
+};
+
+pub(crate) const METHODS: Methods = &[("miner_setMaxDASize", Run::Light(set_max_da_size))];
+
+/// A transaction's and a block's most bytes on L1; zero lifts a limit.
+fn set_max_da_size(api: &Api, params: &Params) -> Outcome {
+    let args = params.args(&["transaction size", "block size"])?;
+    let (transaction, block): (u64, u64) = (args.get(0)?, args.get(1)?);
+    api.sequencer()?;
+    if (transaction, block) == (0, 0) {
+        return Ok(Reply::TRUE);
+    }
+    Err(Failure::Unavailable("this sequencer has no limit on data availability to set"))
+}
