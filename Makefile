@@ -11,7 +11,7 @@ help: ## Show the targets
 
 dev: ## Run a local chain with an L1 (flags: ARGS="--data-dir DIR ...")
 	@scripts/install.sh
-	@. scripts/env.sh; cargo build --quiet -p openledger-cli; exec "$$CARGO_TARGET_DIR/debug/openledger" dev $(ARGS)
+	@. scripts/env.sh; cargo build -p openledger-cli; exec "$$CARGO_TARGET_DIR/debug/openledger" dev $(ARGS)
 
 test: ## Run every check and test
 	@scripts/install.sh --test

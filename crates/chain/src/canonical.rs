@@ -1,4 +1,5 @@
 use crate::{ChainError, ChainEvent, ChainFiles, OpenBlock, StateView, genesis_block};
+use alloy_primitives::B256;
 use openledger_execution::{ExecutedBlock, SealError, SealedExecution, execute_block};
 use openledger_primitives::{
     BlockAttributes, BlockNumHash, ChainConfig, L1ChainConfig, SealedBlock, SealedHeader,
@@ -245,8 +246,22 @@ impl Chain {
     /// # Errors
     /// As [`Chain::insert`]; [`ChainError::Execution`] if a prescribed transaction can't be included.
     pub fn execute(&self, attributes: &BlockAttributes) -> Result<Arc<SealedBlock>, ChainError> {
+        self.execute_on(self.head().hash(), attributes)
+    }
+
+    /// [`Chain::execute`], if the unsafe head is `parent`.
+    ///
+    /// # Errors
+    /// [`ChainError::NotChild`] if it is another block.
+    pub fn execute_on(
+        &self,
+        parent: B256,
+        attributes: &BlockAttributes,
+    ) -> Result<Arc<SealedBlock>, ChainError> {
         let mut trie = self.trie.lock();
-        let (parent, state) = self.latest();
+        let (head, state) = self.latest();
+        Self::check_child(&parent, head.number.saturating_add(1), &head)?;
+        let parent = head;
         let sealed = match execute_block(
             &self.config,
             &parent,
@@ -262,11 +277,7 @@ impl Chain {
         self.commit(&mut trie, &parent, sealed)
     }
 
-    fn check_child(
-        parent_hash: &alloy_primitives::B256,
-        number: u64,
-        head: &SealedHeader,
-    ) -> Result<(), ChainError> {
+    fn check_child(parent_hash: &B256, number: u64, head: &SealedHeader) -> Result<(), ChainError> {
         if *parent_hash == head.hash() && number == head.number.saturating_add(1) {
             return Ok(());
         }
@@ -309,6 +320,16 @@ impl Chain {
             tip.recent.push_back(block.clone());
             if tip.recent.len() > self.options.recent_blocks {
                 tip.recent.pop_front();
+            }
+        }
+        {
+            // Whoever hears of the block must not find it open still.
+            let mut open = self.open.write();
+            if open
+                .as_ref()
+                .is_some_and(|open| open.header.number <= block.number())
+            {
+                *open = None;
             }
         }
         self.announce(ChainEvent::Sealed(block.clone()));
@@ -359,6 +380,9 @@ impl Chain {
             to: head,
             removed: removed.clone(),
         });
+        if safe != heads.safe {
+            self.announce(ChainEvent::HeadsMoved);
+        }
         Ok(removed)
     }
 

@@ -51,6 +51,12 @@ pub enum DriverError {
         /// The first field that differs.
         field: &'static str,
     },
+    /// The chain's head moved while block `number` was derived: derivation must begin again.
+    #[error("the chain changed while block {number} was derived")]
+    Moved {
+        /// Number of the block.
+        number: u64,
+    },
     /// Even the deposits alone can't be executed.
     #[error("the deposits of block {number} can't be executed")]
     Deposits {
@@ -228,7 +234,8 @@ impl Driver {
                 }
             }
         }
-        match self.chain.execute(attributes) {
+        match self.chain.execute_on(self.safe.hash, attributes) {
+            Err(ChainError::NotChild { .. }) => Err(DriverError::Moved { number }),
             Ok(block) => Ok(Some((block, true))),
             Err(ChainError::Execution(_))
                 if attributes.transactions.iter().any(|tx| !tx.is_deposit()) =>
@@ -277,7 +284,7 @@ fn fee_parameters(chain: &Chain, attributes: &BlockAttributes) -> Option<B64> {
     {
         return None;
     }
-    if !attributes.eip1559_params == B64::ZERO {
+    if attributes.eip1559_params != B64::ZERO {
         return Some(attributes.eip1559_params);
     }
     let defaults = chain.config().chain_op_config;

@@ -66,7 +66,11 @@ pub enum TrackError {
 impl TrackError {
     /// Whether the L1 was reorganized, so that derivation must begin again further back.
     fn is_reset(&self) -> bool {
-        matches!(self, Self::Driver(DriverError::Derive(error)) if error.severity() == Severity::Reset)
+        match self {
+            Self::Driver(DriverError::Derive(error)) => error.severity() == Severity::Reset,
+            Self::Driver(DriverError::Moved { .. }) => true,
+            _ => false,
+        }
     }
 }
 
@@ -240,8 +244,11 @@ async fn run(
     let mut driver = start_driver(chain, l1, policy).await?;
     loop {
         // Derivation executes blocks: not on an async worker.
+        let finalized = heads.borrow().finalized.as_ref().map(|head| head.number);
         let (returned, progress) = tokio::task::spawn_blocking(move || {
-            let progress = driver.advance();
+            let progress = finalized
+                .map_or(Ok(()), |l1_number| driver.finalize(l1_number))
+                .and_then(|()| driver.advance());
             (driver, progress)
         })
         .await
@@ -261,9 +268,6 @@ async fn run(
                 );
             }
             Progress::NeedL1 { number } => {
-                if let Some(finalized) = heads.borrow().finalized.as_ref().map(|head| head.number) {
-                    driver.finalize(finalized)?;
-                }
                 while heads
                     .borrow_and_update()
                     .latest

@@ -1,3 +1,5 @@
+//! Flags and subcommands of the whole command.
+
 use crate::{
     batch::BatchArgs, db::DbArgs, dev::DevArgs, logging::LogArgs, sequencer::SequencerArgs,
 };

@@ -1,3 +1,5 @@
+//! The log: to stderr, for people or as JSON, filtered by `RUST_LOG`.
+
 use clap::{Args, ValueEnum};
 use std::io::IsTerminal;
 use tracing_subscriber::EnvFilter;

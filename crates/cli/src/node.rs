@@ -33,6 +33,8 @@ use tracing::{error, info, warn};
 const ORIGINS_MAX: usize = 64;
 /// How often history beyond the window is pruned.
 const PRUNE_INTERVAL: Duration = Duration::from_secs(600);
+/// How long requests may go on when the node stops.
+const DRAIN_TIMEOUT: Duration = Duration::from_secs(6);
 /// How long the roles may take to end.
 const STOP_TIMEOUT: Duration = Duration::from_secs(20);
 
@@ -150,6 +152,12 @@ impl Node {
         let mut status = RoleStatus::default();
         if let Some((role, client, watcher)) = &l1 {
             recovered = unwind_lost_origins(&chain, client, &builder).await?;
+            // What the L1 holds of the chain comes first: whoever builds on an older head forks it. The
+            // batcher goes on from the safe head, so that has to be right as well.
+            let l1_head = client.latest().await?.number;
+            derive(&chain, client, OnContradiction::Report, l1_head, |_| true)
+                .await
+                .context("what the L1 holds of the chain can't be derived")?;
             if active {
                 builder
                     .start(B256::ZERO)
@@ -169,11 +177,6 @@ impl Node {
                     ("L1 follower", Ok(()))
                 }
             });
-            // The batcher goes on from the safe head, so that has to be right first.
-            let l1_head = client.latest().await?.number;
-            derive(&chain, client, OnContradiction::Report, l1_head, |_| true)
-                .await
-                .context("what the L1 holds of the chain can't be derived")?;
             roles.spawn({
                 let (chain, client) = (chain.clone(), client.clone());
                 let (heads, services) = (watcher.heads(), services.clone());
@@ -251,24 +254,34 @@ impl Node {
     /// A role that fails while it stops, or doesn't stop in time.
     pub async fn stop(mut self) -> anyhow::Result<()> {
         self.services.cancel();
-        self.builder.shutdown();
         let mut outcome = Ok(());
-        let all_ended = async {
-            while let Some(ended) = self.roles.join_next().await {
-                if let Ok((name, Err(error))) = ended {
-                    error!(
-                        role = name,
-                        error = one_line(&error),
-                        "failed while stopping"
-                    );
-                    outcome = Err(error.context(format!("the {name} failed while stopping")));
-                }
-            }
-        };
-        if tokio::time::timeout(STOP_TIMEOUT, all_ended).await.is_err() {
+        // Requests that are under way still get the builder's answer, so that it ends last.
+        let all_but_the_builder = end_all_but(&mut self.roles, 1, &mut outcome);
+        let drained = tokio::time::timeout(DRAIN_TIMEOUT, all_but_the_builder).await;
+        self.builder.shutdown();
+        let all = end_all_but(&mut self.roles, 0, &mut outcome);
+        let ended = tokio::time::timeout(STOP_TIMEOUT, all).await;
+        if drained.is_err() {
+            warn!("requests were cut off");
+        }
+        if ended.is_err() {
             outcome = Err(anyhow!("not every role stopped within {STOP_TIMEOUT:?}"));
         }
         outcome
+    }
+}
+
+/// Waits until at most `count` roles run; keeps the last failure.
+async fn end_all_but(roles: &mut Roles, count: usize, outcome: &mut anyhow::Result<()>) {
+    while roles.len() > count {
+        let error = match roles.join_next().await {
+            None => return,
+            Some(Ok((_, Ok(())))) => continue,
+            Some(Ok((name, Err(error)))) => error.context(format!("the {name} failed")),
+            Some(Err(error)) => anyhow::Error::from(error).context("a role panicked"),
+        };
+        error!(error = one_line(&error), "failed while stopping");
+        *outcome = Err(error);
     }
 }
 
@@ -378,7 +391,7 @@ async fn unwind_lost_origins(
             .filter(|entry| !entry.transaction.is_deposit())
             .count()
     });
-    let blocks = builder.reorganize(newest.l1_origin.number).await;
+    let blocks = builder.reorganize(newest.l1_origin.number).await?;
     while let Ok(event) = events.try_recv() {
         if let ChainEvent::Unwound { removed, .. } = event {
             let bodies = removed

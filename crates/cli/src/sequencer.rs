@@ -1,3 +1,5 @@
+//! `openledger sequencer`: the roles of a chain against a given L1, from a settings file.
+
 use crate::{
     config::{Overrides, Settings},
     node::{Node, NodeConfig},

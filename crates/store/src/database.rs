@@ -78,7 +78,8 @@ impl Database {
 fn rocks_options(options: &StoreOptions) -> Result<Options, StoreError> {
     // Reopening replays the log into memory and leaves it there: flushing right away would double the
     // time, and the log's bound holds all the same. (The setting has no function of its own.)
-    let mut rocks = Options::default().get_options_from_string("avoid_flush_during_recovery=true")?;
+    let mut rocks =
+        Options::default().get_options_from_string("avoid_flush_during_recovery=true")?;
     rocks.create_if_missing(true);
     rocks.create_missing_column_families(true);
     rocks.set_max_open_files(options.open_files_max);

@@ -27,8 +27,8 @@ pub struct StoreOptions {
 impl Default for StoreOptions {
     fn default() -> Self {
         Self {
-            block_cache_bytes: 128 << 20,
-            write_buffer_bytes: 64 << 20,
+            block_cache_bytes: 64 << 20,
+            write_buffer_bytes: 48 << 20,
             open_files_max: 512,
             background_jobs_max: 2,
             archive: false,

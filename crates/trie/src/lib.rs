@@ -23,8 +23,6 @@
 #![deny(unsafe_code)]
 
 extern crate alloc;
-#[cfg(feature = "parallel")]
-extern crate std;
 
 mod account;
 mod edge;

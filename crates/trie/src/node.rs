@@ -395,6 +395,53 @@ mod tests {
         assert_eq!((path.to_vec(), child.to_reference()), (vec![8, 9], hash));
     }
 
+    proptest::proptest! {
+        /// Whatever decodes is canonical: encoding it again gives the same bytes.
+        #[test]
+        fn decoded_nodes_encode_to_the_same_bytes(
+            kind in 0..4,
+            random in proptest::collection::vec(proptest::prelude::any::<u8>(), 0..60),
+            at in 0..60_usize,
+            flip in proptest::prelude::any::<u8>(),
+        ) {
+            let hash = Reference::hash(B256::repeat_byte(7));
+            let small = Reference::to_node(&[0xc2, 0x31, 0x05]);
+            let nibbles = random.iter().map(|byte| byte & 0x0f);
+            let mut rlp = Vec::new();
+            match kind {
+                0 => encode_leaf(nibbles, &[flip | 1], &mut rlp),
+                1 => encode_extension(nibbles, if flip % 2 == 0 { &hash } else { &small }, &mut rlp),
+                2 => encode_branch(
+                    |n| match flip.rotate_left(u32::from(n)) % 3 {
+                        0 => None,
+                        1 => Some(&hash),
+                        _ => Some(&small),
+                    },
+                    &mut rlp,
+                ),
+                _ => rlp = random.clone(),
+            }
+            if let Some(byte) = rlp.get_mut(at) {
+                *byte ^= flip & 0x11;
+            }
+            let mut again = Vec::new();
+            match NodeView::decode(&rlp) {
+                Ok(NodeView::Leaf { suffix, value }) => {
+                    encode_leaf(suffix.to_vec().into_iter(), value, &mut again);
+                }
+                Ok(NodeView::Extension { path, child }) => {
+                    encode_extension(path.to_vec().into_iter(), &child.to_reference(), &mut again);
+                }
+                Ok(NodeView::Branch { children }) => {
+                    let children = children.map(|child| child.map(RefView::to_reference));
+                    encode_branch(|n| children[usize::from(n)].as_ref(), &mut again);
+                }
+                Err(_) => return Ok(()),
+            }
+            proptest::prop_assert_eq!(again, rlp);
+        }
+    }
+
     #[test]
     fn malformed_nodes_are_refused() {
         assert!(matches!(

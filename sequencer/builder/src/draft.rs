@@ -28,14 +28,16 @@ impl Draft {
     pub(crate) fn open(chain: &Chain, attributes: BlockAttributes) -> Result<Self, BuilderError> {
         let (parent, state): (Arc<SealedHeader>, Arc<LatestState>) = chain.latest();
         let number = parent.number + 1;
-        let executor =
+        let mut executor =
             BlockExecutor::begin(chain.config().clone(), &parent, &attributes, state.clone())?;
+        let mut pending = PendingState::new(state);
+        apply_system_calls(&mut pending, executor.state_mut());
         let view = OpenBlock {
             header: executor.header().clone(),
             attributes: Arc::new(attributes),
             transactions: imbl::Vector::new(),
             positions: Default::default(),
-            state: PendingState::new(state),
+            state: pending,
         };
         let mut draft = Self {
             executor,
@@ -80,6 +82,14 @@ impl Draft {
     /// Transactions beyond those prescribed.
     pub(crate) fn pooled_transactions(&self) -> usize {
         self.view.transactions.len().saturating_sub(self.prescribed)
+    }
+
+    /// The transactions beyond those prescribed.
+    pub(crate) fn pooled(&self) -> Vec<RecoveredTransaction> {
+        let transactions = self.view.transactions.iter().skip(self.prescribed);
+        transactions
+            .map(|tx| RecoveredTransaction::new_unchecked(tx.transaction.clone(), tx.sender))
+            .collect()
     }
 
     pub(crate) fn view(&self) -> &OpenBlock {
@@ -138,6 +148,25 @@ impl Draft {
 
     pub(crate) fn finish(self) -> Result<ExecutedBlock, BuilderError> {
         Ok(self.executor.finish()?)
+    }
+}
+
+/// Merges what the system calls before the first transaction wrote.
+fn apply_system_calls(pending: &mut PendingState, state: &State<StateDatabase<Arc<LatestState>>>) {
+    let Some(transitions) = &state.transition_state else {
+        return;
+    };
+    for (address, account) in &transitions.transitions {
+        let info = account.info.as_ref().map(|info| AccountInfo {
+            nonce: info.nonce,
+            balance: info.balance,
+            code_hash: info.code_hash,
+        });
+        let changed = account
+            .storage
+            .iter()
+            .map(|(slot, value)| (*slot, value.present_value));
+        pending.set_account(*address, info, false, changed);
     }
 }
 

@@ -21,8 +21,8 @@ use openledger_primitives::{
     BlockAttributes, BlockNumHash, EMPTY_CODE_HASH, SealedBlock, StateReader, Transaction,
 };
 use openledger_protocol::{
-    L1Attributes, L1Block, L2BlockRef, NextOrigin, next_origin, payload_attributes,
-    system_config_of,
+    L1_ATTRIBUTES_GAS, L1Attributes, L1Block, L2BlockRef, NextOrigin, next_origin,
+    payload_attributes, system_config_of,
 };
 use openledger_store::StoreError;
 use std::{
@@ -39,6 +39,8 @@ use tracing::{error, info, warn};
 
 /// Longest sleep of the thread: bounds how late a clock change is noticed.
 const IDLE: Duration = Duration::from_millis(500);
+/// Longest that a group of transactions is executed before it is journaled and answered.
+const GROUP_TIME_MAX: Duration = Duration::from_millis(8);
 /// How often an L1 block that the next block needs is looked for.
 const L1_RETRY: Duration = Duration::from_millis(20);
 /// Blocks that may be behind the clock before catching up is announced.
@@ -53,14 +55,19 @@ pub(crate) struct Engine {
     /// A command taken from the queue while a group was gathered.
     deferred: Option<Command>,
     active: Arc<AtomicBool>,
+    stopping: Arc<AtomicBool>,
     pub(crate) draft: Option<Draft>,
     fees: Option<L1Fees>,
     /// The open block takes no more transactions.
     full: bool,
+    /// The pool may hold more that can be executed now.
+    more: bool,
     waiting: Vec<(Vec<Result<B256, SubmitError>>, SubmitReply)>,
     gather_until: Option<Instant>,
     /// Transactions in the store's pool family.
     persisted: HashSet<B256>,
+    /// Number of the next record in it.
+    pool_sequence: u64,
     /// What leaves the pool, so that the store forgets it too.
     removals: broadcast::Receiver<Removal>,
     pub(crate) sealed_at: Instant,
@@ -105,10 +112,13 @@ impl Engine {
         origins: Arc<OriginFeed>,
         commands: Receiver<Command>,
         active: Arc<AtomicBool>,
+        stopping: Arc<AtomicBool>,
     ) -> Self {
         let interval = Duration::from_secs(chain.config().block_time);
         Self {
+            pool_sequence: 0,
             removals: mempool.subscribe_removals(),
+            more: false,
             mode: config.mode,
             interval: (config.mode == Mode::Interval).then_some(interval),
             config,
@@ -118,6 +128,7 @@ impl Engine {
             commands,
             deferred: None,
             active,
+            stopping,
             draft: None,
             fees: None,
             full: false,
@@ -149,17 +160,27 @@ impl Engine {
             info!(block = number, transactions = count, "replayed the journal");
             self.adopt(draft);
         }
-        let stored = self.chain.store().pool_all()?;
-        let mut restored = 0usize;
-        for (hash, raw) in stored {
-            self.persisted.insert(hash);
-            let Ok(transaction) = RecoveredTransaction::decode(&raw) else {
-                continue;
-            };
-            restored += usize::from(self.insert(transaction).is_ok());
+        let mut stored: Vec<(u64, B256, Option<RecoveredTransaction>)> = Vec::new();
+        for (hash, record) in self.chain.store().pool_all()? {
+            let (sequence, raw) = journal::decode_pooled(&record);
+            self.pool_sequence = self.pool_sequence.max(sequence.saturating_add(1));
+            stored.push((sequence, hash, RecoveredTransaction::decode(raw).ok()));
         }
-        if restored > 0 {
-            info!(transactions = restored, "restored the pool");
+        // In the order in which they came, so that nonces follow on each other.
+        stored.sort_unstable_by_key(|(sequence, ..)| *sequence);
+        let mut stale = Vec::new();
+        for (_, hash, transaction) in stored {
+            if transaction.is_some_and(|transaction| self.insert(transaction).is_ok()) {
+                self.persisted.insert(hash);
+            } else {
+                stale.push(hash);
+            }
+        }
+        if !stale.is_empty() {
+            self.chain.store().pool_remove(&stale)?;
+        }
+        if !self.persisted.is_empty() {
+            info!(transactions = self.persisted.len(), "restored the pool");
         }
         Ok(())
     }
@@ -175,7 +196,7 @@ impl Engine {
     }
 
     fn turns(&mut self) -> Result<(), BuilderError> {
-        loop {
+        while !self.is_stopping() {
             if self.is_active() && self.draft.is_none() {
                 self.open()?;
             }
@@ -205,8 +226,8 @@ impl Engine {
                     let _ = reply.send(result);
                 }
                 Some(Command::Reorganize(ancestor, reply)) => {
-                    let unwound = self.reorganize(ancestor)?;
-                    let _ = reply.send(unwound);
+                    // A refusal, such as an unwinding that is too long, is the caller's to act on.
+                    let _ = reply.send(self.reorganize(ancestor));
                 }
             }
             if self
@@ -221,6 +242,12 @@ impl Engine {
                 self.seal()?;
             }
         }
+        Ok(())
+    }
+
+    /// Whether the node is shutting down.
+    pub(crate) fn is_stopping(&self) -> bool {
+        self.stopping.load(Ordering::Relaxed)
     }
 
     pub(crate) fn is_active(&self) -> bool {
@@ -234,6 +261,9 @@ impl Engine {
         } else {
             IDLE
         };
+        if self.more && self.gather_until.is_none() {
+            return Duration::ZERO;
+        }
         if let Some(until) = self.gather_until {
             patience = patience.min(until.saturating_duration_since(Instant::now()));
         }
@@ -320,7 +350,8 @@ impl Engine {
         with(&FeeContext {
             chain_id: self.chain.config().l2_chain_id,
             base_fee,
-            gas_limit_max: head.gas_limit,
+            // Every block begins with the L1 attributes.
+            gas_limit_max: head.gas_limit.saturating_sub(L1_ATTRIBUTES_GAS),
             l1_cost: &l1_cost,
             l2_timestamp: head
                 .timestamp
@@ -343,69 +374,113 @@ impl Engine {
         Ok(inserted.hash)
     }
 
-    /// Executes what the pool has ready, journals it, publishes the open block and answers everyone
-    /// who waits.
+    /// Executes what the pool has ready and answers everyone who waits.
     pub(crate) fn execute_pool(&mut self) -> Result<(), BuilderError> {
-        let mut included: Vec<Arc<PreconfirmedTransaction>> = Vec::new();
-        let mut rejected: HashMap<B256, String> = HashMap::new();
-        let by_transaction = self.mode == Mode::Instant;
-        let mut group: Vec<(Address, alloy_primitives::Bytes)> = Vec::new();
-        loop {
-            let Some(draft) = &mut self.draft else { break };
-            if self.full
-                || group.len() >= self.config.group_max
-                || draft.view().attributes.no_tx_pool
-            {
+        let mut outcome = Outcome::default();
+        self.more = false;
+        if self.is_active() {
+            if self.mode == Mode::Instant {
+                self.execute_each(&mut outcome)?;
+            } else {
+                self.execute_group(&mut outcome)?;
+            }
+        }
+        self.answer(&outcome)
+    }
+
+    /// Executes a group into the open block, journals it in one write, publishes the block, and only then
+    /// tells the pool: whoever reads meanwhile finds each transaction in one place or the other.
+    fn execute_group(&mut self, outcome: &mut Outcome) -> Result<(), BuilderError> {
+        let Some(draft) = &mut self.draft else {
+            return Ok(());
+        };
+        if self.full || draft.view().attributes.no_tx_pool {
+            return Ok(());
+        }
+        let due = (self.interval.is_some() && self.config.settled)
+            .then(|| Duration::from_secs(draft.view().header.timestamp));
+        let ready = self
+            .mempool
+            .take_executable(draft.base_fee(), self.config.group_max);
+        let started = Instant::now();
+        let mut failed: HashSet<Address> = HashSet::new();
+        let mut group = Vec::with_capacity(ready.len());
+        let mut late = false;
+        for pooled in &ready {
+            // Late arrivals wait for the next block: this one must be sealed in time.
+            late = due.is_some_and(|due| since_epoch() + self.config.seal_reserve >= due);
+            if late || started.elapsed() > GROUP_TIME_MAX {
                 break;
             }
-            if self.interval.is_some() && self.config.settled {
-                let due = Duration::from_secs(draft.view().header.timestamp);
-                if since_epoch() + self.config.seal_reserve >= due {
-                    // Late arrivals wait for the next block: this one must be sealed in time.
-                    break;
-                }
-            }
-            let Some(pooled) = self.mempool.next_executable(draft.base_fee()) else {
-                break;
-            };
-            if by_transaction && draft.pooled_transactions() == 0 {
-                self.refresh()?;
-            }
-            let Some(draft) = &mut self.draft else { break };
             let transaction = &pooled.recovered;
+            // What follows on a failed transaction's nonce can't be executed either.
+            if failed.contains(&transaction.sender) {
+                continue;
+            }
             match draft.execute(transaction) {
                 Ok(preconfirmed) => {
-                    self.mempool.mark_executed(&transaction.hash);
                     group.push((transaction.sender, transaction.encoded.clone()));
-                    included.push(preconfirmed);
-                    if by_transaction {
-                        self.seal()?;
-                        group.clear();
-                        self.open()?;
-                    }
+                    outcome.included.push(preconfirmed);
                 }
                 Err(TransactionError::BlockGas { .. } | TransactionError::BlockData)
                     if draft.pooled_transactions() > 0 || draft.prescribed > 1 =>
                 {
                     self.full = true;
+                    break;
                 }
                 Err(error) => {
-                    if let TransactionError::Internal(source) = &error {
-                        error!(hash = %transaction.hash, error = %source, "transaction execution failed");
-                    }
-                    rejected.insert(transaction.hash, error.to_string());
-                    self.mempool.mark_invalid(&transaction.hash);
+                    failed.insert(transaction.sender);
+                    outcome.reject(transaction.hash, &error);
                 }
             }
         }
         self.journal(&group)?;
-        self.review_touched()?;
-        if !included.is_empty() {
+        if !outcome.included.is_empty() {
             self.publish();
-            self.chain
-                .announce(ChainEvent::Preconfirmed(Arc::new(included.clone())));
         }
-        self.answer(&included, &rejected)
+        for transaction in &outcome.included {
+            self.mempool.mark_executed(&transaction.hash);
+        }
+        for hash in outcome.rejected.keys() {
+            self.mempool.mark_invalid(hash);
+        }
+        self.review_touched()?;
+        if !outcome.included.is_empty() {
+            let preconfirmed = Arc::new(outcome.included.clone());
+            self.chain.announce(ChainEvent::Preconfirmed(preconfirmed));
+        }
+        let progress = !outcome.included.is_empty() || !outcome.rejected.is_empty();
+        self.more = progress && !self.full && !late && !self.mempool.is_empty();
+        Ok(())
+    }
+
+    /// Seals each transaction in a block of its own, which makes it durable without a journal.
+    fn execute_each(&mut self, outcome: &mut Outcome) -> Result<(), BuilderError> {
+        while !self.is_stopping() {
+            let Some(draft) = &self.draft else { break };
+            let Some(pooled) = self.mempool.next_executable(draft.base_fee()) else {
+                break;
+            };
+            self.refresh()?;
+            let Some(draft) = &mut self.draft else { break };
+            let transaction = &pooled.recovered;
+            match draft.execute(transaction) {
+                Ok(preconfirmed) => {
+                    let preconfirmed = Arc::new(vec![preconfirmed]);
+                    outcome.included.extend(preconfirmed.iter().cloned());
+                    self.chain.announce(ChainEvent::Preconfirmed(preconfirmed));
+                    self.seal()?;
+                    self.mempool.mark_executed(&transaction.hash);
+                    self.open()?;
+                    self.review_touched()?;
+                }
+                Err(error) => {
+                    outcome.reject(transaction.hash, &error);
+                    self.mempool.mark_invalid(&transaction.hash);
+                }
+            }
+        }
+        Ok(())
     }
 
     /// Has the pool look again at accounts that execution touched: a balance that rose may make queued
@@ -459,11 +534,8 @@ impl Engine {
     }
 
     /// Answers everyone who waits, after storing what stays in the pool.
-    fn answer(
-        &mut self,
-        included: &[Arc<PreconfirmedTransaction>],
-        rejected: &HashMap<B256, String>,
-    ) -> Result<(), BuilderError> {
+    fn answer(&mut self, outcome: &Outcome) -> Result<(), BuilderError> {
+        let Outcome { included, rejected } = outcome;
         let gone: Vec<B256> = included
             .iter()
             .map(|transaction| transaction.hash)
@@ -496,9 +568,7 @@ impl Engine {
                             reason: reason.clone(),
                         });
                     }
-                    if let Some(pooled) = self.mempool.get(&hash)
-                        && self.persisted.insert(hash)
-                    {
+                    if let Some(pooled) = self.mempool.get(&hash) {
                         stored.push((hash, pooled.encoded.clone()));
                     }
                     Ok(Submission::Pooled)
@@ -506,17 +576,34 @@ impl Engine {
                 .collect();
             replies.push((results, reply));
         }
-        if !stored.is_empty() {
-            let records: Vec<(B256, &[u8])> = stored
-                .iter()
-                .map(|(hash, encoded)| (*hash, encoded.as_ref()))
-                .collect();
-            self.chain.store().pool_put(&records)?;
-        }
+        self.persist(stored)?;
         for (results, reply) in replies {
             // A client that went away needs no answer.
             let _ = reply.send(results);
         }
+        Ok(())
+    }
+
+    /// Stores transactions that wait in the pool, in order, unless they are stored already.
+    fn persist(
+        &mut self,
+        transactions: impl IntoIterator<Item = (B256, alloy_primitives::Bytes)>,
+    ) -> Result<(), BuilderError> {
+        let mut records = Vec::new();
+        for (hash, encoded) in transactions {
+            if self.persisted.insert(hash) {
+                records.push((hash, journal::encode_pooled(self.pool_sequence, &encoded)));
+                self.pool_sequence += 1;
+            }
+        }
+        if records.is_empty() {
+            return Ok(());
+        }
+        let records: Vec<(B256, &[u8])> = records
+            .iter()
+            .map(|(hash, record)| (*hash, record.as_slice()))
+            .collect();
+        self.chain.store().pool_put(&records)?;
         Ok(())
     }
 
@@ -538,6 +625,7 @@ impl Engine {
             }
         };
         self.full = false;
+        self.more = !self.mempool.is_empty();
         self.draft = Some(draft);
         self.publish();
     }
@@ -551,16 +639,27 @@ impl Engine {
         Ok(())
     }
 
-    /// Opens the block anew with the present time, if nothing is in it yet.
+    /// Opens the block anew with the present time, its transactions executed again (local chains only).
     pub(crate) fn refresh(&mut self) -> Result<(), BuilderError> {
-        if self
-            .draft
-            .as_ref()
-            .is_some_and(|draft| draft.pooled_transactions() == 0)
-        {
-            self.draft = None;
-            self.open()?;
+        let Some(draft) = self.draft.take() else {
+            return Ok(());
+        };
+        let transactions = draft.pooled();
+        self.open()?;
+        let Some(draft) = &mut self.draft else {
+            return Ok(());
+        };
+        let mut group = Vec::with_capacity(transactions.len());
+        for transaction in &transactions {
+            match draft.execute(transaction) {
+                Ok(_) => group.push((transaction.sender, transaction.encoded.clone())),
+                Err(error) => {
+                    warn!(hash = %transaction.hash, %error, "transaction left the open block")
+                }
+            }
         }
+        self.journal(&group)?;
+        self.publish();
         Ok(())
     }
 
@@ -667,6 +766,13 @@ impl Engine {
         let Some(draft) = self.draft.take() else {
             return Ok(());
         };
+        if draft.view().header.parent_hash != self.chain.head().hash() {
+            // Derivation put another block there: what was preconfirmed goes into the next.
+            let transactions = draft.pooled();
+            self.chain.set_open_block(None);
+            self.requeue(transactions)?;
+            return Ok(());
+        }
         let started = Instant::now();
         let pooled = draft.pooled_transactions();
         let executed = draft.finish()?;
@@ -773,45 +879,83 @@ impl Engine {
 
     /// Unwinds to block `to`; with `requeue`, the transactions go back into the pool in order.
     pub(crate) fn unwind(&mut self, to: u64, requeue: bool) -> Result<usize, BuilderError> {
-        let open: Vec<RecoveredTransaction> = self.draft.take().map_or_else(Vec::new, |draft| {
-            let prescribed = draft.prescribed;
-            draft
-                .view()
-                .transactions
-                .iter()
-                .skip(prescribed)
-                .map(|tx| requeued(&tx.transaction, tx.sender))
-                .collect()
-        });
+        let mut transactions = Vec::new();
+        if requeue {
+            for number in to.saturating_add(1)..=self.chain.head().number {
+                let Some(block) = self.chain.block(number)? else {
+                    break;
+                };
+                let signed = block.block.body.transactions.iter().zip(&block.senders);
+                transactions.extend(
+                    signed
+                        .filter(|(transaction, _)| !transaction.is_deposit())
+                        .map(|(transaction, sender)| {
+                            RecoveredTransaction::new_unchecked(transaction.clone(), *sender)
+                        }),
+                );
+            }
+            transactions.extend(self.draft.as_ref().map(Draft::pooled).unwrap_or_default());
+            // Before they leave the chain, so that a crash in between loses none.
+            self.persist(transactions.iter().map(|tx| (tx.hash, tx.encoded.clone())))?;
+        }
+        let heads = self.chain.heads();
+        if to < heads.finalized.number
+            && let Some(block) = self.chain.block(to)?
+        {
+            warn!(
+                to,
+                finalized = heads.finalized.number,
+                "the L1 reorganized finalized blocks away"
+            );
+            let head = BlockNumHash {
+                number: to,
+                hash: block.hash,
+            };
+            self.chain.set_heads(head, head)?;
+        }
+        self.draft = None;
         let removed = self.chain.unwind(to)?;
         self.chain.store().journal_clear()?;
         if requeue {
-            let mut transactions = Vec::new();
-            for block in removed.iter() {
-                for (transaction, sender) in
-                    block.block.body.transactions.iter().zip(&block.senders)
-                {
-                    if !transaction.is_deposit() {
-                        transactions.push(requeued(transaction, *sender));
-                    }
-                }
-            }
-            transactions.extend(open);
             warn!(
                 to,
                 blocks = removed.len(),
                 transactions = transactions.len(),
                 "unwound blocks, their transactions are queued again"
             );
-            let (state, base_fee) = self.preconfirmed();
-            let results = self.with_fees(base_fee, |fees| {
-                self.mempool.reinject(transactions, &state, fees)
-            });
-            for error in results.into_iter().filter_map(Result::err) {
-                warn!(%error, "unwound transaction was not queued again");
-            }
+            self.requeue(transactions)?;
         }
         Ok(removed.len())
+    }
+
+    /// Puts transactions that were in a block back into the pool, in front and in order.
+    fn requeue(&mut self, transactions: Vec<RecoveredTransaction>) -> Result<(), BuilderError> {
+        self.persist(transactions.iter().map(|tx| (tx.hash, tx.encoded.clone())))?;
+        let (state, base_fee) = self.preconfirmed();
+        let results = self.with_fees(base_fee, |fees| {
+            self.mempool.reinject(transactions, &state, fees)
+        });
+        for error in results.into_iter().filter_map(Result::err) {
+            warn!(%error, "unwound transaction was not queued again");
+        }
+        self.more = true;
+        Ok(())
+    }
+}
+
+/// What became of the transactions of a turn.
+#[derive(Debug, Default)]
+struct Outcome {
+    included: Vec<Arc<PreconfirmedTransaction>>,
+    rejected: HashMap<B256, String>,
+}
+
+impl Outcome {
+    fn reject(&mut self, hash: B256, error: &TransactionError) {
+        if let TransactionError::Internal(source) = error {
+            error!(%hash, error = %source, "transaction execution failed");
+        }
+        self.rejected.insert(hash, error.to_string());
     }
 }
 
@@ -824,16 +968,6 @@ fn next_removal(removals: &mut broadcast::Receiver<Removal>) -> Option<B256> {
             Err(broadcast::error::TryRecvError::Lagged(_)) => {}
             Err(_) => return None,
         }
-    }
-}
-
-fn requeued(transaction: &Transaction, sender: Address) -> RecoveredTransaction {
-    use alloy_eips::Encodable2718;
-    RecoveredTransaction {
-        hash: transaction.tx_hash(),
-        encoded: transaction.encoded_2718().into(),
-        transaction: transaction.clone(),
-        sender,
     }
 }
 

@@ -45,6 +45,9 @@ pub enum BuilderError {
     /// The thread could not be started.
     #[error("builder thread: {0}")]
     Thread(#[source] std::io::Error),
+    /// The thread has ended.
+    #[error("the builder does not run")]
+    Stopped,
     /// The thread panicked, which is a bug.
     #[error("the builder's thread panicked")]
     Panicked,

@@ -3,7 +3,8 @@
 
 use crate::{BuilderHandle, OriginFeed};
 use openledger_chain::{Chain, TrackError, l1_input, newest_with_origin, origin_of};
-use openledger_l1::{L1Client, L1Error, L1Heads};
+use openledger_l1::{L1Client, L1Heads};
+use openledger_protocol::L1Attributes;
 use std::{sync::Arc, time::Duration};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
@@ -12,7 +13,7 @@ use tracing::{info, warn};
 /// How often the follower looks when the L1 says nothing new.
 const TICK: Duration = Duration::from_millis(250);
 /// How often it looks while the feed is full.
-const FULL_TICK: Duration = Duration::from_millis(20);
+const FULL_TICK: Duration = Duration::from_millis(100);
 
 /// Fills `feed` until `shutdown`. An L1 that can't be reached is waited for.
 pub async fn follow(
@@ -62,31 +63,24 @@ async fn advance(
     builder: &BuilderHandle,
 ) -> Result<(), TrackError> {
     loop {
-        if feed.is_full() {
-            return Ok(());
+        let head = origin_of(chain, chain.head().number)?;
+        // An origin that is not the feed's is lost, whoever noticed first.
+        let lost = head.number > latest
+            || feed
+                .get(head.number)
+                .is_some_and(|origin| origin.block.hash != head.hash);
+        if lost {
+            return reorganized(chain, l1, feed, builder).await;
         }
-        let base = match feed.newest() {
-            Some(newest) => newest,
-            None => {
-                let head = origin_of(chain, chain.head().number)?;
-                // The feed starts at the head's own origin, which the first block needs whole.
-                if !fetch(chain, l1, head.number, feed).await? {
-                    return reorganized(chain, l1, feed, builder).await;
-                }
-                let newest = feed.newest().filter(|newest| *newest == head);
-                match newest {
-                    Some(newest) => newest,
-                    None => return reorganized(chain, l1, feed, builder).await,
-                }
-            }
+        let Some(base) = feed.newest() else {
+            // The feed starts at the head's own origin, which the first block needs whole.
+            fetch(chain, l1, head.number, feed).await?;
+            continue;
         };
-        if base.number >= latest {
+        if base.number >= latest || feed.is_full() {
             // A shorter L1, or another block at the same height, is a reorganization.
-            if l1
-                .header_by_number(base.number)
-                .await?
-                .is_none_or(|found| found.hash() != base.hash)
-            {
+            let found = l1.header_by_number(base.number).await?;
+            if found.is_none_or(|found| found.hash() != base.hash) {
                 return reorganized(chain, l1, feed, builder).await;
             }
             return Ok(());
@@ -97,34 +91,49 @@ async fn advance(
     }
 }
 
-/// Fetches L1 block `number` into the feed; `false` if it does not exist or does not continue the feed.
+/// Fetches L1 block `number` into the feed; `false` if it does not continue the feed.
 async fn fetch(
     chain: &Chain,
     l1: &L1Client,
     number: u64,
     feed: &OriginFeed,
 ) -> Result<bool, TrackError> {
-    let data = match l1.block_with_receipts(number).await {
-        Ok(data) => data,
-        Err(L1Error::BlockNotFound { .. }) => return Ok(false),
-        Err(error) => return Err(error.into()),
-    };
+    let data = l1.block_with_receipts(number).await?;
     Ok(feed.push(l1_input(chain.config(), chain.l1_config(), &data)?))
 }
 
+/// Has the blocks unwound whose origins are gone, and begins the feed anew.
 async fn reorganized(
     chain: &Arc<Chain>,
     l1: &L1Client,
     feed: &OriginFeed,
     builder: &BuilderHandle,
 ) -> Result<(), TrackError> {
+    let ancestor = surviving_origin(chain, l1).await?;
+    match builder.reorganize(ancestor).await {
+        Ok(unwound) => warn!(ancestor, unwound, "the L1 reorganized"),
+        Err(error) => warn!(ancestor, %error, "the L1 reorganized, but blocks can't be unwound"),
+    }
     feed.clear();
-    // The open block may name a lost origin even where no sealed one does.
-    let ancestor = newest_with_origin(chain, l1, chain.head().number)
+    Ok(())
+}
+
+/// The newest L1 block that this chain names as an origin, the open block's included, and that the L1
+/// still holds.
+///
+/// # Errors
+/// [`TrackError::OtherL1`] if not even the first origin exists; failed reads.
+pub async fn surviving_origin(chain: &Chain, l1: &L1Client) -> Result<u64, TrackError> {
+    if let Some(open) = chain.open_block()
+        && let Some(first) = open.attributes.transactions.first()
+        && let Ok(origin) = L1Attributes::from_deposit(first)
+        && let Some(found) = l1.header_by_number(origin.number).await?
+        && found.hash() == origin.hash
+    {
+        return Ok(origin.number);
+    }
+    Ok(newest_with_origin(chain, l1, chain.head().number)
         .await?
         .l1_origin
-        .number;
-    let unwound = builder.reorganize(ancestor).await;
-    warn!(ancestor, unwound, "the L1 reorganized");
-    Ok(())
+        .number)
 }

@@ -12,8 +12,12 @@ use std::{
         mpsc::{SyncSender, TrySendError, sync_channel},
     },
     thread::JoinHandle,
+    time::Duration,
 };
 use tokio::sync::oneshot;
+
+/// Pause before a command that found the queue full is sent again.
+const RETRY: Duration = Duration::from_millis(20);
 
 /// Answers a submission, one result a transaction.
 pub(crate) type SubmitReply = oneshot::Sender<Vec<Result<Submission, SubmitError>>>;
@@ -28,7 +32,8 @@ pub(crate) enum Command {
         oneshot::Sender<Result<LocalReply, LocalError>>,
     ),
     /// L1 blocks above this number left the L1's chain.
-    Reorganize(u64, oneshot::Sender<usize>),
+    Reorganize(u64, oneshot::Sender<Result<usize, BuilderError>>),
+    /// Wakes the thread so that it sees that it must end.
     Shutdown,
 }
 
@@ -42,6 +47,7 @@ pub struct BuilderHandle {
     commands: SyncSender<Command>,
     mempool: Arc<Mempool>,
     active: Arc<AtomicBool>,
+    stopping: Arc<AtomicBool>,
     queue_max: usize,
 }
 
@@ -60,10 +66,12 @@ impl Builder {
     ) -> Result<(Arc<BuilderHandle>, JoinHandle<Result<(), BuilderError>>), BuilderError> {
         let (commands, receiver) = sync_channel(config.queue_max);
         let active = Arc::new(AtomicBool::new(config.active));
+        let stopping = Arc::new(AtomicBool::new(false));
         let handle = Arc::new(BuilderHandle {
             commands,
             mempool: mempool.clone(),
             active: active.clone(),
+            stopping: stopping.clone(),
             queue_max: config.queue_max,
         });
         // The EVM can't move between threads, so the engine is made where it runs.
@@ -71,7 +79,8 @@ impl Builder {
         let thread = std::thread::Builder::new()
             .name("builder".into())
             .spawn(move || {
-                let mut engine = Engine::new(config, chain, mempool, origins, receiver, active);
+                let mut engine =
+                    Engine::new(config, chain, mempool, origins, receiver, active, stopping);
                 let result = engine.recover();
                 let usable = result.is_ok();
                 // The caller waits for this and can't be gone.
@@ -88,22 +97,31 @@ impl Builder {
 impl BuilderHandle {
     /// Asks the thread to end. What is preconfirmed stays in the journal.
     pub fn shutdown(&self) {
-        // A thread that has ended needs no command.
-        let _ = self.commands.send(Command::Shutdown);
+        self.stopping.store(true, Ordering::Relaxed);
+        // A queue that is full wakes the thread as well.
+        let _ = self.commands.try_send(Command::Shutdown);
     }
 
     /// Tells that L1 blocks above `common_ancestor` were reorganized away: the L2 blocks that name them
     /// are unwound and their transactions queued again. Answers how many blocks left the chain.
-    pub async fn reorganize(&self, common_ancestor: u64) -> usize {
+    ///
+    /// # Errors
+    /// An unwinding that the chain or the store refuses; the chain is then as before.
+    pub async fn reorganize(&self, common_ancestor: u64) -> Result<usize, BuilderError> {
         let (reply, answer) = oneshot::channel();
-        if self
-            .commands
-            .try_send(Command::Reorganize(common_ancestor, reply))
-            .is_err()
-        {
-            return 0;
+        let mut command = Command::Reorganize(common_ancestor, reply);
+        loop {
+            match self.commands.try_send(command) {
+                Ok(()) => break,
+                // It must not be lost among transactions.
+                Err(TrySendError::Full(returned)) => {
+                    command = returned;
+                    tokio::time::sleep(RETRY).await;
+                }
+                Err(TrySendError::Disconnected(_)) => return Err(BuilderError::Stopped),
+            }
         }
-        answer.await.unwrap_or(0)
+        answer.await.unwrap_or(Err(BuilderError::Stopped))
     }
 
     /// Sends `make(reply)` to the thread and waits; `None` if the thread is gone or its queue is full.

@@ -49,6 +49,20 @@ pub(crate) fn encode(sender: Address, encoded: &Bytes) -> Vec<u8> {
     [sender.as_slice(), encoded].concat()
 }
 
+/// The record of a transaction that waits in the pool: its place among all, then its EIP-2718 bytes.
+pub(crate) fn encode_pooled(sequence: u64, encoded: &Bytes) -> Vec<u8> {
+    [&sequence.to_be_bytes(), encoded.as_ref()].concat()
+}
+
+/// The place and the bytes of a pooled transaction's record; a damaged one has no bytes.
+pub(crate) fn decode_pooled(record: &[u8]) -> (u64, &[u8]) {
+    record
+        .split_first_chunk::<8>()
+        .map_or((0, &[]), |(sequence, encoded)| {
+            (u64::from_be_bytes(*sequence), encoded)
+        })
+}
+
 fn decode(record: &[u8]) -> Option<RecoveredTransaction> {
     let (sender, encoded) = record.split_at_checked(20)?;
     let transaction = Transaction::decode_2718_exact(encoded).ok()?;

@@ -24,6 +24,6 @@ mod origin;
 
 pub use config::{BuilderConfig, Mode};
 pub use error::BuilderError;
-pub use follow::follow;
+pub use follow::{follow, surviving_origin};
 pub use handle::{Builder, BuilderHandle};
 pub use origin::{Following, OriginFeed};

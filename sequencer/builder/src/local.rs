@@ -4,7 +4,8 @@
 
 use crate::{BuilderError, Mode, engine::Engine};
 use alloy_primitives::{Address, U256, keccak256};
-use openledger_chain::{LocalCommand, LocalError, LocalReply};
+use openledger_chain::{ChainError, LocalCommand, LocalError, LocalReply};
+use openledger_mempool::AccountState;
 use revm::{
     Database as _,
     bytecode::Bytecode,
@@ -14,6 +15,8 @@ use std::time::Duration;
 
 /// Blocks that one command may mine.
 const MINE_MAX: u64 = 100_000;
+/// Latest timestamp and largest jump that a command may set, seconds: some 35,000 years.
+const TIMESTAMP_MAX: u64 = 1 << 40;
 /// Snapshots that are kept.
 const SNAPSHOTS_MAX: usize = 1_024;
 
@@ -40,7 +43,13 @@ impl Engine {
                 if blocks == 0 || blocks > MINE_MAX {
                     return invalid("blocks must be between 1 and 100,000");
                 }
+                if interval > TIMESTAMP_MAX / MINE_MAX {
+                    return invalid("the interval is too long");
+                }
                 for index in 0..blocks {
+                    if self.is_stopping() {
+                        return Ok(Err(LocalError::Stopped));
+                    }
                     if index > 0 && interval > 0 {
                         let parent = self.chain.head().timestamp;
                         self.next_timestamp = Some(parent.saturating_add(interval));
@@ -58,20 +67,33 @@ impl Engine {
                 self.change(address, |info, _| info.nonce = nonce)?;
             }
             LocalCommand::SetCode(address, code) => {
+                let Ok(bytecode) = Bytecode::new_raw_checked(code.clone()) else {
+                    return invalid("code that begins with 0xef01 must be an EIP-7702 delegation");
+                };
                 self.change(address, |info, _| {
                     info.code_hash = keccak256(&code);
-                    info.code = Some(Bytecode::new_raw(code.clone()));
+                    info.code = Some(bytecode);
                 })?;
             }
             LocalCommand::SetStorageAt(address, slot, value) => {
+                let account = self.account_state(address)?;
+                if account == AccountState::default() {
+                    return invalid("the account does not exist: give it code or a balance first");
+                }
                 self.change(address, |_, storage| *storage = Some((slot, value)))?;
             }
             LocalCommand::IncreaseTime(seconds) => {
+                if seconds > TIMESTAMP_MAX - self.clock_offset.min(TIMESTAMP_MAX) {
+                    return invalid("the clock can't be moved that far");
+                }
                 self.clock_offset = self.clock_offset.saturating_add(seconds);
                 self.refresh()?;
                 return Ok(Ok(LocalReply::Number(self.clock_offset)));
             }
             LocalCommand::SetNextBlockTimestamp(timestamp) => {
+                if timestamp > TIMESTAMP_MAX {
+                    return invalid("the timestamp is too late");
+                }
                 if timestamp <= head.timestamp {
                     return invalid("the timestamp must be after the last block's");
                 }
@@ -81,6 +103,7 @@ impl Engine {
                 self.refresh()?;
             }
             LocalCommand::SetAutomine(on) => {
+                self.seal_pending()?;
                 self.mode = if on { Mode::Instant } else { Mode::Manual };
                 self.interval = None;
             }
@@ -109,14 +132,18 @@ impl Engine {
                     return Ok(Ok(LocalReply::Bool(false)));
                 };
                 let (_, number) = self.snapshots[position];
+                if let Err(error) = self.rewind(number)? {
+                    return Ok(Err(error));
+                }
                 self.snapshots.truncate(position);
-                self.rewind(number)?;
                 return Ok(Ok(LocalReply::Bool(true)));
             }
             LocalCommand::Reset => {
+                if let Err(error) = self.rewind(0)? {
+                    return Ok(Err(error));
+                }
                 self.snapshots.clear();
                 self.clock_offset = 0;
-                self.rewind(0)?;
             }
         }
         Ok(Ok(LocalReply::Done))
@@ -134,11 +161,21 @@ impl Engine {
         Ok(())
     }
 
-    fn rewind(&mut self, number: u64) -> Result<(), BuilderError> {
+    /// Returns to block `number`; a store that keeps no history that far refuses.
+    fn rewind(&mut self, number: u64) -> Result<Result<(), LocalError>, BuilderError> {
         self.next_timestamp = None;
-        self.unwind(number, false)?;
-        self.mempool.clear();
-        self.open()
+        match self.unwind(number, false) {
+            Ok(_) => self.mempool.clear(),
+            Err(BuilderError::Chain(ChainError::Store(error))) => {
+                self.open()?;
+                return Ok(Err(LocalError::Invalid {
+                    reason: error.to_string(),
+                }));
+            }
+            Err(error) => return Err(error),
+        }
+        self.open()?;
+        Ok(Ok(()))
     }
 
     /// Changes an account and seals that.

@@ -6,8 +6,8 @@ pub(crate) async fn run(source: &Source, range: &Range) -> anyhow::Result<ExitCo
     let (files, client) = source.open().await?;
     let posted = Posted::scan(&files, &client, range).await?;
     println!(
-        "{:>6}  {:>9}  {:<66}  {:>7}  {:>6}  {:<18}  {:<15}  {}",
-        "batch", "L1 block", "transaction", "bytes", "frames", "channels", "L2 blocks", "inbox"
+        "{:>6}  {:>9}  {:<66}  {:>7}  {:>6}  {:<18}  {:<15}  inbox",
+        "batch", "L1 block", "transaction", "bytes", "frames", "channels", "L2 blocks"
     );
     for (number, transaction) in posted.transactions.iter().enumerate() {
         let (frames, channels) = match &transaction.frames {

@@ -2,24 +2,24 @@
 
 use crate::record::{Position, Record};
 use alloy_primitives::{B256, U64};
-use anyhow::{Result, ensure};
+use anyhow::{Context as _, Result, ensure};
 use openledger_testing::rpc::{Client, quantity};
 use serde_json::{Value, json};
-use std::time::{Duration, Instant};
+use std::{
+    collections::BTreeMap,
+    time::{Duration, Instant},
+};
 
 /// How long the last acknowledged block may take until it is sealed.
 const SEAL_PATIENCE: Duration = Duration::from_secs(10);
 
+/// Sealed transactions: where, and whether they succeeded.
+type Sealed = BTreeMap<B256, (Position, bool)>;
+
 /// Blocks, nonces, and all transactions whose fate was open before the kill.
 pub(crate) async fn after_restart(client: &mut Client, record: &mut Record) -> Result<()> {
-    blocks(client, record).await?;
     let head = client.block_number().await?;
-    if let Some((seen, _)) = record.blocks.last_key_value() {
-        ensure!(
-            head >= *seen,
-            "the head is {head}, but block {seen} was seen sealed"
-        );
-    }
+    blocks(client, record, head).await?;
     for (sender, next) in &record.nonces {
         let nonce = client.nonce(*sender, "pending").await?;
         ensure!(
@@ -27,25 +27,41 @@ pub(crate) async fn after_restart(client: &mut Client, record: &mut Record) -> R
             "{sender} has the pending nonce {nonce}, {next} was acknowledged"
         );
     }
-    let open: Vec<B256> = record.unchecked.iter().copied().collect();
-    known(client, &open).await?;
-    let accepted: Vec<B256> = record.accepted.iter().copied().collect();
-    known(client, &accepted).await?;
-    // The head may have moved since it was asked for, never back.
-    let sealed: Vec<_> = open
-        .into_iter()
-        .filter_map(|hash| Some((hash, *record.preconfirmed.get(&hash)?)))
-        .filter(|(_, position)| position.block <= head)
-        .collect();
-    positions(client, &sealed).await?;
-    for (hash, _) in sealed {
-        record.unchecked.remove(&hash);
+    let sealed = sealed(client, record.looked_at + 1, head).await?;
+    let mut unsealed = Vec::new();
+    for hash in std::mem::take(&mut record.open) {
+        let preconfirmed = record.preconfirmed.get(&hash).copied();
+        match sealed.get(&hash) {
+            Some(found) => check(hash, preconfirmed, *found)?,
+            None => {
+                if let Some(position) = preconfirmed {
+                    ensure!(
+                        position.block > head,
+                        "{hash} was preconfirmed at {position:?}, block {head} is sealed"
+                    );
+                }
+                unsealed.push(hash);
+            }
+        }
+    }
+    record.looked_at = head;
+    // In the open block or in the pool, or sealed just now.
+    let params: Vec<Value> = unsealed.iter().map(|hash| json!([hash])).collect();
+    let found = client
+        .call_each("eth_getTransactionByHash", &params)
+        .await?;
+    for (hash, transaction) in unsealed.into_iter().zip(found) {
+        ensure!(
+            !transaction.is_null(),
+            "{hash} was acknowledged and is unknown now"
+        );
+        record.open.insert(hash);
     }
     Ok(())
 }
 
 /// Everything that was ever acknowledged, sealed.
-pub(crate) async fn at_the_end(client: &mut Client, record: &mut Record) -> Result<()> {
+pub(crate) async fn at_the_end(client: &mut Client, record: &Record) -> Result<()> {
     let last = record
         .preconfirmed
         .values()
@@ -60,29 +76,26 @@ pub(crate) async fn at_the_end(client: &mut Client, record: &mut Record) -> Resu
         );
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
-    blocks(client, record).await?;
-    let all: Vec<_> = record
-        .preconfirmed
-        .iter()
-        .map(|(hash, position)| (*hash, *position))
-        .collect();
-    positions(client, &all).await?;
-    record.unchecked.clear();
-    let accepted: Vec<Value> = record.accepted.iter().map(|hash| json!([hash])).collect();
-    let receipts = client
-        .call_each("eth_getTransactionReceipt", &accepted)
-        .await?;
-    for (hash, receipt) in record.accepted.iter().zip(receipts) {
-        ensure!(
-            receipt["status"] == "0x1",
-            "{hash} was accepted, its receipt is {receipt}"
-        );
+    let head = client.block_number().await?;
+    blocks(client, record, head).await?;
+    let sealed = sealed(client, 1, head).await?;
+    for hash in record.preconfirmed.keys().chain(&record.accepted) {
+        let found = sealed
+            .get(hash)
+            .with_context(|| format!("{hash} is not sealed"))?;
+        check(*hash, record.preconfirmed.get(hash).copied(), *found)?;
     }
     Ok(())
 }
 
 /// Every sealed block that was seen is still there.
-async fn blocks(client: &mut Client, record: &Record) -> Result<()> {
+async fn blocks(client: &mut Client, record: &Record, head: u64) -> Result<()> {
+    if let Some((seen, _)) = record.blocks.last_key_value() {
+        ensure!(
+            head >= *seen,
+            "the head is {head}, but block {seen} was seen sealed"
+        );
+    }
     let params: Vec<Value> = record
         .blocks
         .keys()
@@ -99,44 +112,37 @@ async fn blocks(client: &mut Client, record: &Record) -> Result<()> {
     Ok(())
 }
 
-/// The node knows these transactions: sealed, in the open block or in the pool.
-async fn known(client: &mut Client, hashes: &[B256]) -> Result<()> {
-    let params: Vec<Value> = hashes.iter().map(|hash| json!([hash])).collect();
-    let found = client
-        .call_each("eth_getTransactionByHash", &params)
-        .await?;
-    for (hash, transaction) in hashes.iter().zip(found) {
-        ensure!(
-            !transaction.is_null(),
-            "{hash} was acknowledged and is unknown now"
-        );
+/// All transactions of these blocks.
+async fn sealed(client: &mut Client, first: u64, last: u64) -> Result<Sealed> {
+    let mut sealed = Sealed::new();
+    for number in first..=last {
+        let receipts = client
+            .call("eth_getBlockReceipts", json!([U64::from(number)]))
+            .await?;
+        for receipt in receipts.as_array().context("receipts")? {
+            let hash = serde_json::from_value(receipt["transactionHash"].clone())?;
+            let position = Position {
+                block: quantity(&receipt["blockNumber"])?,
+                index: quantity(&receipt["transactionIndex"])?,
+            };
+            sealed.insert(hash, (position, receipt["status"] == "0x1"));
+        }
     }
-    Ok(())
+    Ok(sealed)
 }
 
-/// These transactions are sealed where they were preconfirmed, and succeeded.
-async fn positions(client: &mut Client, expected: &[(B256, Position)]) -> Result<()> {
-    let params: Vec<Value> = expected.iter().map(|(hash, _)| json!([hash])).collect();
-    let receipts = client
-        .call_each("eth_getTransactionReceipt", &params)
-        .await?;
-    for ((hash, position), receipt) in expected.iter().zip(receipts) {
+/// A sealed transaction succeeded, and is where it was preconfirmed.
+fn check(
+    hash: B256,
+    preconfirmed: Option<Position>,
+    (found, succeeded): (Position, bool),
+) -> Result<()> {
+    if let Some(position) = preconfirmed {
         ensure!(
-            !receipt.is_null(),
-            "{hash} was preconfirmed at {position:?} and is not sealed"
-        );
-        let found = Position {
-            block: quantity(&receipt["blockNumber"])?,
-            index: quantity(&receipt["transactionIndex"])?,
-        };
-        ensure!(
-            found == *position,
+            found == position,
             "{hash} was preconfirmed at {position:?} and is at {found:?}"
         );
-        ensure!(
-            receipt["status"] == "0x1",
-            "{hash} succeeded when it was preconfirmed, not when sealed"
-        );
     }
+    ensure!(succeeded, "{hash} failed in block {}", found.block);
     Ok(())
 }

@@ -188,7 +188,7 @@ async fn crash_loop(setting: &Setting, rounds: usize, seed: u64) -> Result<()> {
     }
     let mut client = Client::open(node.address()).await?;
     senders.fill_gaps(&mut client, &mut record).await?;
-    checks::at_the_end(&mut client, &mut record).await?;
+    checks::at_the_end(&mut client, &record).await?;
     println!("in all: {}", record.counts());
     node.stop().await?;
     setting.verify()

@@ -21,10 +21,12 @@ pub(crate) struct Record {
     pub(crate) blocks: BTreeMap<u64, B256>,
     /// Preconfirmed transactions.
     pub(crate) preconfirmed: BTreeMap<B256, Position>,
-    /// Those of them whose sealed receipt was not checked yet.
-    pub(crate) unchecked: BTreeSet<B256>,
     /// Transactions that `eth_sendRawTransaction` accepted: preconfirmed or pooled.
     pub(crate) accepted: BTreeSet<B256>,
+    /// Transactions of both kinds that were not seen sealed yet.
+    pub(crate) open: BTreeSet<B256>,
+    /// Up to here the blocks' receipts were looked at.
+    pub(crate) looked_at: u64,
     /// The next nonce of each sender, by its acknowledged transactions.
     pub(crate) nonces: BTreeMap<Address, u64>,
     /// The highest nonce that was pooled behind a gap, by sender.
@@ -51,7 +53,12 @@ impl Record {
 
     pub(crate) fn preconfirmed(&mut self, hash: B256, position: Position) {
         self.preconfirmed.insert(hash, position);
-        self.unchecked.insert(hash);
+        self.open.insert(hash);
+    }
+
+    pub(crate) fn accepted(&mut self, hash: B256) {
+        self.accepted.insert(hash);
+        self.open.insert(hash);
     }
 
     pub(crate) fn nonce(&mut self, sender: Address, next: u64) {

@@ -96,7 +96,10 @@ impl Senders {
                 .preconfirmed
                 .into_iter()
                 .for_each(|(hash, at)| record.preconfirmed(hash, at));
-            record.accepted.extend(answers.accepted);
+            answers
+                .accepted
+                .into_iter()
+                .for_each(|hash| record.accepted(hash));
             if let Some((sender, next)) = answers.nonce {
                 record.nonce(sender, next);
             }
@@ -213,7 +216,7 @@ impl Senders {
             let signed = self.transaction(wallet, nonce, &mut Random::new(0));
             let raw = json!([hex::encode_prefixed(&signed.encoded)]);
             client.call("eth_sendRawTransaction", raw).await?;
-            record.accepted.insert(signed.hash);
+            record.accepted(signed.hash);
             client
                 .wait_for_nonces(vec![(wallet.address(), last + 1)], Duration::from_secs(5))
                 .await

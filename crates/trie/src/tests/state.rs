@@ -1,6 +1,6 @@
 //! [`StateTrie`] over rounds of account and storage changes.
 
-use super::reference::{NodeStore, Nodes, build};
+use super::reference::{MissingNode, NodeStore, Nodes, build};
 use crate::{
     LeafKey, ResidentLimits, StateTrie, TrieError, TrieUpdates, account_leaf_value,
     storage_leaf_value,
@@ -10,8 +10,8 @@ use alloy_primitives::{Address, B256, Bytes, U256, keccak256};
 use alloy_trie::{TrieAccount, root};
 use core::convert::Infallible;
 use openledger_primitives::{
-    Account, AccountChange, AccountInfo, EMPTY_CODE_HASH, EMPTY_ROOT_HASH, StateChanges,
-    StateReader,
+    Account, AccountChange, AccountInfo, EMPTY_CODE_HASH, EMPTY_ROOT_HASH, NodeReader,
+    StateChanges, StateReader,
 };
 use proptest::prelude::*;
 
@@ -276,6 +276,57 @@ proptest! {
             let updates = trie.update(&second, &model, &store).unwrap();
             model.apply(&second);
             check(&mut store, &model, &second, &updates);
+        }
+    }
+}
+
+/// Answers by path, whatever the hash: what a careless reader would do.
+struct Unchecked<'a>(&'a NodeStore);
+
+impl NodeReader for Unchecked<'_> {
+    type Error = MissingNode;
+
+    fn node(&self, account: Option<B256>, path: &[u8], hash: B256) -> Result<Bytes, MissingNode> {
+        match self.0.nodes.get(&(account, path.to_vec())) {
+            Some(node) => Ok(node.clone()),
+            None => self.0.node(account, path, hash),
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(256))]
+
+    /// Nodes that aren't what they should be make an error or a wrong root, never a panic.
+    #[test]
+    fn damaged_nodes_never_panic(
+        first in changes(),
+        second in changes(),
+        damage in prop::collection::vec((any::<prop::sample::Index>(), any::<prop::sample::Index>(), any::<u8>()), 1..8),
+    ) {
+        let mut model = Model::default();
+        model.apply(&first);
+        let root = model.state_root();
+        let mut store = NodeStore { nodes: model.nodes(), ..NodeStore::default() };
+        let keys: Vec<_> = store.nodes.keys().cloned().collect();
+        prop_assume!(!keys.is_empty());
+        for (node, at, byte) in damage {
+            // Most damage moves a node to another path or changes one byte of it.
+            let key = node.get(&keys).clone();
+            let mut bytes = store.nodes[at.get(&keys)].to_vec();
+            if byte % 3 != 0 {
+                bytes = store.nodes[&key].to_vec();
+                let at = at.index(bytes.len());
+                bytes[at] ^= byte | 1;
+            }
+            store.nodes.insert(key, bytes.into());
+        }
+        let mut trie = StateTrie::new(root, ResidentLimits { nodes_max: 0, keys_max: 8 });
+        if trie.update(&second, &model, &Unchecked(&store)).is_err() {
+            prop_assert_eq!(trie.root(), root);
+        }
+        for index in 0..20 {
+            drop(crate::prove(root, None, keccak256(address(index)), &Unchecked(&store)));
         }
     }
 }
