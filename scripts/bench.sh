@@ -3,7 +3,7 @@
 #
 #   scripts/bench.sh [FLAG of `load compare`...]    all of it, on release builds
 #   scripts/bench.sh --load-only [FLAG...]          the load generator only
-#   scripts/bench.sh --short                        a minute of it on the development build: shows that it works, and no figures
+#   scripts/bench.sh --short                        our node alone, on the development build: shows that it works, no figures
 #
 # Only ratios of interleaved runs mean anything; use an otherwise idle machine.
 set -euo pipefail
@@ -16,7 +16,7 @@ case "${1:-}" in
     --short)
         cargo build --quiet -p openledger-cli
         cargo build --quiet -p openledger-testing --bin load
-        "$CARGO_TARGET_DIR/debug/load" compare --ours "$CARGO_TARGET_DIR/debug/openledger" --anvil "$(foundry anvil)" \
+        "$CARGO_TARGET_DIR/debug/load" compare --ours "$CARGO_TARGET_DIR/debug/openledger" \
             --pairs 1 --transactions 2000 --single-transactions 200 --senders 50 --recipients 50 --probes 20 --read-seconds 1
         exit 0
         ;;

@@ -152,6 +152,10 @@ pub trait Sequencer: Send + Sync + std::fmt::Debug + 'static {
     /// Seals what is open and stops; answers the head's hash.
     fn stop(&self) -> BoxFuture<'_, Result<B256, SequencerError>>;
 
+    /// Limits what a transaction and a block may take on L1, bytes after estimated compression; zero
+    /// lifts a limit. What is too large for a block waits in the pool. Answers whether it was done.
+    fn set_data_limits(&self, transaction_bytes: u64, block_bytes: u64) -> bool;
+
     /// Runs a local command.
     fn local(&self, command: LocalCommand) -> BoxFuture<'_, Result<LocalReply, LocalError>>;
 }

@@ -37,5 +37,9 @@ fn stop(api: Arc<Api>, params: Params) -> BoxFuture<'static, Outcome> {
 
 fn active(api: &Api, params: &Params) -> Outcome {
     params.none()?;
-    Ok(Reply::boolean(api.sequencer.as_ref().is_some_and(|sequencer| sequencer.is_active())))
+    Ok(Reply::boolean(
+        api.sequencer
+            .as_ref()
+            .is_some_and(|sequencer| sequencer.is_active()),
+    ))
 }

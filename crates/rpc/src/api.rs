@@ -58,7 +58,9 @@ pub(crate) struct Api {
 
 impl fmt::Debug for Api {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Api").field("config", &self.config).finish_non_exhaustive()
+        f.debug_struct("Api")
+            .field("config", &self.config)
+            .finish_non_exhaustive()
     }
 }
 
@@ -85,10 +87,19 @@ pub(crate) enum Found {
 impl Api {
     /// The state of a server.
     pub(crate) fn new(config: RpcConfig, context: RpcContext) -> Self {
-        let RpcContext { chain, sequencer, client_version, l1_status, metrics } = context;
+        let RpcContext {
+            chain,
+            sequencer,
+            client_version,
+            l1_status,
+            metrics,
+        } = context;
         let limits = &config.limits;
-        let signers =
-            config.local_accounts.iter().map(|key| (key.address(), key.clone())).collect();
+        let signers = config
+            .local_accounts
+            .iter()
+            .map(|key| (key.address(), key.clone()))
+            .collect();
         Self {
             registry: Registry::new(),
             metrics: ServerMetrics::default(),
@@ -217,11 +228,19 @@ impl Api {
         let number = match self.find(id)?.ok_or(Self::unknown(id))? {
             Found::Pending(Some(open)) => {
                 let state = StateView::Pending(open.state.clone());
-                return Ok(At { header: open.header.clone(), hash: None, state });
+                return Ok(At {
+                    header: open.header.clone(),
+                    hash: None,
+                    state,
+                });
             }
             Found::Pending(None) => {
                 let header = self.draft(&head)?;
-                return Ok(At { header, hash: None, state: StateView::Latest(latest) });
+                return Ok(At {
+                    header,
+                    hash: None,
+                    state: StateView::Latest(latest),
+                });
             }
             Found::Sealed(number) => number,
         };
@@ -234,7 +253,11 @@ impl Api {
         }
         let header = self.header(number)?;
         let state = self.chain.state_at(number)?;
-        Ok(At { header: header.inner().clone(), hash: Some(header.hash()), state })
+        Ok(At {
+            header: header.inner().clone(),
+            hash: Some(header.hash()),
+            state,
+        })
     }
 
     /// The header of the block that would follow `parent`, where none is being built.
@@ -282,5 +305,7 @@ impl Api {
 
 /// Seconds since the Unix epoch.
 pub(crate) fn now() -> u64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |elapsed| elapsed.as_secs())
+    SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .map_or(0, |elapsed| elapsed.as_secs())
 }

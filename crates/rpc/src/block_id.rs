@@ -94,11 +94,20 @@ mod tests {
         let hash = B256::repeat_byte(7);
         assert_eq!(parse(&format!("\"{hash}\"")).unwrap(), BlockId::Hash(hash));
         assert_eq!(
-            parse(&format!(r#"{{"blockHash":"{hash}","requireCanonical":true}}"#)).unwrap(),
+            parse(&format!(
+                r#"{{"blockHash":"{hash}","requireCanonical":true}}"#
+            ))
+            .unwrap(),
             BlockId::Hash(hash)
         );
-        assert_eq!(parse(r#"{"blockNumber":"0x2"}"#).unwrap(), BlockId::Number(2));
-        assert_eq!(parse(r#"{"blockNumber":"finalized"}"#).unwrap(), BlockId::Finalized);
+        assert_eq!(
+            parse(r#"{"blockNumber":"0x2"}"#).unwrap(),
+            BlockId::Number(2)
+        );
+        assert_eq!(
+            parse(r#"{"blockNumber":"finalized"}"#).unwrap(),
+            BlockId::Finalized
+        );
     }
 
     #[test]

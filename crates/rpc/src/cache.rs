@@ -13,11 +13,7 @@ use openledger_execution::{DatabaseError, StateDatabase};
 use openledger_primitives::{BlockNumHash, SealedBlock, StateReader as _};
 use openledger_store::StoreError;
 use parking_lot::{Mutex, RwLock};
-use revm::{
-    Database, DatabaseRef,
-    bytecode::Bytecode,
-    state::AccountInfo,
-};
+use revm::{Database, DatabaseRef, bytecode::Bytecode, state::AccountInfo};
 use std::{collections::VecDeque, sync::Arc};
 
 /// Whether what was kept by block number still is of the canonical chain.
@@ -73,14 +69,19 @@ impl BlockCache {
             let mut blocks = self.0.lock();
             if !blocks.verified.renew(chain)? {
                 let verified = std::mem::take(&mut blocks.verified);
-                *blocks = Blocks { verified, ..Blocks::default() };
+                *blocks = Blocks {
+                    verified,
+                    ..Blocks::default()
+                };
             }
             if let Some(block) = blocks.by_number.get(&number) {
                 return Ok(Some(block.clone()));
             }
         }
         // Decoded outside the lock; if the chain is unwound meanwhile, the next look notices.
-        let Some(block) = chain.block(number)? else { return Ok(None) };
+        let Some(block) = chain.block(number)? else {
+            return Ok(None);
+        };
         let transactions = block.senders.len();
         if transactions > Self::TRANSACTIONS_MAX / 4 {
             return Ok(Some(block));
@@ -90,10 +91,11 @@ impl BlockCache {
             blocks.order.push_back(number);
             blocks.transactions += transactions;
         }
-        while blocks.order.len() > Self::BLOCKS_MAX
-            || blocks.transactions > Self::TRANSACTIONS_MAX
+        while blocks.order.len() > Self::BLOCKS_MAX || blocks.transactions > Self::TRANSACTIONS_MAX
         {
-            let Some(oldest) = blocks.order.pop_front() else { break };
+            let Some(oldest) = blocks.order.pop_front() else {
+                break;
+            };
             if let Some(block) = blocks.by_number.remove(&oldest) {
                 blocks.transactions -= block.senders.len();
             }
@@ -134,7 +136,9 @@ pub(crate) fn block_logs(block: &SealedBlock) -> Result<Vec<LogEntry>, Failure> 
         if receipt.logs().is_empty() {
             continue;
         }
-        let Some(transaction) = block.block.body.transactions.get(index) else { break };
+        let Some(transaction) = block.block.body.transactions.get(index) else {
+            break;
+        };
         let hash = transaction.tx_hash();
         for log in receipt.logs() {
             let place = LogPlace {
@@ -147,7 +151,10 @@ pub(crate) fn block_logs(block: &SealedBlock) -> Result<Vec<LogEntry>, Failure> 
                 removed: false,
             };
             let json = serde_json::to_vec(&LogJson::new(log, &place)).map_err(Failure::internal)?;
-            entries.push(LogEntry { log: log.clone(), json: json.into() });
+            entries.push(LogEntry {
+                log: log.clone(),
+                json: json.into(),
+            });
         }
     }
     Ok(entries)
@@ -176,7 +183,10 @@ impl LogCache {
         let mut logs = self.0.lock();
         if !logs.verified.renew(chain)? {
             let verified = std::mem::take(&mut logs.verified);
-            *logs = Logs { verified, ..Logs::default() };
+            *logs = Logs {
+                verified,
+                ..Logs::default()
+            };
         }
         Ok(())
     }
@@ -190,7 +200,9 @@ impl LogCache {
         if let Some(logs) = self.0.lock().by_number.get(&number) {
             return Ok(Some(logs.clone()));
         }
-        let Some(block) = chain.block(number)? else { return Ok(None) };
+        let Some(block) = chain.block(number)? else {
+            return Ok(None);
+        };
         let entries: Arc<[LogEntry]> = block_logs(&block)?.into();
         let bytes = size(&entries);
         if bytes > Self::BYTES_MAX / 8 {
@@ -202,7 +214,9 @@ impl LogCache {
             logs.bytes += bytes;
         }
         while logs.bytes > Self::BYTES_MAX {
-            let Some(oldest) = logs.order.pop_front() else { break };
+            let Some(oldest) = logs.order.pop_front() else {
+                break;
+            };
             if let Some(removed) = logs.by_number.remove(&oldest) {
                 logs.bytes = logs.bytes.saturating_sub(size(&removed));
             }
@@ -262,7 +276,10 @@ pub(crate) type CallStateError = DatabaseError<StoreError>;
 impl CallState {
     /// The state of a block.
     pub(crate) const fn new(state: StateView, codes: Arc<CodeCache>) -> Self {
-        Self { state: StateDatabase(state), codes }
+        Self {
+            state: StateDatabase(state),
+            codes,
+        }
     }
 
     /// An account's balance.

@@ -106,7 +106,9 @@ pub(crate) fn start(api: &Arc<Api>, method: &Arc<Method>, params: Params) -> Sta
                 outcome
             }))
         }
-        Run::Socket => Started::Done(Err(Failure::WebSocketOnly { method: method.name })),
+        Run::Socket => Started::Done(Err(Failure::WebSocketOnly {
+            method: method.name,
+        })),
     }
 }
 
@@ -177,11 +179,19 @@ async fn batch(api: &Arc<Api>, listener: &Listener, calls: Vec<Parsed>, out: &mu
         });
     }
     let concurrent = api.config.limits.concurrent_requests_max.max(1);
-    let others = futures::stream::iter(running).buffer_unordered(concurrent).collect::<Vec<_>>();
-    let (methods, params): (Vec<_>, Vec<_>) =
-        sends.into_iter().map(|(index, method, params)| ((index, method), params)).unzip();
+    let others = futures::stream::iter(running)
+        .buffer_unordered(concurrent)
+        .collect::<Vec<_>>();
+    let (methods, params): (Vec<_>, Vec<_>) = sends
+        .into_iter()
+        .map(|(index, method, params)| ((index, method), params))
+        .unzip();
     let submitted = async {
-        if params.is_empty() { Vec::new() } else { eth::send_many(api, params).await }
+        if params.is_empty() {
+            Vec::new()
+        } else {
+            eth::send_many(api, params).await
+        }
     };
     let (others, submitted) = futures::join!(others, submitted);
     for (index, outcome) in others {
@@ -204,9 +214,14 @@ fn write_batch(ids: &[Id], outcomes: Vec<Option<Outcome>>, bytes_max: usize, out
         if out.len() > 1 {
             out.push(b',');
         }
-        let fits =
-            outcome.as_ref().map_or(true, |reply| out.len() + reply.as_json().len() <= bytes_max);
-        let outcome = if fits { outcome } else { Err(too_large(bytes_max)) };
+        let fits = outcome
+            .as_ref()
+            .map_or(true, |reply| out.len() + reply.as_json().len() <= bytes_max);
+        let outcome = if fits {
+            outcome
+        } else {
+            Err(too_large(bytes_max))
+        };
         write_answer(out, id, &outcome);
     }
     if out.len() == 1 {
@@ -225,7 +240,11 @@ mod tests {
     fn batches_are_written_in_order_without_notifications() {
         let id = |text: &'static str| Some(Bytes::from_static(text.as_bytes()));
         let mut out = Vec::new();
-        let outcomes = vec![Some(Ok(Reply::TRUE)), Some(Ok(Reply::FALSE)), Some(Ok(Reply::NULL))];
+        let outcomes = vec![
+            Some(Ok(Reply::TRUE)),
+            Some(Ok(Reply::FALSE)),
+            Some(Ok(Reply::NULL)),
+        ];
         write_batch(&[id("1"), None, id("\"b\"")], outcomes, 1_000, &mut out);
         let answer: serde_json::Value = serde_json::from_slice(&out).unwrap();
         assert_eq!(answer.as_array().unwrap().len(), 2);

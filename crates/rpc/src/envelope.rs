@@ -87,8 +87,7 @@ impl Body {
     pub(crate) fn parse(body: &Bytes, batch_max: usize) -> Result<Self, Failure> {
         match body.iter().find(|byte| !byte.is_ascii_whitespace()) {
             Some(b'[') => {
-                let items: Vec<&RawValue> =
-                    serde_json::from_slice(body).map_err(Failure::Parse)?;
+                let items: Vec<&RawValue> = serde_json::from_slice(body).map_err(Failure::Parse)?;
                 if items.is_empty() {
                     return Err(Failure::Request(RequestError::EmptyBatch));
                 }
@@ -99,7 +98,9 @@ impl Body {
                         max: batch_max as u64,
                     });
                 }
-                Ok(Self::Batch(items.into_iter().map(|raw| parse_item(body, raw)).collect()))
+                Ok(Self::Batch(
+                    items.into_iter().map(|raw| parse_item(body, raw)).collect(),
+                ))
             }
             Some(b'{') => match serde_json::from_slice::<Request<'_>>(body) {
                 Ok(request) => Ok(Self::Single(request.into_parsed(body))),
@@ -125,7 +126,10 @@ fn parse_item(body: &Bytes, raw: &RawValue) -> Parsed {
 }
 
 fn malformed(error: RequestError) -> Parsed {
-    Parsed { id: null_id(), call: Err(Failure::Request(error)) }
+    Parsed {
+        id: null_id(),
+        call: Err(Failure::Request(error)),
+    }
 }
 
 impl Request<'_> {
@@ -142,7 +146,10 @@ impl Request<'_> {
             id: id.or_else(null_id),
             call: Err(Failure::Request(error)),
         };
-        if self.jsonrpc.is_none_or(|version| version.get() != "\"2.0\"") {
+        if self
+            .jsonrpc
+            .is_none_or(|version| version.get() != "\"2.0\"")
+        {
             return refuse(id, RequestError::Version);
         }
         let Some(method) = self.method.filter(|method| method.get().starts_with('"')) else {
@@ -158,7 +165,13 @@ impl Request<'_> {
             Name::Slice(slice(method).slice(1..json.len() - 1))
         };
         let params = self.params.map(slice).unwrap_or_default();
-        Parsed { id, call: Ok(Call { method: name, params }) }
+        Parsed {
+            id,
+            call: Ok(Call {
+                method: name,
+                params,
+            }),
+        }
     }
 }
 
@@ -225,11 +238,11 @@ pub fn rpc_body(data: &[u8]) {
     };
     let mut out = Vec::new();
     for Parsed { id, call } in parsed {
-        let outcome = call.and_then(|call| {
+        let outcome = call.map(|call| {
             let _ = call.method.as_str();
             let deadline = Deadline::new("request_timeout", Duration::from_secs(60));
             crate::fuzz::params(&Params::new(call.params, deadline));
-            Ok(Reply::NULL)
+            Reply::NULL
         });
         write_answer(&mut out, &id, &outcome);
     }
@@ -247,14 +260,27 @@ mod tests {
     fn code(result: Result<Body, Failure>) -> i64 {
         match result {
             Err(failure) => failure.code(),
-            Ok(Body::Single(Parsed { call: Err(failure), .. })) => failure.code(),
+            Ok(Body::Single(Parsed {
+                call: Err(failure), ..
+            })) => failure.code(),
             Ok(other) => panic!("{other:?}"),
         }
     }
 
     #[test]
     fn bad_bodies_have_the_right_codes() {
-        for text in ["", " ", "{", "{]", "[", "nonsense", "[1,", "\"a", "{\"a\":1}}", "\u{feff}{}"] {
+        for text in [
+            "",
+            " ",
+            "{",
+            "{]",
+            "[",
+            "nonsense",
+            "[1,",
+            "\"a",
+            "{\"a\":1}}",
+            "\u{feff}{}",
+        ] {
             assert_eq!(code(parse(text)), -32700, "{text:?}");
         }
         for text in [
@@ -274,15 +300,25 @@ mod tests {
             assert_eq!(code(parse(text)), -32600, "{text}");
         }
         assert_eq!(code(parse("[1,2,3,4]")), -32005);
-        assert_eq!(Body::parse(&Bytes::from_static(&[0xff, 0xfe]), 3).unwrap_err().code(), -32700);
+        assert_eq!(
+            Body::parse(&Bytes::from_static(&[0xff, 0xfe]), 3)
+                .unwrap_err()
+                .code(),
+            -32700
+        );
     }
 
     #[test]
     fn one_bad_request_of_a_batch_spoils_only_itself() {
         let text = r#" [{"jsonrpc":"2.0","id":"a\n","method":"eth_chainId"}, 7, {"jsonrpc":"2.0","method":"x","params":[1]}]"#;
-        let Ok(Body::Batch(calls)) = parse(text) else { panic!() };
+        let Ok(Body::Batch(calls)) = parse(text) else {
+            panic!()
+        };
         assert_eq!(calls[0].id.as_deref(), Some(&br#""a\n""#[..]));
-        assert_eq!(calls[0].call.as_ref().unwrap().method.as_str(), "eth_chainId");
+        assert_eq!(
+            calls[0].call.as_ref().unwrap().method.as_str(),
+            "eth_chainId"
+        );
         assert_eq!(calls[1].call.as_ref().unwrap_err().code(), -32600);
         assert_eq!(calls[1].id, null_id());
         assert_eq!(calls[2].id, None);
@@ -291,7 +327,8 @@ mod tests {
 
     #[test]
     fn escaped_names_are_read() {
-        let Ok(Body::Single(parsed)) = parse(r#"{"jsonrpc":"2.0","id":1,"method":"eth\u005fcall"}"#)
+        let Ok(Body::Single(parsed)) =
+            parse(r#"{"jsonrpc":"2.0","id":1,"method":"eth\u005fcall"}"#)
         else {
             panic!()
         };
@@ -304,13 +341,22 @@ mod tests {
         write_answer(&mut out, &Some(Bytes::from_static(b"7")), &Ok(Reply::TRUE));
         assert_eq!(out, br#"{"jsonrpc":"2.0","id":7,"result":true}"#);
         out.clear();
-        let failure = Failure::UnknownMethod { method: "a\"b".into() };
+        let failure = Failure::UnknownMethod {
+            method: "a\"b".into(),
+        };
         write_answer(&mut out, &null_id(), &Err(failure));
         let answer: serde_json::Value = serde_json::from_slice(&out).unwrap();
         assert_eq!(answer["error"]["code"], -32601);
-        assert!(answer["error"]["message"].as_str().unwrap().contains("a\"b"));
+        assert!(
+            answer["error"]["message"]
+                .as_str()
+                .unwrap()
+                .contains("a\"b")
+        );
         out.clear();
-        let failure = Failure::Reverted { output: vec![1, 255].into() };
+        let failure = Failure::Reverted {
+            output: vec![1, 255].into(),
+        };
         write_answer(&mut out, &null_id(), &Err(failure));
         let answer: serde_json::Value = serde_json::from_slice(&out).unwrap();
         assert_eq!(answer["error"]["data"], "0x01ff");

@@ -440,9 +440,7 @@ fn halt(reason: &HaltReason) -> Cow<'static, str> {
         HaltReason::CreateCollision => "contract address collision",
         HaltReason::NonceOverflow => "nonce uint64 overflow",
         HaltReason::CreateContractSizeLimit => "max code size exceeded",
-        HaltReason::CreateContractStartingWithEF => {
-            "invalid code: must not begin with 0xef"
-        }
+        HaltReason::CreateContractStartingWithEF => "invalid code: must not begin with 0xef",
         HaltReason::CreateInitCodeSizeLimit => "max initcode size exceeded",
         HaltReason::StateChangeDuringStaticCall | HaltReason::CallNotAllowedInsideStatic => {
             "write protection"
@@ -464,13 +462,17 @@ fn invalid_transaction(error: &InvalidTransaction) -> Cow<'static, str> {
             "max fee per gas less than block base fee".into()
         }
         InvalidTransaction::CallerGasLimitMoreThanBlock => "gas limit reached".into(),
-        InvalidTransaction::CallGasCostMoreThanGasLimit { initial_gas, gas_limit } => {
-            format!("intrinsic gas too low: have {gas_limit}, want {initial_gas}").into()
+        InvalidTransaction::CallGasCostMoreThanGasLimit {
+            initial_gas,
+            gas_limit,
+        } => format!("intrinsic gas too low: have {gas_limit}, want {initial_gas}").into(),
+        InvalidTransaction::GasFloorMoreThanGasLimit {
+            gas_floor,
+            gas_limit,
+        } => {
+            format!("insufficient gas for floor data gas cost: have {gas_limit}, want {gas_floor}")
+                .into()
         }
-        InvalidTransaction::GasFloorMoreThanGasLimit { gas_floor, gas_limit } => format!(
-            "insufficient gas for floor data gas cost: have {gas_limit}, want {gas_floor}"
-        )
-        .into(),
         InvalidTransaction::RejectCallerWithCode => "sender not an eoa".into(),
         InvalidTransaction::LackOfFundForMaxFee { fee, balance } => {
             format!("insufficient funds for gas * price + value: have {balance} want {fee}").into()
@@ -508,7 +510,10 @@ impl From<ChainError> for Failure {
 impl From<StoreError> for Failure {
     fn from(error: StoreError) -> Self {
         match error {
-            StoreError::HistoryPruned { number, oldest } => Self::Pruned { block: number, oldest },
+            StoreError::HistoryPruned { number, oldest } => Self::Pruned {
+                block: number,
+                oldest,
+            },
             StoreError::UnknownBlock { number, .. } => Self::UnknownBlock(number),
             error => Self::internal(error),
         }
@@ -541,17 +546,29 @@ mod tests {
 
     #[test]
     fn codes_are_those_that_clients_know() {
-        let unknown = Failure::UnknownMethod { method: "eth_foo".into() };
+        let unknown = Failure::UnknownMethod {
+            method: "eth_foo".into(),
+        };
         assert_eq!(unknown.code(), -32601);
-        assert_eq!(unknown.to_string(), "the method eth_foo does not exist/is not available");
-        let elsewhere =
-            Failure::Elsewhere { method: "debug_traceCall", namespace: Namespace::Debug };
+        assert_eq!(
+            unknown.to_string(),
+            "the method eth_foo does not exist/is not available"
+        );
+        let elsewhere = Failure::Elsewhere {
+            method: "debug_traceCall",
+            namespace: Namespace::Debug,
+        };
         assert_eq!(elsewhere.code(), -32601);
         assert!(elsewhere.to_string().contains("privileged"));
-        let limit =
-            Failure::Limit { what: "requests in a batch", limit: "batch_requests_max", max: 7 };
+        let limit = Failure::Limit {
+            what: "requests in a batch",
+            limit: "batch_requests_max",
+            max: 7,
+        };
         assert_eq!(limit.code(), -32005);
-        assert!(limit.to_string().contains("batch_requests_max") && limit.to_string().contains('7'));
+        assert!(
+            limit.to_string().contains("batch_requests_max") && limit.to_string().contains('7')
+        );
         assert_eq!(Failure::NoSequencer.code(), -32000);
     }
 
@@ -561,7 +578,10 @@ mod tests {
         let timeout = Failure::SyncTimeout { hash, millis: 5 };
         assert_eq!(timeout.code(), 4);
         assert_eq!(timeout.data(), Some(ErrorData::Bytes(hash.0.into())));
-        let gap = Failure::SyncNonceGap { nonce: 9, expected: 7 };
+        let gap = Failure::SyncNonceGap {
+            nonce: 9,
+            expected: 7,
+        };
         assert_eq!((gap.code(), gap.data()), (6, Some(ErrorData::Quantity(7))));
         assert_eq!(Failure::SyncUnready { hash }.code(), 5);
     }
@@ -569,7 +589,9 @@ mod tests {
     #[test]
     fn reverts_are_code_three_with_data() {
         let output = Bytes::from(hex!("deadbeef").to_vec());
-        let failure = Failure::Reverted { output: output.clone() };
+        let failure = Failure::Reverted {
+            output: output.clone(),
+        };
         assert_eq!(failure.code(), 3);
         assert_eq!(failure.to_string(), "execution reverted");
         assert_eq!(failure.data(), Some(ErrorData::Bytes(output)));
@@ -578,7 +600,9 @@ mod tests {
     #[test]
     fn refusals_use_the_texts_that_clients_match() {
         let text = |error| Failure::Invalid(Box::new(error)).to_string();
-        assert!(text(InvalidTransaction::NonceTooLow { tx: 1, state: 2 }).contains("nonce too low"));
+        assert!(
+            text(InvalidTransaction::NonceTooLow { tx: 1, state: 2 }).contains("nonce too low")
+        );
         assert!(
             text(InvalidTransaction::LackOfFundForMaxFee {
                 fee: Box::new(U256::from(2)),

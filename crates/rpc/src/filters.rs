@@ -80,7 +80,11 @@ impl Ring {
 
     fn since(&self, place: u64) -> Vec<B256> {
         let skip = place.saturating_sub(self.first);
-        self.items.iter().skip(usize::try_from(skip).unwrap_or(usize::MAX)).copied().collect()
+        self.items
+            .iter()
+            .skip(usize::try_from(skip).unwrap_or(usize::MAX))
+            .copied()
+            .collect()
     }
 }
 
@@ -98,7 +102,12 @@ pub(crate) enum Changes {
 impl Filters {
     /// No filters yet, and never more than `max`.
     pub(crate) fn new(max: usize, lifetime: Duration) -> Self {
-        Self { max, lifetime, filters: Mutex::default(), pending: Mutex::default() }
+        Self {
+            max,
+            lifetime,
+            filters: Mutex::default(),
+            pending: Mutex::default(),
+        }
     }
 
     /// Installs a filter that tells what comes after block `head`.
@@ -125,20 +134,33 @@ impl Filters {
         while filters.contains_key(&id) {
             id = rand::random();
         }
-        filters.insert(id, Filter { kind, next, removed: Vec::new(), polled: now });
+        filters.insert(
+            id,
+            Filter {
+                kind,
+                next,
+                removed: Vec::new(),
+                polled: now,
+            },
+        );
         Ok(id)
     }
 
     /// Removes a filter; whether it was there.
     pub(crate) fn uninstall(&self, id: u128) -> bool {
         let expired = |filter: &Filter| filter.polled.elapsed() >= self.lifetime;
-        self.filters.lock().remove(&id).is_some_and(|filter| !expired(&filter))
+        self.filters
+            .lock()
+            .remove(&id)
+            .is_some_and(|filter| !expired(&filter))
     }
 
     /// Drops the filters that nobody polls.
     pub(crate) fn expire(&self) {
         let lifetime = self.lifetime;
-        self.filters.lock().retain(|_, filter| filter.polled.elapsed() < lifetime);
+        self.filters
+            .lock()
+            .retain(|_, filter| filter.polled.elapsed() < lifetime);
     }
 
     /// How many filters there are.
@@ -160,16 +182,23 @@ impl Filters {
         logs_max: usize,
     ) -> Result<(), Failure> {
         let mut filters = self.filters.lock();
-        let wanted = |filter: &Filter| matches!(filter.kind, Kind::Logs(..)) && filter.next > to + 1;
+        let wanted =
+            |filter: &Filter| matches!(filter.kind, Kind::Logs(..)) && filter.next > to + 1;
         if filters.values().any(wanted) {
             for block in removed.iter().rev() {
                 let entries = block_logs(block)?;
                 for filter in filters.values_mut() {
-                    let Kind::Logs(criteria, _) = &filter.kind else { continue };
+                    let Kind::Logs(criteria, _) = &filter.kind else {
+                        continue;
+                    };
                     if filter.next <= block.number() {
                         continue;
                     }
-                    for entry in entries.iter().rev().filter(|entry| criteria.matches(&entry.log)) {
+                    for entry in entries
+                        .iter()
+                        .rev()
+                        .filter(|entry| criteria.matches(&entry.log))
+                    {
                         if filter.removed.len() < logs_max {
                             filter.removed.push(entry.removed_json());
                         }
@@ -225,15 +254,20 @@ impl Filters {
                     Changes::Hashes(hashes)
                 });
             }
-            (filter.kind.clone(), filter.next, std::mem::take(&mut filter.removed))
+            (
+                filter.kind.clone(),
+                filter.next,
+                std::mem::take(&mut filter.removed),
+            )
         };
         let head = api.chain.head().number;
         let (changes, told) = match kind {
             Kind::Logs(criteria, range) => {
                 let last = match range {
-                    LogRange::Blocks { to: Some(crate::block_id::BlockId::Number(to)), .. } => {
-                        head.min(to)
-                    }
+                    LogRange::Blocks {
+                        to: Some(crate::block_id::BlockId::Number(to)),
+                        ..
+                    } => head.min(to),
                     _ => head,
                 };
                 let mut out = LogsJson::new(&api.config.limits);
@@ -245,15 +279,17 @@ impl Filters {
                 while told <= last && !out.is_full() {
                     let step = last.min(told.saturating_add(999));
                     let mut pushed = told;
-                    let visited = api.visit_logs(&criteria, told, step, deadline, |number, entry| {
-                        pushed = number;
-                        out.push(entry.json())
-                    });
+                    let visited =
+                        api.visit_logs(&criteria, told, step, deadline, |number, entry| {
+                            pushed = number;
+                            out.push(entry.json())
+                        });
                     match visited {
                         Ok(()) => told = step + 1,
                         // The rest of the logs comes at the next poll, unless one block holds too many.
                         Err(Failure::Limit { .. }) if pushed > next => {
-                            return self.poll_until(id, api, &criteria, next, pushed, removed, deadline);
+                            return self
+                                .poll_until(id, api, &criteria, next, pushed, removed, deadline);
                         }
                         Err(failure) => return Err(failure),
                     }
@@ -289,7 +325,9 @@ impl Filters {
             out.push(json)?;
         }
         if end > from {
-            api.visit_logs(criteria, from, end - 1, deadline, |_, entry| out.push(entry.json()))?;
+            api.visit_logs(criteria, from, end - 1, deadline, |_, entry| {
+                out.push(entry.json())
+            })?;
         }
         self.told(id, from, end);
         Ok(Changes::Logs(out.finish()))

@@ -18,13 +18,34 @@ pub(crate) fn params(params: &Params) {
     let Ok(args) = params.args(NAMES) else { return };
     let limits = Limits::default();
     for index in 0..NAMES.len() {
-        let _ = (args.get::<Address>(index), args.get::<B256>(index), args.get::<Bytes>(index));
-        let _ = (args.get::<u64>(index), args.get::<u128>(index), args.get::<U256>(index));
-        let _ = (args.get::<Slot>(index), args.get::<Number>(index), args.get::<bool>(index));
+        let _ = (
+            args.get::<Address>(index),
+            args.get::<B256>(index),
+            args.get::<Bytes>(index),
+        );
+        let _ = (
+            args.get::<u64>(index),
+            args.get::<u128>(index),
+            args.get::<U256>(index),
+        );
+        let _ = (
+            args.get::<Slot>(index),
+            args.get::<Number>(index),
+            args.get::<bool>(index),
+        );
         let _ = (args.get::<BlockId>(index), args.get::<Cow<'_, str>>(index));
-        let _ = (args.get::<Vec<Slot>>(index), args.get::<Vec<Option<B256>>>(index));
-        let _ = (args.get::<CallRequest>(index), args.get::<StateOverrides>(index));
-        let _ = (args.get::<BlockOverridesParam>(index), args.get::<Simulation>(index));
+        let _ = (
+            args.get::<Vec<Slot>>(index),
+            args.get::<Vec<Option<B256>>>(index),
+        );
+        let _ = (
+            args.get::<CallRequest>(index),
+            args.get::<StateOverrides>(index),
+        );
+        let _ = (
+            args.get::<BlockOverridesParam>(index),
+            args.get::<Simulation>(index),
+        );
         if let Ok(object) = args.get::<Object<'_>>(index) {
             let path = Path::new("filter");
             let _ = LogFilter::from_object(&object, &path, &limits);

@@ -40,7 +40,11 @@ pub(crate) struct Endpoint {
 
 impl Endpoint {
     /// The side of a listener.
-    pub(crate) fn new(api: Arc<Api>, listener: Listener, shutdown: &CancellationToken) -> Arc<Self> {
+    pub(crate) fn new(
+        api: Arc<Api>,
+        listener: Listener,
+        shutdown: &CancellationToken,
+    ) -> Arc<Self> {
         Arc::new_cyclic(|endpoint: &std::sync::Weak<Self>| {
             let mut router = Router::new()
                 .route("/", get(index))
@@ -50,7 +54,12 @@ impl Endpoint {
                 router = router.route("/metrics", get(metrics));
             }
             let router = router.with_state(endpoint.clone());
-            Self { api, listener, shutdown: shutdown.clone(), router }
+            Self {
+                api,
+                listener,
+                shutdown: shutdown.clone(),
+                router,
+            }
         })
     }
 
@@ -90,14 +99,15 @@ impl Endpoint {
 /// Compares secrets in a time that doesn't tell where they differ.
 fn same(given: &[u8], expected: &[u8]) -> bool {
     given.len() == expected.len()
-        && given.iter().zip(expected).fold(0, |differ, (a, b)| differ | (a ^ b)) == 0
+        && given
+            .iter()
+            .zip(expected)
+            .fold(0, |differ, (a, b)| differ | (a ^ b))
+            == 0
 }
 
 /// Answers one HTTP request.
-pub(crate) async fn handle(
-    endpoint: Arc<Endpoint>,
-    request: hyper::Request<Incoming>,
-) -> Response {
+pub(crate) async fn handle(endpoint: Arc<Endpoint>, request: hyper::Request<Incoming>) -> Response {
     let origin = request.headers().get(header::ORIGIN).cloned();
     let mut response = match endpoint.is_admitted(request.headers()) {
         Err(status) => status.into_response(),
@@ -146,7 +156,10 @@ async fn post(endpoint: &Endpoint, request: hyper::Request<Incoming>) -> Respons
     }
     let body = axum::body::to_bytes(Body::new(request.into_body()), max);
     match tokio::time::timeout(limits.request_timeout, body).await {
-        Ok(Ok(body)) => json(StatusCode::OK, answer(&endpoint.api, &endpoint.listener, &body).await),
+        Ok(Ok(body)) => json(
+            StatusCode::OK,
+            answer(&endpoint.api, &endpoint.listener, &body).await,
+        ),
         // The body was cut off, or is longer than it may be.
         Ok(Err(_)) => too_large(max),
         Err(_) => StatusCode::REQUEST_TIMEOUT.into_response(),
@@ -158,8 +171,13 @@ async fn post(endpoint: &Endpoint, request: hyper::Request<Incoming>) -> Respons
 fn is_json(headers: &HeaderMap) -> bool {
     headers.get(header::CONTENT_TYPE).is_none_or(|given| {
         let given = given.as_bytes();
-        let end = given.iter().position(|byte| *byte == b';').unwrap_or(given.len());
-        given[..end].trim_ascii().eq_ignore_ascii_case(b"application/json")
+        let end = given
+            .iter()
+            .position(|byte| *byte == b';')
+            .unwrap_or(given.len());
+        given[..end]
+            .trim_ascii()
+            .eq_ignore_ascii_case(b"application/json")
     })
 }
 
@@ -171,8 +189,11 @@ fn json(status: StatusCode, body: Vec<u8>) -> Response {
 }
 
 fn too_large(max: usize) -> Response {
-    let failure =
-        Failure::Limit { what: "bytes of a request", limit: "body_bytes_max", max: max as u64 };
+    let failure = Failure::Limit {
+        what: "bytes of a request",
+        limit: "body_bytes_max",
+        max: max as u64,
+    };
     let mut body = Vec::new();
     write_answer(&mut body, &null_id(), &Err(failure));
     json(StatusCode::PAYLOAD_TOO_LARGE, body)
@@ -226,7 +247,11 @@ async fn health(State(endpoint): Shared) -> Response {
     let age = now().saturating_sub(head.timestamp);
     let is_healthy = age <= api.config.health_head_age_max.as_secs();
     let health = Health {
-        status: if is_healthy { "ok" } else { "the head is too old" },
+        status: if is_healthy {
+            "ok"
+        } else {
+            "the head is too old"
+        },
         chain_id: api.chain_config().l2_chain_id,
         head_number: head.number,
         head_hash: head.hash(),
@@ -234,10 +259,17 @@ async fn health(State(endpoint): Shared) -> Response {
         head_age_seconds_max: api.config.health_head_age_max.as_secs(),
         safe_number: heads.safe.number,
         finalized_number: heads.finalized.number,
-        sequencing: api.sequencer.as_ref().map(|sequencer| sequencer.is_active()),
+        sequencing: api
+            .sequencer
+            .as_ref()
+            .map(|sequencer| sequencer.is_active()),
         pool_transactions: api.mempool().map(|pool| pool.len()),
     };
-    let status = if is_healthy { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    let status = if is_healthy {
+        StatusCode::OK
+    } else {
+        StatusCode::SERVICE_UNAVAILABLE
+    };
     json(status, serde_json::to_vec(&health).unwrap_or_default())
 }
 
@@ -259,34 +291,83 @@ fn render(api: &Api) -> String {
     let heads = api.chain.heads();
     let head = api.chain.head();
     let gauges = [
-        ("head_number", "Number of the newest sealed block.", heads.unsafe_head.number),
+        (
+            "head_number",
+            "Number of the newest sealed block.",
+            heads.unsafe_head.number,
+        ),
         ("safe_number", "Number of the safe head.", heads.safe.number),
-        ("finalized_number", "Number of the finalized head.", heads.finalized.number),
-        ("head_age_seconds", "Age of the newest sealed block.", now().saturating_sub(head.timestamp)),
+        (
+            "finalized_number",
+            "Number of the finalized head.",
+            heads.finalized.number,
+        ),
+        (
+            "head_age_seconds",
+            "Age of the newest sealed block.",
+            now().saturating_sub(head.timestamp),
+        ),
         (
             "open_block_transactions",
             "Transactions in the open block.",
-            api.chain.open_block().map_or(0, |open| open.transactions.len() as u64),
+            api.chain
+                .open_block()
+                .map_or(0, |open| open.transactions.len() as u64),
         ),
-        ("rpc_filters", "Installed filters.", api.filters.len() as u64),
-        ("rpc_waiting", "Costly requests that wait for a worker.", api.workers.waiting() as u64),
+        (
+            "rpc_filters",
+            "Installed filters.",
+            api.filters.len() as u64,
+        ),
+        (
+            "rpc_waiting",
+            "Costly requests that wait for a worker.",
+            api.workers.waiting() as u64,
+        ),
     ];
     for (name, help, value) in gauges {
         write_value(&mut out, "gauge", name, help, value);
     }
     if let Some(pool) = api.mempool() {
         let (pending, queued) = pool.status();
-        write_value(&mut out, "gauge", "pool_pending", "Pending transactions.", pending);
-        write_value(&mut out, "gauge", "pool_queued", "Queued transactions.", queued);
-        write_value(&mut out, "gauge", "pool_bytes", "Encoded bytes in the pool.", pool.bytes());
+        write_value(
+            &mut out,
+            "gauge",
+            "pool_pending",
+            "Pending transactions.",
+            pending,
+        );
+        write_value(
+            &mut out,
+            "gauge",
+            "pool_queued",
+            "Queued transactions.",
+            queued,
+        );
+        write_value(
+            &mut out,
+            "gauge",
+            "pool_bytes",
+            "Encoded bytes in the pool.",
+            pool.bytes(),
+        );
     }
     if let Some(sequencer) = &api.sequencer {
         let active = u8::from(sequencer.is_active());
-        write_value(&mut out, "gauge", "sequencer_active", "Whether blocks are built.", active);
+        write_value(
+            &mut out,
+            "gauge",
+            "sequencer_active",
+            "Whether blocks are built.",
+            active,
+        );
     }
     api.metrics.write(&mut out);
     let methods = api.registry.all();
-    write_methods(&mut out, methods.iter().map(|method| (method.name, &method.metrics)));
+    write_methods(
+        &mut out,
+        methods.iter().map(|method| (method.name, &method.metrics)),
+    );
     if let Some(hook) = &api.metrics_hook {
         hook(&mut out);
     }

@@ -70,7 +70,10 @@ impl Hub {
     /// A hub whose subscribers may lag behind by so many notices.
     pub(crate) fn new(capacity: usize) -> Self {
         let (notices, _) = broadcast::channel(capacity.max(1));
-        Self { notices, wanted: Default::default() }
+        Self {
+            notices,
+            wanted: Default::default(),
+        }
     }
 
     /// Notices from now on.
@@ -157,15 +160,22 @@ fn on_event(api: &Api, event: ChainEvent, told: &mut BlockNumHash) -> Result<(),
                 return catch_up(api, told);
             }
             sealed(api, &block)?;
-            *told = BlockNumHash { number: block.number(), hash: block.hash };
+            *told = BlockNumHash {
+                number: block.number(),
+                hash: block.hash,
+            };
         }
         ChainEvent::Unwound { to, removed } => {
-            api.filters.on_unwound(to.number, &removed, api.config.limits.logs_max)?;
+            api.filters
+                .on_unwound(to.number, &removed, api.config.limits.logs_max)?;
             if api.hub.is_wanted(Topic::Logs) {
                 for block in removed.iter().rev() {
                     let entries: Arc<[LogEntry]> = block_logs(block)?.into();
                     if !entries.is_empty() {
-                        api.hub.send(Notice::Logs { entries, removed: true });
+                        api.hub.send(Notice::Logs {
+                            entries,
+                            removed: true,
+                        });
                     }
                 }
             }
@@ -199,11 +209,19 @@ fn catch_up(api: &Api, told: &mut BlockNumHash) -> Result<(), Failure> {
         *told = head;
         return Ok(());
     }
-    let first = told.number.saturating_add(1).max(head.number.saturating_sub(CATCH_UP_MAX));
+    let first = told
+        .number
+        .saturating_add(1)
+        .max(head.number.saturating_sub(CATCH_UP_MAX));
     for number in first..=head.number {
-        let Some(block) = api.chain.block(number)? else { break };
+        let Some(block) = api.chain.block(number)? else {
+            break;
+        };
         sealed(api, &block)?;
-        *told = BlockNumHash { number, hash: block.hash };
+        *told = BlockNumHash {
+            number,
+            hash: block.hash,
+        };
     }
     Ok(())
 }
@@ -217,7 +235,10 @@ fn sealed(api: &Api, block: &SealedBlock) -> Result<(), Failure> {
     if api.hub.is_wanted(Topic::Logs) {
         let entries: Arc<[LogEntry]> = block_logs(block)?.into();
         if !entries.is_empty() {
-            api.hub.send(Notice::Logs { entries, removed: false });
+            api.hub.send(Notice::Logs {
+                entries,
+                removed: false,
+            });
         }
     }
     Ok(())

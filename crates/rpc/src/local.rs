@@ -5,8 +5,8 @@
 
 use crate::{
     api::Api,
-    eth,
     error::Failure,
+    eth,
     params::{FromJson as _, Number, Object, Params, Path, Slot},
     quantity::Hex,
     registry::{Methods, Outcome, Run},
@@ -24,7 +24,10 @@ pub(crate) const METHODS: Methods = &[
     ("evm_revert", Run::Async(revert)),
     ("evm_mine", Run::Async(evm_mine)),
     ("evm_increaseTime", Run::Async(increase_time)),
-    ("evm_setNextBlockTimestamp", Run::Async(set_next_block_timestamp)),
+    (
+        "evm_setNextBlockTimestamp",
+        Run::Async(set_next_block_timestamp),
+    ),
     ("evm_setAutomine", Run::Async(set_automine)),
     ("evm_setIntervalMining", Run::Async(set_interval_mining)),
     ("hardhat_setBalance", Run::Async(set_balance)),
@@ -32,7 +35,10 @@ pub(crate) const METHODS: Methods = &[
     ("hardhat_setNonce", Run::Async(set_nonce)),
     ("hardhat_setStorageAt", Run::Async(set_storage_at)),
     ("hardhat_impersonateAccount", Run::Light(impersonate)),
-    ("hardhat_stopImpersonatingAccount", Run::Light(stop_impersonating)),
+    (
+        "hardhat_stopImpersonatingAccount",
+        Run::Light(stop_impersonating),
+    ),
     ("hardhat_mine", Run::Async(mine)),
     ("hardhat_reset", Run::Async(reset)),
     ("hardhat_metadata", Run::Light(metadata)),
@@ -41,7 +47,10 @@ pub(crate) const METHODS: Methods = &[
     ("anvil_setNonce", Run::Async(set_nonce)),
     ("anvil_setStorageAt", Run::Async(set_storage_at)),
     ("anvil_impersonateAccount", Run::Light(impersonate)),
-    ("anvil_stopImpersonatingAccount", Run::Light(stop_impersonating)),
+    (
+        "anvil_stopImpersonatingAccount",
+        Run::Light(stop_impersonating),
+    ),
     ("anvil_mine", Run::Async(mine)),
     ("anvil_reset", Run::Async(reset)),
     ("anvil_nodeInfo", Run::Light(node_info)),
@@ -50,7 +59,11 @@ pub(crate) const METHODS: Methods = &[
 
 /// Refuses before the parameters are looked at: what they are doesn't matter.
 const fn unsettled(api: &Api) -> Result<(), Failure> {
-    if api.config.settled { Err(Failure::Settled(LocalError::Settled)) } else { Ok(()) }
+    if api.config.settled {
+        Err(Failure::Settled(LocalError::Settled))
+    } else {
+        Ok(())
+    }
 }
 
 async fn command(api: &Api, command: LocalCommand) -> Result<LocalReply, Failure> {
@@ -115,7 +128,14 @@ fn evm_mine(api: Arc<Api>, params: Params) -> BoxFuture<'static, Outcome> {
         if let Some(Number(timestamp)) = timestamp {
             command(&api, LocalCommand::SetNextBlockTimestamp(timestamp)).await?;
         }
-        command(&api, LocalCommand::Mine { blocks, interval: 0 }).await?;
+        command(
+            &api,
+            LocalCommand::Mine {
+                blocks,
+                interval: 0,
+            },
+        )
+        .await?;
         Ok(Reply::quantity(0_u64))
     })
 }
@@ -144,7 +164,11 @@ fn set_next_block_timestamp(api: Arc<Api>, params: Params) -> BoxFuture<'static,
 }
 
 fn set_automine(api: Arc<Api>, params: Params) -> BoxFuture<'static, Outcome> {
-    run(api, params, |params| Ok(LocalCommand::SetAutomine(params.args(&["enabled"])?.get(0)?)))
+    run(api, params, |params| {
+        Ok(LocalCommand::SetAutomine(
+            params.args(&["enabled"])?.get(0)?,
+        ))
+    })
 }
 
 /// Seconds, as anvil has it. Hardhat gives milliseconds: a thousand or more, which no chain of ours
@@ -152,7 +176,11 @@ fn set_automine(api: Arc<Api>, params: Params) -> BoxFuture<'static, Outcome> {
 fn set_interval_mining(api: Arc<Api>, params: Params) -> BoxFuture<'static, Outcome> {
     run(api, params, |params| {
         let Number(interval) = params.args(&["interval"])?.get(0)?;
-        let seconds = if interval >= 1_000 { interval / 1_000 } else { interval };
+        let seconds = if interval >= 1_000 {
+            interval / 1_000
+        } else {
+            interval
+        };
         Ok(LocalCommand::SetIntervalMining(seconds))
     })
 }
@@ -185,7 +213,11 @@ fn set_storage_at(api: Arc<Api>, params: Params) -> BoxFuture<'static, Outcome> 
     run(api, params, |params| {
         let args = params.args(&["address", "storage slot", "value"])?;
         let (slot, value): (Slot, Slot) = (args.get(1)?, args.get(2)?);
-        Ok(LocalCommand::SetStorageAt(args.get(0)?, slot.value, value.value))
+        Ok(LocalCommand::SetStorageAt(
+            args.get(0)?,
+            slot.value,
+            value.value,
+        ))
     })
 }
 

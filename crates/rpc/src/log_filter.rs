@@ -48,7 +48,10 @@ impl LogFilter {
     ) -> Result<Self, Failure> {
         let terms = |count: usize, path: &Path<'_>| {
             if count > limits.filter_terms_max {
-                return Err(path.error(ParamError::TooMany { count, max: limits.filter_terms_max }));
+                return Err(path.error(ParamError::TooMany {
+                    count,
+                    max: limits.filter_terms_max,
+                }));
             }
             Ok(())
         };
@@ -61,7 +64,10 @@ impl LogFilter {
         let positions: Vec<Option<&RawValue>> =
             object.optional("topics", path)?.unwrap_or_default();
         if positions.len() > TOPICS_MAX {
-            let reason = ParamError::TooMany { count: positions.len(), max: TOPICS_MAX };
+            let reason = ParamError::TooMany {
+                count: positions.len(),
+                max: TOPICS_MAX,
+            };
             return Err(topics_path.error(reason));
         }
         let mut topics = Vec::with_capacity(positions.len());
@@ -73,7 +79,12 @@ impl LogFilter {
             };
             terms(alternatives.len(), &path)?;
             // A null among the alternatives means any.
-            topics.push(alternatives.into_iter().collect::<Option<Vec<_>>>().unwrap_or_default());
+            topics.push(
+                alternatives
+                    .into_iter()
+                    .collect::<Option<Vec<_>>>()
+                    .unwrap_or_default(),
+            );
         }
         Ok(Self { addresses, topics })
     }
@@ -91,10 +102,7 @@ impl LogFilter {
     }
 }
 
-fn one_or_many<'a, T: FromJson<'a>>(
-    raw: &'a RawValue,
-    path: &Path<'_>,
-) -> Result<Vec<T>, Failure> {
+fn one_or_many<'a, T: FromJson<'a>>(raw: &'a RawValue, path: &Path<'_>) -> Result<Vec<T>, Failure> {
     if raw.get().starts_with('[') {
         Vec::from_json(raw, path)
     } else {
@@ -178,15 +186,18 @@ impl Api {
         let limits = &self.config.limits;
         let mut out = LogsJson::new(limits);
         let (from, to) = match range {
-            LogRange::Block(hash) => {
-                match self.find(BlockId::Hash(hash))? {
-                    Some(Found::Sealed(number)) => (number, number),
-                    _ => return Err(Failure::UnknownBlockHash(hash)),
-                }
-            }
+            LogRange::Block(hash) => match self.find(BlockId::Hash(hash))? {
+                Some(Found::Sealed(number)) => (number, number),
+                _ => return Err(Failure::UnknownBlockHash(hash)),
+            },
             LogRange::Blocks { from, to } => {
+                // A range up to the head may begin above it: nothing is there yet.
+                let open_ended = !matches!(to, Some(BlockId::Number(_)));
                 let from = self.range_end(from)?;
                 let to = self.range_end(to)?;
+                if from > to && open_ended {
+                    return Ok(out.finish());
+                }
                 if from > to {
                     return Err(Failure::BlockRange { from, to });
                 }
@@ -204,7 +215,9 @@ impl Api {
         if from > to {
             return Ok(out.finish());
         }
-        self.visit_logs(filter, from, to, deadline, |_, entry| out.push(entry.json()))?;
+        self.visit_logs(filter, from, to, deadline, |_, entry| {
+            out.push(entry.json())
+        })?;
         Ok(out.finish())
     }
 
@@ -230,10 +243,14 @@ impl Api {
         let candidates = if from == to {
             LogBlocks::All
         } else {
-            self.chain.store().log_blocks(&filter.addresses, &filter.topics, from, to)?
+            self.chain
+                .store()
+                .log_blocks(&filter.addresses, &filter.topics, from, to)?
         };
         let mut block = |number: u64| {
-            let Some(entries) = self.logs.get(number, &self.chain)? else { return Ok(()) };
+            let Some(entries) = self.logs.get(number, &self.chain)? else {
+                return Ok(());
+            };
             for entry in entries.iter().filter(|entry| filter.matches(&entry.log)) {
                 visit(number, entry)?;
             }
@@ -255,7 +272,10 @@ mod tests {
         let raw: &RawValue = serde_json::from_str(json).unwrap();
         let path = Path::new("filter");
         let object = Object::from_json(raw, &path)?;
-        let limits = Limits { filter_terms_max: 3, ..Limits::default() };
+        let limits = Limits {
+            filter_terms_max: 3,
+            ..Limits::default()
+        };
         Ok((
             LogFilter::from_object(&object, &path, &limits)?,
             LogRange::from_object(&object, &path)?,
@@ -263,7 +283,10 @@ mod tests {
     }
 
     fn log(address: u8, topics: &[u8]) -> Log {
-        let topics = topics.iter().map(|topic| B256::repeat_byte(*topic)).collect();
+        let topics = topics
+            .iter()
+            .map(|topic| B256::repeat_byte(*topic))
+            .collect();
         Log {
             address: Address::repeat_byte(address),
             data: LogData::new_unchecked(topics, Bytes::new()),
@@ -284,7 +307,13 @@ mod tests {
             word(4)
         );
         let (filter, range) = parse(&json).unwrap();
-        assert_eq!(range, LogRange::Blocks { from: None, to: None });
+        assert_eq!(
+            range,
+            LogRange::Blocks {
+                from: None,
+                to: None
+            }
+        );
         assert!(filter.matches(&log(1, &[9, 2, 4])));
         assert!(filter.matches(&log(1, &[9, 3, 4, 5])));
         assert!(!filter.matches(&log(1, &[9, 4, 4])));
@@ -301,11 +330,19 @@ mod tests {
     #[test]
     fn bad_filters_are_refused() {
         let five = format!(r#"{{"topics":[null,null,null,null,{}]}}"#, word(1));
-        assert!(parse(&five).unwrap_err().to_string().contains("filter.topics"));
+        assert!(
+            parse(&five)
+                .unwrap_err()
+                .to_string()
+                .contains("filter.topics")
+        );
         let terms = [word(1), word(2), word(3), word(4)].join(",");
         let failure = parse(&format!(r#"{{"topics":[[{terms}]]}}"#)).unwrap_err();
         assert_eq!(failure.code(), -32602);
-        assert!(failure.to_string().contains("4 elements, at most 3"), "{failure}");
+        assert!(
+            failure.to_string().contains("4 elements, at most 3"),
+            "{failure}"
+        );
         let both = format!(r#"{{"blockHash":{},"fromBlock":"0x1"}}"#, word(1));
         assert_eq!(parse(&both).unwrap_err().code(), -32602);
         assert_eq!(parse(r#"{"address":"0x12"}"#).unwrap_err().code(), -32602);
@@ -319,13 +356,22 @@ mod tests {
 
     #[test]
     fn answers_are_bounded() {
-        let limits = Limits { logs_max: 2, response_bytes_max: 100, ..Limits::default() };
+        let limits = Limits {
+            logs_max: 2,
+            response_bytes_max: 100,
+            ..Limits::default()
+        };
         let mut out = LogsJson::new(&limits);
         out.push(b"1").unwrap();
         out.push(b"2").unwrap();
         assert!(out.push(b"3").unwrap_err().to_string().contains("logs_max"));
         assert_eq!(out.finish(), b"[1,2]");
         let mut out = LogsJson::new(&limits);
-        assert!(out.push(&[b'1'; 200]).unwrap_err().to_string().contains("response_bytes_max"));
+        assert!(
+            out.push(&[b'1'; 200])
+                .unwrap_err()
+                .to_string()
+                .contains("response_bytes_max")
+        );
     }
 }

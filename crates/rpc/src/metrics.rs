@@ -90,7 +90,11 @@ impl ServerMetrics {
     pub(crate) fn write(&self, out: &mut String) {
         let gauges = [
             ("rpc_connections", "Open connections.", &self.connections),
-            ("rpc_websockets", "Open WebSocket connections.", &self.sockets),
+            (
+                "rpc_websockets",
+                "Open WebSocket connections.",
+                &self.sockets,
+            ),
             ("rpc_subscriptions", "Subscriptions.", &self.subscriptions),
         ];
         for (name, help, value) in gauges {
@@ -102,14 +106,26 @@ impl ServerMetrics {
                 "Connections refused because there were too many.",
                 &self.connections_refused,
             ),
-            ("rpc_websockets_lagged_total", "WebSockets closed for lagging.", &self.lagged),
+            (
+                "rpc_websockets_lagged_total",
+                "WebSockets closed for lagging.",
+                &self.lagged,
+            ),
             (
                 "rpc_unknown_methods_total",
                 "Requests for methods that don't exist.",
                 &self.unknown_methods,
             ),
-            ("rpc_malformed_total", "Bodies that are no JSON-RPC.", &self.malformed),
-            ("rpc_timeouts_total", "Requests that timed out.", &self.timeouts),
+            (
+                "rpc_malformed_total",
+                "Bodies that are no JSON-RPC.",
+                &self.malformed,
+            ),
+            (
+                "rpc_timeouts_total",
+                "Requests that timed out.",
+                &self.timeouts,
+            ),
         ];
         for (name, help, value) in counters {
             write_value(out, "counter", name, help, value.load(Relaxed));
@@ -126,7 +142,10 @@ pub(crate) fn write_methods<'a>(
     out.push_str("# HELP openledger_rpc_request_seconds Time of requests by method.\n");
     out.push_str("# TYPE openledger_rpc_request_seconds histogram\n");
     for (name, metrics) in methods {
-        let counts = metrics.buckets.each_ref().map(|bucket| bucket.load(Relaxed));
+        let counts = metrics
+            .buckets
+            .each_ref()
+            .map(|bucket| bucket.load(Relaxed));
         let total: u64 = counts.iter().sum();
         if total == 0 {
             continue;
@@ -153,7 +172,9 @@ pub(crate) fn write_methods<'a>(
             metrics.failures.load(Relaxed)
         );
     }
-    out.push_str("# HELP openledger_rpc_failures_total Requests answered with an error, by method.\n");
+    out.push_str(
+        "# HELP openledger_rpc_failures_total Requests answered with an error, by method.\n",
+    );
     out.push_str("# TYPE openledger_rpc_failures_total counter\n");
     out.push_str(&failures);
 }
@@ -174,8 +195,14 @@ mod tests {
         metrics.record(Duration::from_secs(60), false);
         let unused = MethodMetrics::default();
         let mut out = String::new();
-        write_methods(&mut out, [("eth_call", &metrics), ("eth_sign", &unused)].into_iter());
-        assert!(out.contains("bucket{method=\"eth_call\",le=\"0.0001\"} 1\n"), "{out}");
+        write_methods(
+            &mut out,
+            [("eth_call", &metrics), ("eth_sign", &unused)].into_iter(),
+        );
+        assert!(
+            out.contains("bucket{method=\"eth_call\",le=\"0.0001\"} 1\n"),
+            "{out}"
+        );
         assert!(out.contains("bucket{method=\"eth_call\",le=\"0.001\"} 2\n"));
         assert!(out.contains("bucket{method=\"eth_call\",le=\"10\"} 2\n"));
         assert!(out.contains("bucket{method=\"eth_call\",le=\"+Inf\"} 3\n"));

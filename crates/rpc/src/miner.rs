@@ -2,7 +2,6 @@
 
 use crate::{
     api::Api,
-    error::Failure,
     params::Params,
     registry::{Methods, Outcome, Run},
     reply::Reply,
@@ -14,9 +13,5 @@ pub(crate) const METHODS: Methods = &[("miner_setMaxDASize", Run::Light(set_max_
 fn set_max_da_size(api: &Api, params: &Params) -> Outcome {
     let args = params.args(&["transaction size", "block size"])?;
     let (transaction, block): (u64, u64) = (args.get(0)?, args.get(1)?);
-    api.sequencer()?;
-    if (transaction, block) == (0, 0) {
-        return Ok(Reply::TRUE);
-    }
-    Err(Failure::Unavailable("this sequencer has no limit on data availability to set"))
+    Ok(if api.sequencer()?.set_data_limits(transaction, block) { Reply::TRUE } else { Reply::FALSE })
 }

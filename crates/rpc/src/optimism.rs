@@ -19,7 +19,10 @@ pub(crate) const METHODS: Methods = &[
     ("optimism_syncStatus", Run::Light(sync_status)),
     ("optimism_rollupConfig", Run::Light(rollup_config)),
     ("optimism_version", Run::Light(version)),
-    ("optimism_safeHeadAtL1Block", Run::Light(safe_head_at_l1_block)),
+    (
+        "optimism_safeHeadAtL1Block",
+        Run::Light(safe_head_at_l1_block),
+    ),
 ];
 
 /// A block's hash and number, numbers in decimal as op-node gives them.
@@ -31,7 +34,10 @@ struct BlockIdJson {
 
 impl From<BlockNumHash> for BlockIdJson {
     fn from(block: BlockNumHash) -> Self {
-        Self { hash: block.hash, number: block.number }
+        Self {
+            hash: block.hash,
+            number: block.number,
+        }
     }
 }
 
@@ -87,14 +93,23 @@ fn block_ref(api: &Api, number: u64) -> Result<L2BlockRefJson, Failure> {
 fn block_ref_of(api: &Api, header: &SealedHeader) -> Result<L2BlockRefJson, Failure> {
     let (l1origin, sequence_number) = if header.number == 0 {
         let genesis = api.chain_config().genesis.l1;
-        (BlockIdJson { hash: genesis.hash, number: genesis.number }, 0)
+        (
+            BlockIdJson {
+                hash: genesis.hash,
+                number: genesis.number,
+            },
+            0,
+        )
     } else {
         let block = api.known_block(header.number)?;
         let first = block.block.body.transactions.first();
         let attributes = first
             .ok_or(Failure::Unavailable("the block has no L1 attributes"))
             .and_then(|first| L1Attributes::from_deposit(first).map_err(Failure::internal))?;
-        let origin = BlockIdJson { hash: attributes.hash, number: attributes.number };
+        let origin = BlockIdJson {
+            hash: attributes.hash,
+            number: attributes.number,
+        };
         (origin, attributes.sequence_number)
     };
     Ok(L2BlockRefJson {
@@ -118,7 +133,12 @@ fn l1_status(api: &Api) -> L1Status {
                 number: genesis.number,
                 ..L1BlockRef::default()
             };
-            L1Status { current: origin, head: origin, safe: origin, finalized: origin }
+            L1Status {
+                current: origin,
+                head: origin,
+                safe: origin,
+                finalized: origin,
+            }
         }
     }
 }
@@ -149,9 +169,9 @@ fn sync_status(api: &Api, params: &Params) -> Outcome {
 fn output_at_block(api: &Api, params: &Params) -> Outcome {
     let id: BlockId = params.args(&["block"])?.get(0)?;
     let header = api.header(api.number(id)?)?;
-    let withdrawal_storage_root = header
-        .withdrawals_root
-        .ok_or(Failure::Unavailable("the header has no withdrawals root: it is older than Isthmus"))?;
+    let withdrawal_storage_root = header.withdrawals_root.ok_or(Failure::Unavailable(
+        "the header has no withdrawals root: it is older than Isthmus",
+    ))?;
     let output = OutputRoot {
         state_root: header.state_root,
         message_passer_storage_root: withdrawal_storage_root,
@@ -187,7 +207,10 @@ fn safe_head_at_l1_block(api: &Api, params: &Params) -> Outcome {
         ));
     }
     Reply::small(&SafeHead {
-        l1_block: BlockIdJson { hash: current.hash, number: current.number },
+        l1_block: BlockIdJson {
+            hash: current.hash,
+            number: current.number,
+        },
         safe_head: api.chain.heads().safe.into(),
     })
 }

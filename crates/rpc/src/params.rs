@@ -89,7 +89,10 @@ enum Segment<'a> {
 impl<'a> Path<'a> {
     /// A parameter.
     pub(crate) const fn new(name: &'a str) -> Self {
-        Self { parent: None, segment: Segment::Name(name) }
+        Self {
+            parent: None,
+            segment: Segment::Name(name),
+        }
     }
 
     /// A field of an object.
@@ -97,7 +100,10 @@ impl<'a> Path<'a> {
     where
         'a: 'b,
     {
-        Path { parent: Some(self), segment: Segment::Name(name) }
+        Path {
+            parent: Some(self),
+            segment: Segment::Name(name),
+        }
     }
 
     /// An element of an array.
@@ -105,12 +111,18 @@ impl<'a> Path<'a> {
     where
         'a: 'b,
     {
-        Path { parent: Some(self), segment: Segment::Index(index) }
+        Path {
+            parent: Some(self),
+            segment: Segment::Index(index),
+        }
     }
 
     /// The failure that this value has something wrong with it.
     pub(crate) fn error(&self, reason: impl Into<ParamError>) -> Failure {
-        Failure::Params { path: self.to_string().into(), reason: reason.into() }
+        Failure::Params {
+            path: self.to_string().into(),
+            reason: reason.into(),
+        }
     }
 }
 
@@ -178,7 +190,8 @@ impl<'a> Args<'a> {
 
     /// A parameter that must be there.
     pub(crate) fn get<T: FromJson<'a>>(&self, index: usize) -> Result<T, Failure> {
-        self.optional(index)?.ok_or_else(|| self.path(index).error(ParamError::Missing))
+        self.optional(index)?
+            .ok_or_else(|| self.path(index).error(ParamError::Missing))
     }
 
     /// A parameter that may be missing or null.
@@ -208,14 +221,21 @@ pub(crate) trait FromJson<'a>: Sized {
 
 impl<'a, T: FromJson<'a>> FromJson<'a> for Option<T> {
     fn from_json(raw: &'a RawValue, path: &Path<'_>) -> Result<Self, Failure> {
-        if raw.get() == "null" { Ok(None) } else { T::from_json(raw, path).map(Some) }
+        if raw.get() == "null" {
+            Ok(None)
+        } else {
+            T::from_json(raw, path).map(Some)
+        }
     }
 }
 
 impl<'a, T: FromJson<'a>> FromJson<'a> for Vec<T> {
     fn from_json(raw: &'a RawValue, path: &Path<'_>) -> Result<Self, Failure> {
-        let items: Vec<&RawValue> = serde_json::from_str(raw.get())
-            .map_err(|_| path.error(ParamError::Type { expected: "an array" }))?;
+        let items: Vec<&RawValue> = serde_json::from_str(raw.get()).map_err(|_| {
+            path.error(ParamError::Type {
+                expected: "an array",
+            })
+        })?;
         items
             .into_iter()
             .enumerate()
@@ -237,7 +257,10 @@ pub(crate) fn text<'a>(
     expected: &'static str,
 ) -> Result<Cow<'a, str>, Failure> {
     let json = raw.get();
-    match json.strip_prefix('"').and_then(|json| json.strip_suffix('"')) {
+    match json
+        .strip_prefix('"')
+        .and_then(|json| json.strip_suffix('"'))
+    {
         Some(text) if !text.contains('\\') => Ok(Cow::Borrowed(text)),
         Some(_) => serde_json::from_str(json)
             .map(Cow::Owned)
@@ -257,7 +280,9 @@ impl FromJson<'_> for bool {
         match raw.get() {
             "true" => Ok(true),
             "false" => Ok(false),
-            _ => Err(path.error(ParamError::Type { expected: "a boolean" })),
+            _ => Err(path.error(ParamError::Type {
+                expected: "a boolean",
+            })),
         }
     }
 }
@@ -295,7 +320,10 @@ impl FromJson<'_> for Slot {
     fn from_json(raw: &RawValue, path: &Path<'_>) -> Result<Self, Failure> {
         let text = text(raw, path, "a storage slot in hex")?;
         let value = quantity::parse_slot(&text).map_err(|error| path.error(error))?;
-        Ok(Self { value, is_padded: text.len() == 66 })
+        Ok(Self {
+            value,
+            is_padded: text.len() == 66,
+        })
     }
 }
 
@@ -328,7 +356,10 @@ fn fixed<const N: usize>(
     let text = text(raw, path, expected)?;
     let digits = hex_digits(&text).map_err(|error| path.error(ParamError::Hex(error)))?;
     if digits.len() != 2 * N {
-        return Err(path.error(ParamError::Length { got: digits.len(), want: 2 * N }));
+        return Err(path.error(ParamError::Length {
+            got: digits.len(),
+            want: 2 * N,
+        }));
     }
     let mut bytes = [0; N];
     hex::decode_to_slice(digits, &mut bytes)
@@ -337,7 +368,9 @@ fn fixed<const N: usize>(
 }
 
 fn hex_digits(text: &str) -> Result<&str, HexError> {
-    text.strip_prefix("0x").or_else(|| text.strip_prefix("0X")).ok_or(HexError::Prefix)
+    text.strip_prefix("0x")
+        .or_else(|| text.strip_prefix("0X"))
+        .ok_or(HexError::Prefix)
 }
 
 impl FromJson<'_> for Address {
@@ -383,12 +416,15 @@ impl<'a> Object<'a> {
         name: &str,
         path: &Path<'_>,
     ) -> Result<Option<T>, Failure> {
-        self.raw(name).map(|raw| T::from_json(raw, &path.field(name))).transpose()
+        self.raw(name)
+            .map(|raw| T::from_json(raw, &path.field(name)))
+            .transpose()
     }
 
     /// A field that must be there.
     pub(crate) fn get<T: FromJson<'a>>(&self, name: &str, path: &Path<'_>) -> Result<T, Failure> {
-        self.optional(name, path)?.ok_or_else(|| path.field(name).error(ParamError::Missing))
+        self.optional(name, path)?
+            .ok_or_else(|| path.field(name).error(ParamError::Missing))
     }
 
     /// All fields in order.
@@ -399,8 +435,11 @@ impl<'a> Object<'a> {
 
 impl<'a> FromJson<'a> for Object<'a> {
     fn from_json(raw: &'a RawValue, path: &Path<'_>) -> Result<Self, Failure> {
-        serde_json::from_str(raw.get())
-            .map_err(|_| path.error(ParamError::Type { expected: "an object" }))
+        serde_json::from_str(raw.get()).map_err(|_| {
+            path.error(ParamError::Type {
+                expected: "an object",
+            })
+        })
     }
 }
 
@@ -438,7 +477,10 @@ impl<'de: 'a, 'a> Deserialize<'de> for Object<'a> {
                         f.write_str("a field name")
                     }
 
-                    fn visit_borrowed_str<E: de::Error>(self, key: &'de str) -> Result<Key<'de>, E> {
+                    fn visit_borrowed_str<E: de::Error>(
+                        self,
+                        key: &'de str,
+                    ) -> Result<Key<'de>, E> {
                         Ok(Key(Cow::Borrowed(key)))
                     }
 
@@ -492,10 +534,16 @@ mod tests {
             "invalid params: address: missing value for required argument"
         );
         assert_eq!(args.or(1, 5_u64).unwrap(), 5);
-        assert_eq!(message(params("[1,2,3]").args(NAMES)), "invalid params: too many arguments, want at most 2");
-        assert_eq!(message(params("{}").args(NAMES)), "invalid params: params: non-array args");
+        assert_eq!(
+            message(params("[1,2,3]").args(NAMES)),
+            "invalid params: too many arguments, want at most 2"
+        );
+        assert_eq!(
+            message(params("{}").args(NAMES)),
+            "invalid params: params: non-array args"
+        );
         let null = params("[null]");
-        assert_eq!(null.args(NAMES).unwrap().or(0, true).unwrap(), true);
+        assert!(null.args(NAMES).unwrap().or(0, true).unwrap());
     }
 
     #[test]

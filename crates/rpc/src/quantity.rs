@@ -97,7 +97,9 @@ fn parse_word(digits: &[u8]) -> Result<U256, QuantityError> {
     for (index, digit) in digits.iter().rev().enumerate() {
         let nibble = nibble(*digit)?;
         let byte = bytes.get_mut(31_usize.wrapping_sub(index / 2));
-        let Some(byte) = byte else { return Err(QuantityError::TooLarge { bits: 256 }) };
+        let Some(byte) = byte else {
+            return Err(QuantityError::TooLarge { bits: 256 });
+        };
         *byte |= if index % 2 == 0 { nibble } else { nibble << 4 };
     }
     Ok(U256::from_be_bytes(bytes))
@@ -174,11 +176,20 @@ mod tests {
         assert_eq!(parse_u64(""), Err(QuantityError::Prefix));
         assert_eq!(parse_u64("0xg"), Err(QuantityError::Digit));
         assert_eq!(parse_u64("0x-1"), Err(QuantityError::Digit));
-        assert_eq!(parse_u64("0x10000000000000000"), Err(QuantityError::TooLarge { bits: 64 }));
+        assert_eq!(
+            parse_u64("0x10000000000000000"),
+            Err(QuantityError::TooLarge { bits: 64 })
+        );
         let long = format!("0x1{}", "0".repeat(64));
         assert_eq!(parse_u64(&long), Err(QuantityError::TooLarge { bits: 64 }));
-        assert_eq!(parse_u128(&long), Err(QuantityError::TooLarge { bits: 128 }));
-        assert_eq!(parse_u256(&long), Err(QuantityError::TooLarge { bits: 256 }));
+        assert_eq!(
+            parse_u128(&long),
+            Err(QuantityError::TooLarge { bits: 128 })
+        );
+        assert_eq!(
+            parse_u256(&long),
+            Err(QuantityError::TooLarge { bits: 256 })
+        );
         assert_eq!(parse_u256(&format!("0x{}", "f".repeat(64))), Ok(U256::MAX));
     }
 
@@ -189,7 +200,10 @@ mod tests {
         assert_eq!(parse_slot(&format!("0x{:064x}", 77)), Ok(U256::from(77)));
         assert_eq!(parse_slot("0x"), Err(QuantityError::Empty));
         let long = format!("0x{}", "0".repeat(65));
-        assert_eq!(parse_slot(&long), Err(QuantityError::TooLarge { bits: 256 }));
+        assert_eq!(
+            parse_slot(&long),
+            Err(QuantityError::TooLarge { bits: 256 })
+        );
     }
 
     proptest! {

@@ -16,7 +16,10 @@ impl Reply {
 
     /// Serializes a value, of at most `bytes_max` bytes.
     pub(crate) fn new<T: Serialize + ?Sized>(value: &T, bytes_max: usize) -> Result<Self, Failure> {
-        let mut out = Bounded { bytes: Vec::with_capacity(128), max: bytes_max };
+        let mut out = Bounded {
+            bytes: Vec::with_capacity(128),
+            max: bytes_max,
+        };
         match serde_json::to_writer(&mut out, value) {
             Ok(()) => Ok(Self(Cow::Owned(out.bytes))),
             Err(error) if error.is_io() => Err(too_large(bytes_max)),
@@ -26,7 +29,9 @@ impl Reply {
 
     /// Serializes a value that is small by its type.
     pub(crate) fn small<T: Serialize + ?Sized>(value: &T) -> Result<Self, Failure> {
-        serde_json::to_vec(value).map(|json| Self(Cow::Owned(json))).map_err(Failure::internal)
+        serde_json::to_vec(value)
+            .map(|json| Self(Cow::Owned(json)))
+            .map_err(Failure::internal)
     }
 
     /// A hex quantity.

@@ -27,7 +27,9 @@ pub(crate) fn reason(output: &[u8]) -> Option<Cow<'_, str>> {
             let length = word(arguments, offset)?;
             let start = offset.checked_add(32)?;
             let text = arguments.get(start..start.checked_add(length)?)?;
-            Some(String::from_utf8_lossy(&text[..text.len().min(REASON_BYTES_MAX)]))
+            Some(String::from_utf8_lossy(
+                &text[..text.len().min(REASON_BYTES_MAX)],
+            ))
         }
         PANIC => {
             let code = U256::from_be_slice(arguments.get(..32)?);
@@ -83,9 +85,15 @@ mod tests {
         assert_eq!(message(&hex!("01020304")), "execution reverted");
         let mut panicked = PANIC.to_vec();
         panicked.extend(U256::from(0x12).to_be_bytes::<32>());
-        assert_eq!(message(&panicked), "execution reverted: division or modulo by zero");
+        assert_eq!(
+            message(&panicked),
+            "execution reverted: division or modulo by zero"
+        );
         panicked[35] = 0x99;
-        assert_eq!(message(&panicked), "execution reverted: unknown panic code: 0x99");
+        assert_eq!(
+            message(&panicked),
+            "execution reverted: unknown panic code: 0x99"
+        );
     }
 
     #[test]

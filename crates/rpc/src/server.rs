@@ -87,7 +87,9 @@ pub async fn serve(
     }
     for origin in &config.cors_origins {
         if HeaderValue::from_str(origin).is_err() {
-            return Err(RpcError::Origin { origin: origin.as_str().into() });
+            return Err(RpcError::Origin {
+                origin: origin.as_str().into(),
+            });
         }
     }
     let (public, http) = bind(config.http, "--http.port").await?;
@@ -100,7 +102,14 @@ pub async fn serve(
 
     let mut tasks = JoinSet::new();
     tasks.spawn(hub::run(api.clone(), shutdown.clone()));
-    let endpoint = Endpoint::new(api.clone(), Listener { namespaces, is_privileged: false }, &shutdown);
+    let endpoint = Endpoint::new(
+        api.clone(),
+        Listener {
+            namespaces,
+            is_privileged: false,
+        },
+        &shutdown,
+    );
     tasks.spawn(accept(public, endpoint, shutdown.clone()));
     let privileged = privileged.map(|(listener, address)| {
         // What changes a local chain at will is not an operator's business.
@@ -109,13 +118,23 @@ pub async fn serve(
             all.remove(&Namespace::Local);
         }
         let all = Arc::new(all);
-        let endpoint =
-            Endpoint::new(api.clone(), Listener { namespaces: all, is_privileged: true }, &shutdown);
+        let endpoint = Endpoint::new(
+            api.clone(),
+            Listener {
+                namespaces: all,
+                is_privileged: true,
+            },
+            &shutdown,
+        );
         tasks.spawn(accept(listener, endpoint, shutdown.clone()));
         address
     });
     let join = tokio::spawn(async move { while tasks.join_next().await.is_some() {} });
-    Ok(RpcHandle { http, privileged, join })
+    Ok(RpcHandle {
+        http,
+        privileged,
+        join,
+    })
 }
 
 async fn bind(
@@ -123,8 +142,15 @@ async fn bind(
     flag: &'static str,
 ) -> Result<(TcpListener, SocketAddr), RpcError> {
     let failed = |source: io::Error| match source.kind() {
-        io::ErrorKind::AddrInUse => RpcError::PortInUse { port: address.port(), flag },
-        _ => RpcError::Bind { address, flag, source },
+        io::ErrorKind::AddrInUse => RpcError::PortInUse {
+            port: address.port(),
+            flag,
+        },
+        _ => RpcError::Bind {
+            address,
+            flag,
+            source,
+        },
     };
     let listener = TcpListener::bind(address).await.map_err(failed)?;
     let bound = listener.local_addr().map_err(failed)?;
@@ -152,7 +178,11 @@ async fn accept(listener: TcpListener, endpoint: Arc<Endpoint>, shutdown: Cancel
                     });
                 }
                 Err(_) => {
-                    endpoint.api.metrics.connections_refused.fetch_add(1, Relaxed);
+                    endpoint
+                        .api
+                        .metrics
+                        .connections_refused
+                        .fetch_add(1, Relaxed);
                     // The socket's buffer takes this at once; whoever doesn't read it has no answer.
                     let _ = stream.try_write(TOO_MANY_CONNECTIONS);
                 }

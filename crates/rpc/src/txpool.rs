@@ -33,7 +33,10 @@ struct Parts<T> {
 fn status(api: &Api, params: &Params) -> Outcome {
     params.none()?;
     let (pending, queued) = api.mempool().map_or((0, 0), |pool| pool.status());
-    Reply::small(&Parts { pending: Hex(pending), queued: Hex(queued) })
+    Reply::small(&Parts {
+        pending: Hex(pending),
+        queued: Hex(queued),
+    })
 }
 
 fn full(transactions: &ByNonce) -> BTreeMap<u64, TransactionJson<'_>> {
@@ -49,18 +52,27 @@ fn full(transactions: &ByNonce) -> BTreeMap<u64, TransactionJson<'_>> {
 
 fn content(api: &Api, params: &Params) -> Outcome {
     params.none()?;
-    let content = api.mempool().map_or_else(PoolContent::default, |pool| pool.content());
-    let pending: BTreeMap<_, _> =
-        content.pending.iter().map(|(address, of)| (*address, full(of))).collect();
-    let queued: BTreeMap<_, _> =
-        content.queued.iter().map(|(address, of)| (*address, full(of))).collect();
+    let content = api
+        .mempool()
+        .map_or_else(PoolContent::default, |pool| pool.content());
+    let pending: BTreeMap<_, _> = content
+        .pending
+        .iter()
+        .map(|(address, of)| (*address, full(of)))
+        .collect();
+    let queued: BTreeMap<_, _> = content
+        .queued
+        .iter()
+        .map(|(address, of)| (*address, full(of)))
+        .collect();
     api.reply(&Parts { pending, queued })
 }
 
 fn content_from(api: &Api, params: &Params) -> Outcome {
     let address: Address = params.args(&["address"])?.get(0)?;
-    let content =
-        api.mempool().map_or_else(PoolContent::default, |pool| pool.content_from(address));
+    let content = api
+        .mempool()
+        .map_or_else(PoolContent::default, |pool| pool.content_from(address));
     let none = ByNonce::new();
     api.reply(&Parts {
         pending: full(content.pending.get(&address).unwrap_or(&none)),
@@ -79,14 +91,21 @@ fn summaries(part: &BTreeMap<Address, ByNonce>) -> BTreeMap<Address, BTreeMap<u6
     };
     part.iter()
         .map(|(address, of)| {
-            (*address, of.iter().map(|(nonce, pooled)| (*nonce, summary(pooled))).collect())
+            (
+                *address,
+                of.iter()
+                    .map(|(nonce, pooled)| (*nonce, summary(pooled)))
+                    .collect(),
+            )
         })
         .collect()
 }
 
 fn inspect(api: &Api, params: &Params) -> Outcome {
     params.none()?;
-    let content = api.mempool().map_or_else(PoolContent::default, |pool| pool.content());
+    let content = api
+        .mempool()
+        .map_or_else(PoolContent::default, |pool| pool.content());
     api.reply(&Parts {
         pending: summaries(&content.pending),
         queued: summaries(&content.queued),

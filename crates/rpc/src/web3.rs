@@ -8,8 +8,10 @@ use crate::{
 };
 use alloy_primitives::{Bytes, keccak256};
 
-pub(crate) const METHODS: Methods =
-    &[("web3_clientVersion", Run::Light(client_version)), ("web3_sha3", Run::Light(sha3))];
+pub(crate) const METHODS: Methods = &[
+    ("web3_clientVersion", Run::Light(client_version)),
+    ("web3_sha3", Run::Light(sha3)),
+];
 
 fn client_version(api: &Api, params: &Params) -> Outcome {
     params.none()?;

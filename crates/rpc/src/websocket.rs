@@ -63,7 +63,8 @@ impl Subscription {
 
     /// Reads the parameters of `eth_subscribe`.
     fn parse(params: &Params, api: &Api) -> Result<Self, Failure> {
-        const EXPECTED: &str = "newHeads, logs, newPendingTransactions, preconfirmations or syncing";
+        const EXPECTED: &str =
+            "newHeads, logs, newPendingTransactions, preconfirmations or syncing";
         let args = params.args(&["subscription", "options"])?;
         let kind: Cow<'_, str> = args.get(0)?;
         Ok(match &*kind {
@@ -160,7 +161,10 @@ impl Close {
             Self::Shutdown => (close_code::AWAY, "the node is shutting down"),
             Self::TooLarge => (close_code::SIZE, "message too large (body_bytes_max)"),
         };
-        CloseFrame { code, reason: Utf8Bytes::from_static(reason) }
+        CloseFrame {
+            code,
+            reason: Utf8Bytes::from_static(reason),
+        }
     }
 }
 
@@ -180,8 +184,13 @@ pub(crate) async fn run(endpoint: Arc<Endpoint>, socket: WebSocket) {
     let writer = tokio::spawn(write(sink, outgoing, closing));
 
     let mut notices = api.hub.subscribe();
-    let mut subscriptions = Subscriptions { api: &api, by_id: BTreeMap::new() };
-    let in_flight = Arc::new(Semaphore::new(api.config.limits.concurrent_requests_max.max(1)));
+    let mut subscriptions = Subscriptions {
+        api: &api,
+        by_id: BTreeMap::new(),
+    };
+    let in_flight = Arc::new(Semaphore::new(
+        api.config.limits.concurrent_requests_max.max(1),
+    ));
     let mut ping = tokio::time::interval(PING_INTERVAL);
     let mut heard = Instant::now();
     let reason = loop {
@@ -351,10 +360,7 @@ async fn request(
 }
 
 /// Subscribes; the second part is a notice that follows the answer at once.
-fn subscribe(
-    subscriptions: &mut Subscriptions<'_>,
-    params: &Params,
-) -> (Outcome, Option<Vec<u8>>) {
+fn subscribe(subscriptions: &mut Subscriptions<'_>, params: &Params) -> (Outcome, Option<Vec<u8>>) {
     let subscribed = Subscription::parse(params, subscriptions.api).and_then(|subscription| {
         let topic = subscription.topic();
         subscriptions.add(subscription).map(|id| (id, topic))
@@ -362,7 +368,10 @@ fn subscribe(
     match subscribed {
         Ok((id, topic)) => {
             let first = (topic == Topic::Syncing).then(|| notification(id, b"false"));
-            (Reply::small(&format!("0x{}", hex::encode(id.to_be_bytes()))), first)
+            (
+                Reply::small(&format!("0x{}", hex::encode(id.to_be_bytes()))),
+                first,
+            )
         }
         Err(failure) => (Err(failure), None),
     }
@@ -381,7 +390,9 @@ fn tell(
     queue: &mpsc::Sender<Outgoing>,
 ) -> Result<(), ()> {
     let push = |id: u128, json: &[u8]| {
-        queue.try_send(Outgoing::Text(notification(id, json))).map_err(|_| ())
+        queue
+            .try_send(Outgoing::Text(notification(id, json)))
+            .map_err(|_| ())
     };
     // Made once for all subscriptions of this connection, and only if one wants it.
     let mut full: Option<Vec<u8>> = None;
@@ -422,7 +433,13 @@ fn tell(
 /// A transaction of the pool or the open block, as JSON; `None` if it has gone on since.
 fn pending_transaction(api: &Api, hash: &B256) -> Option<Vec<u8>> {
     let json = |transaction: &openledger_primitives::Transaction, sender| {
-        serde_json::to_vec(&TransactionJson::new(transaction, sender, Place::Pending, None)).ok()
+        serde_json::to_vec(&TransactionJson::new(
+            transaction,
+            sender,
+            Place::Pending,
+            None,
+        ))
+        .ok()
     };
     if let Some(open) = api.open_block()
         && let Some(found) = open.transaction(hash)
@@ -455,7 +472,10 @@ mod tests {
         let json: serde_json::Value =
             serde_json::from_slice(&notification(255, b"{\"a\":1}")).unwrap();
         assert_eq!(json["method"], "eth_subscription");
-        assert_eq!(json["params"]["subscription"], "0x000000000000000000000000000000ff");
+        assert_eq!(
+            json["params"]["subscription"],
+            "0x000000000000000000000000000000ff"
+        );
         assert_eq!(json["params"]["result"]["a"], 1);
     }
 }

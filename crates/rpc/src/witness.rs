@@ -12,9 +12,7 @@ use crate::{
 use alloy_primitives::{Address, B256, Bytes, U256, keccak256};
 use openledger_chain::StateView;
 use openledger_execution::{BlockExecutor, sender};
-use openledger_primitives::{
-    Account, BlockAttributes, NodeReader, SealedBlock, StateReader,
-};
+use openledger_primitives::{Account, BlockAttributes, NodeReader, SealedBlock, StateReader};
 use openledger_store::StoreError;
 use openledger_trie::{ResidentLimits, StateTrie, prove};
 use parking_lot::Mutex;
@@ -53,7 +51,10 @@ struct Recorder<S> {
 
 impl<S> Clone for Recorder<S> {
     fn clone(&self) -> Self {
-        Self { state: self.state.clone(), record: self.record.clone() }
+        Self {
+            state: self.state.clone(),
+            record: self.record.clone(),
+        }
     }
 }
 
@@ -66,7 +67,12 @@ impl<S: StateReader> StateReader for Recorder<S> {
     }
 
     fn storage(&self, address: Address, slot: U256) -> Result<U256, S::Error> {
-        self.record.lock().accounts.entry(address).or_default().insert(slot);
+        self.record
+            .lock()
+            .accounts
+            .entry(address)
+            .or_default()
+            .insert(slot);
         self.state.storage(address, slot)
     }
 
@@ -101,9 +107,9 @@ pub(crate) fn execution_witness(api: &Api, params: &Params) -> Outcome {
         Found::Pending(_) => return Err(Failure::NoPendingRoot),
     };
     let block = api.known_block(number)?;
-    let parent = number
-        .checked_sub(1)
-        .ok_or(Failure::Unavailable("genesis has no witness: nothing was executed"))?;
+    let parent = number.checked_sub(1).ok_or(Failure::Unavailable(
+        "genesis has no witness: nothing was executed",
+    ))?;
     match api.chain.state_at(parent)? {
         StateView::Latest(state) => witness(api, &block, state),
         StateView::Historical(state) => witness(api, &block, state),
@@ -120,15 +126,23 @@ where
         + std::fmt::Debug,
 {
     let record = Arc::new(Mutex::new(Record::default()));
-    let recorder = Recorder { state, record: record.clone() };
+    let recorder = Recorder {
+        state,
+        record: record.clone(),
+    };
     let header = &block.block.header;
     let parent = api.header(header.number - 1)?;
 
-    let mut executor =
-        BlockExecutor::begin(api.chain_config().clone(), &parent, &attributes(block)?, recorder.clone())?;
+    let mut executor = BlockExecutor::begin(
+        api.chain_config().clone(),
+        &parent,
+        &attributes(block)?,
+        recorder.clone(),
+    )?;
     for transaction in &block.block.body.transactions {
-        let sender = sender(transaction)
-            .ok_or(Failure::Unavailable("an impersonated transaction can't be run again"))?;
+        let sender = sender(transaction).ok_or(Failure::Unavailable(
+            "an impersonated transaction can't be run again",
+        ))?;
         let encoded = alloy_eips::Encodable2718::encoded_2718(transaction).into();
         executor
             .execute(transaction, sender, encoded, |_| ())
@@ -144,22 +158,36 @@ where
         if slots.is_empty() {
             continue;
         }
-        let root = recorder.state.account(*address)?.unwrap_or_default().storage_root;
+        let root = recorder
+            .state
+            .account(*address)?
+            .unwrap_or_default()
+            .storage_root;
         for slot in slots {
             let slot = keccak256(slot.to_be_bytes::<32>());
             prove(root, Some(hashed), slot, &recorder).map_err(Failure::internal)?;
         }
     }
     let mut trie = StateTrie::new(parent.state_root, ResidentLimits::default());
-    trie.update(&changes, &recorder, &recorder).map_err(Failure::internal)?;
+    trie.update(&changes, &recorder, &recorder)
+        .map_err(Failure::internal)?;
 
     let record = std::mem::take(&mut *record.lock());
     let mut keys = Vec::new();
     for (address, slots) in &record.accounts {
         keys.push(Bytes::copy_from_slice(address.as_slice()));
-        keys.extend(slots.iter().map(|slot| Bytes::from(slot.to_be_bytes::<32>())));
+        keys.extend(
+            slots
+                .iter()
+                .map(|slot| Bytes::from(slot.to_be_bytes::<32>())),
+        );
     }
-    let first = record.blocks.first().copied().unwrap_or(parent.number).min(parent.number);
+    let first = record
+        .blocks
+        .first()
+        .copied()
+        .unwrap_or(parent.number)
+        .min(parent.number);
     let mut headers = Vec::new();
     for number in first..=parent.number {
         headers.push(alloy_rlp::encode(api.header(number)?.inner()).into());
@@ -179,8 +207,10 @@ fn attributes(block: &SealedBlock) -> Result<BlockAttributes, Failure> {
     // Holocene: version byte, then denominator and elasticity; Jovian adds the minimum base fee.
     let extra = header.extra_data.as_ref();
     let malformed = Failure::Unavailable("the header's extra data is older than Holocene");
-    let params: [u8; 8] =
-        extra.get(1..9).and_then(|params| params.try_into().ok()).ok_or(malformed)?;
+    let params: [u8; 8] = extra
+        .get(1..9)
+        .and_then(|params| params.try_into().ok())
+        .ok_or(malformed)?;
     let min_base_fee = extra
         .get(9..17)
         .and_then(|fee| fee.try_into().ok())

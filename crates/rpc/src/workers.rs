@@ -31,7 +31,11 @@ pub(crate) struct Deadline {
 impl Deadline {
     /// A request that starts now. `limit` is the name of the timeout in the configuration.
     pub(crate) fn new(limit: &'static str, timeout: Duration) -> Self {
-        Self { at: Instant::now() + timeout, limit, timeout }
+        Self {
+            at: Instant::now() + timeout,
+            limit,
+            timeout,
+        }
     }
 
     /// The failure of a request that took too long.
@@ -44,7 +48,11 @@ impl Deadline {
 
     /// Fails if the time is over: to be asked in loops.
     pub(crate) fn check(&self) -> Result<(), Failure> {
-        if self.is_over() { Err(self.failure()) } else { Ok(()) }
+        if self.is_over() {
+            Err(self.failure())
+        } else {
+            Ok(())
+        }
     }
 
     /// Whether the time is over.
@@ -99,7 +107,9 @@ impl Workers {
         let waiting = {
             if self.waiting.fetch_add(1, Relaxed) >= self.waiting_max {
                 self.waiting.fetch_sub(1, Relaxed);
-                return Err(Failure::Busy { max: self.waiting_max });
+                return Err(Failure::Busy {
+                    max: self.waiting_max,
+                });
             }
             Waiting(&self.waiting)
         };
@@ -117,7 +127,9 @@ impl Workers {
             });
             task.await.map_err(Failure::internal)?
         };
-        tokio::time::timeout_at(deadline.at.into(), run).await.unwrap_or_else(|_| Err(deadline.failure()))
+        tokio::time::timeout_at(deadline.at.into(), run)
+            .await
+            .unwrap_or_else(|_| Err(deadline.failure()))
     }
 }
 
@@ -149,16 +161,31 @@ mod tests {
         running.await.unwrap();
         let second = workers.run(Work::Long, deadline(50), || Ok(2)).await;
         assert_eq!(second.unwrap_err().code(), -32002);
-        assert_eq!(workers.run(Work::Call, deadline(10_000), || Ok(3)).await.unwrap(), 3);
+        assert_eq!(
+            workers
+                .run(Work::Call, deadline(10_000), || Ok(3))
+                .await
+                .unwrap(),
+            3
+        );
         release.send(()).unwrap();
         assert_eq!(blocked.await.unwrap().unwrap(), 1);
-        assert_eq!(workers.run(Work::Long, deadline(10_000), || Ok(4)).await.unwrap(), 4);
+        assert_eq!(
+            workers
+                .run(Work::Long, deadline(10_000), || Ok(4))
+                .await
+                .unwrap(),
+            4
+        );
     }
 
     #[tokio::test]
     async fn the_queue_is_bounded() {
         let workers = Workers::new(1, 0);
-        let failure = workers.run(Work::Call, deadline(1_000), || Ok(())).await.unwrap_err();
+        let failure = workers
+            .run(Work::Call, deadline(1_000), || Ok(()))
+            .await
+            .unwrap_err();
         assert_eq!(failure.code(), -32005);
         assert!(failure.to_string().contains("blocking_queue_max"));
         assert_eq!(workers.waiting(), 0);
@@ -171,10 +198,18 @@ mod tests {
             thread::sleep(Duration::from_millis(200));
             Ok(())
         };
-        let failure = workers.run(Work::Call, deadline(20), slow).await.unwrap_err();
+        let failure = workers
+            .run(Work::Call, deadline(20), slow)
+            .await
+            .unwrap_err();
         assert!(failure.to_string().contains("request_timeout"));
         let next = workers.run(Work::Call, deadline(20), || Ok(())).await;
         assert_eq!(next.unwrap_err().code(), -32002);
-        assert!(workers.run(Work::Call, deadline(5_000), || Ok(())).await.is_ok());
+        assert!(
+            workers
+                .run(Work::Call, deadline(5_000), || Ok(()))
+                .await
+                .is_ok()
+        );
     }
 }

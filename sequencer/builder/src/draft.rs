@@ -19,6 +19,8 @@ pub(crate) struct Draft {
     pub(crate) prescribed: usize,
     /// Transactions journaled so far, the attributes' record included.
     pub(crate) journaled: u32,
+    /// Bytes that the pool's transactions take on L1, estimated.
+    pub(crate) data_bytes: u64,
     /// Accounts touched since [`Draft::take_touched`]: the pool looks at those that it knows again.
     touched: HashSet<Address>,
 }
@@ -45,6 +47,7 @@ impl Draft {
             log_index: 0,
             prescribed: 0,
             journaled: 0,
+            data_bytes: 0,
             touched: HashSet::default(),
         };
         let attributes = draft.view.attributes.clone();

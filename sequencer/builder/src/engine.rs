@@ -6,7 +6,7 @@
 use crate::{
     BuilderConfig, BuilderError, Following, Mode, OriginFeed,
     draft::Draft,
-    handle::{Command, SubmitReply},
+    handle::{Command, DataLimits, SubmitReply},
     journal,
 };
 use alloy_primitives::{Address, B256, U256};
@@ -29,7 +29,7 @@ use std::{
     collections::{HashMap, HashSet},
     sync::{
         Arc,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
         mpsc::{Receiver, RecvTimeoutError},
     },
     time::{Duration, Instant, SystemTime, UNIX_EPOCH},
@@ -56,6 +56,7 @@ pub(crate) struct Engine {
     deferred: Option<Command>,
     active: Arc<AtomicBool>,
     stopping: Arc<AtomicBool>,
+    data_limits: Arc<DataLimits>,
     pub(crate) draft: Option<Draft>,
     fees: Option<L1Fees>,
     /// The open block takes no more transactions.
@@ -113,6 +114,7 @@ impl Engine {
         commands: Receiver<Command>,
         active: Arc<AtomicBool>,
         stopping: Arc<AtomicBool>,
+        data_limits: Arc<DataLimits>,
     ) -> Self {
         let interval = Duration::from_secs(chain.config().block_time);
         Self {
@@ -129,6 +131,7 @@ impl Engine {
             deferred: None,
             active,
             stopping,
+            data_limits,
             draft: None,
             fees: None,
             full: false,
@@ -417,8 +420,18 @@ impl Engine {
             if failed.contains(&transaction.sender) {
                 continue;
             }
+            let bytes = data_bytes(&transaction.encoded);
+            if exceeds(&self.data_limits.transaction_bytes, bytes) {
+                failed.insert(transaction.sender);
+                continue;
+            }
+            if exceeds(&self.data_limits.block_bytes, draft.data_bytes.saturating_add(bytes)) {
+                self.full = true;
+                break;
+            }
             match draft.execute(transaction) {
                 Ok(preconfirmed) => {
+                    draft.data_bytes = draft.data_bytes.saturating_add(bytes);
                     group.push((transaction.sender, transaction.encoded.clone()));
                     outcome.included.push(preconfirmed);
                 }
@@ -941,6 +954,17 @@ impl Engine {
         self.more = true;
         Ok(())
     }
+}
+
+/// What a transaction takes on L1, as Fjord estimates it for fees, bytes.
+fn data_bytes(encoded: &[u8]) -> u64 {
+    op_revm::estimate_tx_compressed_size(encoded) / 1_000_000
+}
+
+/// Whether `bytes` is above a limit, where zero is none.
+fn exceeds(limit: &AtomicU64, bytes: u64) -> bool {
+    let limit = limit.load(Ordering::Relaxed);
+    limit > 0 && bytes > limit
 }
 
 /// What became of the transactions of a turn.

@@ -8,13 +8,14 @@ use openledger_mempool::{Mempool, RecoveredTransaction};
 use std::{
     sync::{
         Arc,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
         mpsc::{SyncSender, TrySendError, sync_channel},
     },
     thread::JoinHandle,
     time::Duration,
 };
 use tokio::sync::oneshot;
+use tracing::info;
 
 /// Pause before a command that found the queue full is sent again.
 const RETRY: Duration = Duration::from_millis(20);
@@ -48,7 +49,16 @@ pub struct BuilderHandle {
     mempool: Arc<Mempool>,
     active: Arc<AtomicBool>,
     stopping: Arc<AtomicBool>,
+    data_limits: Arc<DataLimits>,
     queue_max: usize,
+}
+
+/// The most that a transaction and a block may take on L1, bytes after estimated compression; zero is
+/// no limit.
+#[derive(Debug, Default)]
+pub(crate) struct DataLimits {
+    pub(crate) transaction_bytes: AtomicU64,
+    pub(crate) block_bytes: AtomicU64,
 }
 
 impl Builder {
@@ -67,11 +77,13 @@ impl Builder {
         let (commands, receiver) = sync_channel(config.queue_max);
         let active = Arc::new(AtomicBool::new(config.active));
         let stopping = Arc::new(AtomicBool::new(false));
+        let data_limits = Arc::new(DataLimits::default());
         let handle = Arc::new(BuilderHandle {
             commands,
             mempool: mempool.clone(),
             active: active.clone(),
             stopping: stopping.clone(),
+            data_limits: data_limits.clone(),
             queue_max: config.queue_max,
         });
         // The EVM can't move between threads, so the engine is made where it runs.
@@ -80,7 +92,7 @@ impl Builder {
             .name("builder".into())
             .spawn(move || {
                 let mut engine =
-                    Engine::new(config, chain, mempool, origins, receiver, active, stopping);
+                    Engine::new(config, chain, mempool, origins, receiver, active, stopping, data_limits);
                 let result = engine.recover();
                 let usable = result.is_ok();
                 // The caller waits for this and can't be gone.
@@ -193,6 +205,13 @@ impl Sequencer for BuilderHandle {
                 .await
                 .unwrap_or(Err(SequencerError::Stopped))
         })
+    }
+
+    fn set_data_limits(&self, transaction_bytes: u64, block_bytes: u64) -> bool {
+        self.data_limits.transaction_bytes.store(transaction_bytes, Ordering::Relaxed);
+        self.data_limits.block_bytes.store(block_bytes, Ordering::Relaxed);
+        info!(transaction_bytes, block_bytes, "data limits were set");
+        true
     }
 
     fn local(&self, command: LocalCommand) -> BoxFuture<'_, Result<LocalReply, LocalError>> {

@@ -1,6 +1,6 @@
 use alloy_primitives::{Address, B256, U256};
 use alloy_signer_local::{LocalSignerError, MnemonicBuilder, PrivateKeySigner};
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
 /// The mnemonic that anvil and hardhat use, which everybody knows: for local chains only.
 pub(crate) const MNEMONIC: &str = "test test test test test test test test test test test junk";
@@ -16,8 +16,14 @@ const OPERATOR_INDEX: u32 = 1_000_000;
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct DevAccount {
+    /// With its checksum (EIP-55): some clients take no other form.
+    #[serde(serialize_with = "checksummed")]
     pub(crate) address: Address,
     pub(crate) private_key: B256,
+}
+
+fn checksummed<S: Serializer>(address: &Address, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(&address.to_checksum(None))
 }
 
 /// The accounts of a local chain.

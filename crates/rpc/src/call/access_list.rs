@@ -56,7 +56,11 @@ pub(crate) fn create_access_list(
                 ExecutionResult::Revert { output, .. } => Some(revert::message(output)),
                 ExecutionResult::Halt { reason, .. } => Some(Failure::halted(reason).to_string()),
             };
-            return Ok(AccessListJson { access_list: touched, error, gas_used: Hex(gas_used) });
+            return Ok(AccessListJson {
+                access_list: touched,
+                error,
+                gas_used: Hex(gas_used),
+            });
         }
         list = touched;
     }

@@ -79,7 +79,13 @@ pub(crate) fn estimate_gas(
         TxKind::Create => false,
     };
     let moves = state.map(StateOverrides::moves).unwrap_or_default();
-    let mut estimate = Estimate { request, env, db, moves, is_first: true };
+    let mut estimate = Estimate {
+        request,
+        env,
+        db,
+        moves,
+        is_first: true,
+    };
     if is_transfer
         && most >= TRANSFER_GAS
         && let Trial::Enough(_) = estimate.try_gas(TRANSFER_GAS)?
@@ -95,7 +101,10 @@ pub(crate) fn estimate_gas(
     let (mut low, mut high) = (first.tx_gas_used().saturating_sub(1), most);
     // With refunds and the 63/64 rule in mind, this often is enough.
     let gas = first.gas();
-    let spent = first.tx_gas_used().saturating_add(gas.final_refunded()).saturating_add(CALL_STIPEND);
+    let spent = first
+        .tx_gas_used()
+        .saturating_add(gas.final_refunded())
+        .saturating_add(CALL_STIPEND);
     let guess = spent.saturating_mul(64) / 63;
     if guess < high {
         match estimate.try_gas(guess)? {
@@ -120,12 +129,21 @@ pub(crate) fn estimate_gas(
 
 impl Estimate<'_> {
     fn try_gas(&mut self, gas_limit: u64) -> Result<Trial, Failure> {
-        let tx = self.request.tx_env(self.env.cfg_env.chain_id, gas_limit, 0, Bytes::new());
-        match transact_in(&mut self.db, self.env.clone(), tx, NoOpInspector, &self.moves) {
+        let tx = self
+            .request
+            .tx_env(self.env.cfg_env.chain_id, gas_limit, 0, Bytes::new());
+        match transact_in(
+            &mut self.db,
+            self.env.clone(),
+            tx,
+            NoOpInspector,
+            &self.moves,
+        ) {
             Ok((result, _)) => Ok(match result.result {
                 result @ ExecutionResult::Success { .. } => Trial::Enough(result),
                 ExecutionResult::Halt {
-                    reason: OpHaltReason::Base(HaltReason::OutOfGas(_)), ..
+                    reason: OpHaltReason::Base(HaltReason::OutOfGas(_)),
+                    ..
                 } => Trial::TooLittle,
                 result if self.is_first => Trial::Fails(result),
                 _ => Trial::TooLittle,
@@ -152,8 +170,12 @@ pub(crate) fn l1_cost(
     let spec = alloy_op_evm::spec_by_timestamp_after_bedrock(&**config, at.header.timestamp);
     let fees = L1Fees::read(&at.state, at.header.number, spec)?;
     let nonce = request.nonce.unwrap_or_default();
-    let transaction =
-        request.to_transaction(config.l2_chain_id, gas_limit, nonce, placeholder_signature());
+    let transaction = request.to_transaction(
+        config.l2_chain_id,
+        gas_limit,
+        nonce,
+        placeholder_signature(),
+    );
     let encoded = transaction.encoded_2718();
     let operator = fees.operator_fee(&encoded, gas_limit);
     Ok(fees.data_fee(&encoded).saturating_add(operator))
@@ -186,10 +208,21 @@ fn allowance(
         return Ok(None);
     }
     let balance = balance(db, address)?;
-    let l1_fee = if fee_cap.is_zero() { U256::ZERO } else { l1_cost(api, at, request, most)? };
+    let l1_fee = if fee_cap.is_zero() {
+        U256::ZERO
+    } else {
+        l1_cost(api, at, request, most)?
+    };
     let needed = value.saturating_add(l1_fee);
-    let insufficient = |cost| Failure::InsufficientFunds { address, balance, cost, l1_fee };
-    let left = balance.checked_sub(needed).ok_or_else(|| insufficient(needed))?;
+    let insufficient = |cost| Failure::InsufficientFunds {
+        address,
+        balance,
+        cost,
+        l1_fee,
+    };
+    let left = balance
+        .checked_sub(needed)
+        .ok_or_else(|| insufficient(needed))?;
     if fee_cap.is_zero() {
         return Ok(None);
     }
@@ -200,4 +233,3 @@ fn allowance(
     }
     Ok(Some(affordable))
 }
-

@@ -6,10 +6,7 @@ use crate::{
 };
 use alloy_primitives::{Address, B256, Bytes, U256};
 use revm::{
-    bytecode::Bytecode,
-    context::BlockEnv,
-    database::CacheDB,
-    database_interface::DatabaseRef as _,
+    bytecode::Bytecode, context::BlockEnv, database::CacheDB, database_interface::DatabaseRef as _,
 };
 use serde_json::value::RawValue;
 use std::collections::BTreeMap;
@@ -54,7 +51,11 @@ impl FromJson<'_> for Slots {
 }
 
 fn address(key: &str, path: &Path<'_>) -> Result<Address, Failure> {
-    key.parse().map_err(|_| path.error(ParamError::Unknown { expected: "addresses in hex as fields" }))
+    key.parse().map_err(|_| {
+        path.error(ParamError::Unknown {
+            expected: "addresses in hex as fields",
+        })
+    })
 }
 
 impl FromJson<'_> for StateOverrides {
@@ -68,7 +69,9 @@ impl FromJson<'_> for StateOverrides {
             let code = code
                 .map(|code| {
                     Bytecode::new_raw_checked(code).map_err(|_| {
-                        path.field("code").error(ParamError::Unknown { expected: "valid code" })
+                        path.field("code").error(ParamError::Unknown {
+                            expected: "valid code",
+                        })
                     })
                 })
                 .transpose()?;
@@ -165,7 +168,10 @@ impl FromJson<'_> for BlockOverridesParam {
         };
         let randao = match object.raw("prevRandao") {
             Some(raw) => Some(word(raw, &path.field("prevRandao"))?),
-            None => object.raw("random").map(|raw| word(raw, &path.field("random"))).transpose()?,
+            None => object
+                .raw("random")
+                .map(|raw| word(raw, &path.field("random")))
+                .transpose()?,
         };
         let base_fee: Option<u128> = match object.optional("baseFeePerGas", path)? {
             Some(fee) => Some(fee),
@@ -198,7 +204,9 @@ impl FromJson<'_> for BlockOverridesParam {
 /// 32 bytes, as hex data or as a quantity: both are in use.
 fn word(raw: &RawValue, path: &Path<'_>) -> Result<B256, Failure> {
     let text = text(raw, path, "32 bytes in hex")?;
-    quantity::parse_slot(&text).map(B256::from).map_err(|error| path.error(error))
+    quantity::parse_slot(&text)
+        .map(B256::from)
+        .map_err(|error| path.error(error))
 }
 
 impl BlockOverridesParam {
@@ -254,7 +262,9 @@ mod tests {
         );
         let overrides: StateOverrides = parse(&json).unwrap();
         assert_eq!(overrides.moves(), [(address, address)]);
-        let [(_, account)] = &overrides.0[..] else { panic!() };
+        let [(_, account)] = &overrides.0[..] else {
+            panic!()
+        };
         assert_eq!(account.balance, Some(U256::from(5)));
         assert!(matches!(&account.storage, Some(StorageOverride::All(slots)) if slots.len() == 1));
     }
@@ -263,10 +273,25 @@ mod tests {
     fn bad_overrides_are_refused_by_name() {
         let address = Address::repeat_byte(1);
         let both = format!(r#"{{"{address}":{{"state":{{}},"stateDiff":{{}}}}}}"#);
-        assert!(parse::<StateOverrides>(&both).unwrap_err().to_string().contains("state"));
+        assert!(
+            parse::<StateOverrides>(&both)
+                .unwrap_err()
+                .to_string()
+                .contains("state")
+        );
         let lots = format!(r#"{{"{address}":{{"balance":"lots"}}}}"#);
-        assert!(parse::<StateOverrides>(&lots).unwrap_err().to_string().contains("balance"));
-        assert_eq!(parse::<StateOverrides>(r#"{"0x12":{}}"#).unwrap_err().code(), -32602);
+        assert!(
+            parse::<StateOverrides>(&lots)
+                .unwrap_err()
+                .to_string()
+                .contains("balance")
+        );
+        assert_eq!(
+            parse::<StateOverrides>(r#"{"0x12":{}}"#)
+                .unwrap_err()
+                .code(),
+            -32602
+        );
         let time = parse::<BlockOverridesParam>(r#"{"time":"soon"}"#).unwrap_err();
         assert!(time.to_string().contains("overrides.time"));
     }
@@ -279,8 +304,14 @@ mod tests {
         .unwrap();
         let mut block = BlockEnv::default();
         overrides.apply(&mut block);
-        assert_eq!((block.number, block.timestamp), (U256::from(7), U256::from(8)));
-        assert_eq!((block.basefee, block.prevrandao), (9, Some(B256::with_last_byte(1))));
+        assert_eq!(
+            (block.number, block.timestamp),
+            (U256::from(7), U256::from(8))
+        );
+        assert_eq!(
+            (block.basefee, block.prevrandao),
+            (9, Some(B256::with_last_byte(1)))
+        );
         assert!(overrides.has_hashes());
     }
 }

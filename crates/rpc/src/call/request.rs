@@ -2,9 +2,7 @@ use crate::{
     error::Failure,
     params::{FromJson, Object, ParamError, Path},
 };
-use alloy_consensus::{
-    SignableTransaction as _, TxEip1559, TxEip2930, TxEip7702, TxLegacy,
-};
+use alloy_consensus::{SignableTransaction as _, TxEip1559, TxEip2930, TxEip7702, TxLegacy};
 use alloy_eips::{
     eip2930::{AccessList, AccessListItem},
     eip7702::{Authorization, SignedAuthorization},
@@ -50,7 +48,7 @@ impl FromJson<'_> for CallRequest {
                 "both \"data\" and \"input\" are set and not equal: use \"input\" alone",
             )));
         }
-        let request = Self {
+        let mut request = Self {
             from: object.optional("from", path)?,
             to: object.optional("to", path)?,
             gas: object.optional("gas", path)?,
@@ -70,13 +68,19 @@ impl FromJson<'_> for CallRequest {
             ty: object.optional("type", path)?,
         };
         request.check(&object, path)?;
+        if request.max_fee_per_gas.is_some() {
+            request.gas_price = None;
+        }
         Ok(request)
     }
 }
 
 impl CallRequest {
     fn check(&self, object: &Object<'_>, path: &Path<'_>) -> Result<(), Failure> {
+        // viem's fee estimates repeat the fee cap as gas price, which contradicts nothing.
+        let repeated = self.gas_price.is_some() && self.gas_price == self.max_fee_per_gas;
         if self.gas_price.is_some()
+            && !repeated
             && (self.max_fee_per_gas.is_some() || self.max_priority_fee_per_gas.is_some())
         {
             return Err(path.field("gasPrice").error(ParamError::Conflict(
@@ -96,9 +100,9 @@ impl CallRequest {
                 "blob transactions are not supported by this chain",
             ))),
             Some(0..=4) | None => Ok(()),
-            Some(_) => {
-                Err(path.field("type").error(ParamError::Unknown { expected: "0x0, 0x1, 0x2 or 0x4" }))
-            }
+            Some(_) => Err(path.field("type").error(ParamError::Unknown {
+                expected: "0x0, 0x1, 0x2 or 0x4",
+            })),
         }
     }
 
@@ -189,7 +193,10 @@ impl CallRequest {
         let input = self.input.clone();
         let access_list = self.access_list.clone().unwrap_or_default();
         let to = self.kind();
-        let tip = self.max_priority_fee_per_gas.or(self.gas_price).unwrap_or_default();
+        let tip = self
+            .max_priority_fee_per_gas
+            .or(self.gas_price)
+            .unwrap_or_default();
         let fee_cap = self.fee_cap();
         match self.effective_type() {
             4 => Transaction::Eip7702(
@@ -288,8 +295,11 @@ impl FromJson<'_> for SignedItem {
             Some(parity) => parity,
             None => object.get("v", path)?,
         };
-        let parity = u8::try_from(parity)
-            .map_err(|_| path.field("yParity").error(ParamError::Unknown { expected: "0x0 or 0x1" }))?;
+        let parity = u8::try_from(parity).map_err(|_| {
+            path.field("yParity").error(ParamError::Unknown {
+                expected: "0x0 or 0x1",
+            })
+        })?;
         Ok(Self(SignedAuthorization::new_unchecked(
             authorization,
             parity,
@@ -330,13 +340,22 @@ mod tests {
     fn contradictions_are_refused_by_name() {
         for (json, name) in [
             (r#"{"data":"0x01","input":"0x02"}"#, "transaction.data"),
-            (r#"{"gasPrice":"0x1","maxFeePerGas":"0x1"}"#, "transaction.gasPrice"),
+            (
+                r#"{"gasPrice":"0x1","maxFeePerGas":"0x1"}"#,
+                "transaction.gasPrice",
+            ),
             (r#"{"type":"0x3"}"#, "transaction.type"),
             (r#"{"type":"0x9"}"#, "transaction.type"),
             (r#"{"gas":"21000"}"#, "transaction.gas"),
             (r#"{"value":"0x01"}"#, "transaction.value"),
-            (r#"{"accessList":[{"address":"0x1"}]}"#, "transaction.accessList[0].address"),
-            (r#"{"authorizationList":[{}]}"#, "transaction.authorizationList[0].chainId"),
+            (
+                r#"{"accessList":[{"address":"0x1"}]}"#,
+                "transaction.accessList[0].address",
+            ),
+            (
+                r#"{"authorizationList":[{}]}"#,
+                "transaction.authorizationList[0].chainId",
+            ),
         ] {
             let failure = parse(json).expect_err(json);
             assert_eq!(failure.code(), -32602);

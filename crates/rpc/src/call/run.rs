@@ -19,7 +19,11 @@ use revm::{
 pub(crate) type Overlay = CacheDB<CallState>;
 
 /// What a call is run in.
-pub(crate) fn call_env(api: &Api, at: &At, overrides: Option<&BlockOverridesParam>) -> EvmEnv<OpSpecId> {
+pub(crate) fn call_env(
+    api: &Api,
+    at: &At,
+    overrides: Option<&BlockOverridesParam>,
+) -> EvmEnv<OpSpecId> {
     let mut env = evm_env(api.chain_config(), &at.header);
     let cfg = &mut env.cfg_env;
     cfg.disable_block_gas_limit = true;
@@ -109,10 +113,12 @@ pub(crate) fn move_precompiles(
     if moves.is_empty() {
         return Ok(());
     }
-    precompiles.move_precompiles(moves.iter().copied()).map_err(|_| {
-        let address = moves.first().map_or(Address::ZERO, |(from, _)| *from);
-        Failure::Simulation(SimulationError::MovePrecompile(address))
-    })
+    precompiles
+        .move_precompiles(moves.iter().copied())
+        .map_err(|_| {
+            let address = moves.first().map_or(Address::ZERO, |(from, _)| *from);
+            Failure::Simulation(SimulationError::MovePrecompile(address))
+        })
 }
 
 /// The gas that a call gets: what it asks for, what its sender can pay for if it doesn't say, and
@@ -146,8 +152,8 @@ pub(crate) fn run(
 ) -> Result<ExecutionResult<OpHaltReason>, Failure> {
     let env = call_env(api, at, block);
     let chain_id = env.cfg_env.chain_id;
-    let is_plain = state.is_none_or(StateOverrides::is_empty)
-        && block.is_none_or(|block| !block.has_hashes());
+    let is_plain =
+        state.is_none_or(StateOverrides::is_empty) && block.is_none_or(|block| !block.has_hashes());
     if is_plain {
         let db = CallState::new(at.state.clone(), api.codes.clone());
         let gas_limit = gas_limit(api, request, |address| db.balance(address))?;
@@ -178,7 +184,9 @@ fn plain(
 /// An account's balance, overrides included.
 pub(crate) fn balance(db: &Overlay, address: Address) -> Result<U256, Failure> {
     use revm::DatabaseRef as _;
-    Ok(db.basic_ref(address)?.map_or(U256::ZERO, |account| account.balance))
+    Ok(db
+        .basic_ref(address)?
+        .map_or(U256::ZERO, |account| account.balance))
 }
 
 /// What a call returned, or the failure that it ended in.

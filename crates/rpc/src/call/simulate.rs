@@ -78,7 +78,11 @@ pub(crate) fn simulate(
     deadline: Deadline,
 ) -> Result<Reply, Failure> {
     let limits = &api.config.limits;
-    let calls: usize = simulation.blocks.iter().map(|block| block.calls.len()).sum();
+    let calls: usize = simulation
+        .blocks
+        .iter()
+        .map(|block| block.calls.len())
+        .sum();
     if calls > limits.simulate_calls_max {
         return Err(Failure::Limit {
             what: "calls in a simulation",
@@ -97,7 +101,10 @@ pub(crate) fn simulate(
     let none = Block::default();
     for draft in drafts {
         deadline.check()?;
-        let block = draft.given.and_then(|index| simulation.blocks.get(index)).unwrap_or(&none);
+        let block = draft
+            .given
+            .and_then(|index| simulation.blocks.get(index))
+            .unwrap_or(&none);
         let header = header(api, &progress, block, &draft, simulation.validation)?;
         let json = run_block(api, at, &mut progress, header, block, &simulation, deadline)?;
         if out.len() > 1 {
@@ -128,7 +135,10 @@ fn sequence(api: &Api, at: &At, blocks: &[Block]) -> Result<Vec<Draft>, Failure>
     for block in blocks {
         let wanted = block.overrides.number.unwrap_or(previous.saturating_add(1));
         if wanted <= previous {
-            let error = SimulationError::NumberOrder { number: wanted, previous };
+            let error = SimulationError::NumberOrder {
+                number: wanted,
+                previous,
+            };
             return Err(Failure::Simulation(error));
         }
         placed.push((wanted, wanted - previous - 1));
@@ -139,12 +149,17 @@ fn sequence(api: &Api, at: &At, blocks: &[Block]) -> Result<Vec<Draft>, Failure>
         let filled = last.saturating_add(gap.saturating_mul(step));
         let wanted = block.overrides.time.unwrap_or(filled.saturating_add(step));
         if wanted <= filled {
-            let error = SimulationError::TimeOrder { timestamp: wanted, previous: filled };
+            let error = SimulationError::TimeOrder {
+                timestamp: wanted,
+                previous: filled,
+            };
             return Err(Failure::Simulation(error));
         }
         last = wanted;
     }
-    let total = placed.iter().fold(blocks.len() as u64, |total, (_, gap)| total.saturating_add(*gap));
+    let total = placed.iter().fold(blocks.len() as u64, |total, (_, gap)| {
+        total.saturating_add(*gap)
+    });
     if total > max as u64 {
         return Err(too_many);
     }
@@ -152,11 +167,22 @@ fn sequence(api: &Api, at: &At, blocks: &[Block]) -> Result<Vec<Draft>, Failure>
         while number + 1 < wanted {
             number += 1;
             timestamp = timestamp.saturating_add(step);
-            drafts.push(Draft { number, timestamp, given: None });
+            drafts.push(Draft {
+                number,
+                timestamp,
+                given: None,
+            });
         }
         number = wanted;
-        timestamp = block.overrides.time.unwrap_or(timestamp.saturating_add(step));
-        drafts.push(Draft { number, timestamp, given: Some(index) });
+        timestamp = block
+            .overrides
+            .time
+            .unwrap_or(timestamp.saturating_add(step));
+        drafts.push(Draft {
+            number,
+            timestamp,
+            given: Some(index),
+        });
     }
     Ok(drafts)
 }

@@ -2,9 +2,9 @@
 
 use super::{
     CallRequest, Overlay,
+    estimate::placeholder_signature,
     run::move_precompiles,
     simulate::{Block, Progress, Simulation},
-    estimate::placeholder_signature,
 };
 use crate::{
     api::{Api, At},
@@ -32,11 +32,12 @@ use openledger_store::StoreError;
 use openledger_trie::{MaybeSync, ResidentLimits, StateTrie};
 use revm::{
     DatabaseCommit as _, DatabaseRef as _,
-    context_interface::result::ExecutionResult,
+    context_interface::result::{ExecutionResult, InvalidTransaction},
     database::AccountState,
 };
 use revm_inspectors::transfer::TransferInspector;
 use serde::Serialize;
+use std::cmp::Ordering;
 
 /// Number and timestamp of a block, and which of the given ones it is; `None` fills a gap.
 pub(super) struct Draft {
@@ -95,24 +96,35 @@ pub(super) fn run_block(
         cumulative_gas_used += call.result.tx_gas_used();
         receipts.push(receipt(call, cumulative_gas_used));
     }
-    let (transactions, senders): (Vec<_>, Vec<_>) =
-        ran.iter().map(|call| (call.transaction.clone(), call.sender)).unzip();
+    let (transactions, senders): (Vec<_>, Vec<_>) = ran
+        .iter()
+        .map(|call| (call.transaction.clone(), call.sender))
+        .unzip();
     let (state_root, passer_root) = roots(at, &progress.db)?;
     header.gas_used = cumulative_gas_used;
     header.transactions_root = calculate_transaction_root(&transactions);
     header.receipts_root = calculate_receipt_root(&receipts);
-    header.logs_bloom = receipts.iter().fold(Bloom::ZERO, |bloom, receipt| bloom | receipt.bloom());
+    header.logs_bloom = receipts
+        .iter()
+        .fold(Bloom::ZERO, |bloom, receipt| bloom | receipt.bloom());
     header.state_root = state_root;
     header.withdrawals_root = Some(passer_root);
     header.requests_hash = Some(EMPTY_REQUESTS_HASH);
     let hash = header.hash_slow();
-    progress.db.cache.block_hashes.insert(U256::from(header.number), hash);
+    progress
+        .db
+        .cache
+        .block_hashes
+        .insert(U256::from(header.number), hash);
     progress.parent = header.clone();
     progress.parent_hash = hash;
 
     let calls = calls_json(&header, hash, &ran)?;
-    let body =
-        BlockBody { transactions, ommers: Vec::new(), withdrawals: Some(Default::default()) };
+    let body = BlockBody {
+        transactions,
+        ommers: Vec::new(),
+        withdrawals: Some(Default::default()),
+    };
     let sealed = SealedBlock {
         hash,
         block: openledger_primitives::Block { header, body },
@@ -153,10 +165,14 @@ fn run_calls(
     for call in &block.calls {
         deadline.check()?;
         let sender = call.from.unwrap_or_default();
-        let nonce = match call.nonce {
-            Some(nonce) => nonce,
-            None => evm.db().basic_ref(sender)?.map_or(0, |account| account.nonce),
-        };
+        let expected = evm
+            .db()
+            .basic_ref(sender)?
+            .map_or(0, |account| account.nonce);
+        let nonce = call.nonce.unwrap_or(expected);
+        if simulation.validation {
+            check_nonce(nonce, expected)?;
+        }
         let wanted = call.gas.unwrap_or(block_gas_left);
         if wanted > block_gas_left {
             return Err(Failure::Simulation(SimulationError::BlockGas {
@@ -166,10 +182,15 @@ fn run_calls(
         }
         let gas_limit = wanted.min(progress.gas_left);
         let typed = with_default_type(call);
-        let transaction = typed.to_transaction(config.l2_chain_id, gas_limit, nonce, no_signature());
+        let transaction =
+            typed.to_transaction(config.l2_chain_id, gas_limit, nonce, no_signature());
         let encoded = if simulation.validation {
-            let signed =
-                typed.to_transaction(config.l2_chain_id, gas_limit, nonce, placeholder_signature());
+            let signed = typed.to_transaction(
+                config.l2_chain_id,
+                gas_limit,
+                nonce,
+                placeholder_signature(),
+            );
             signed.encoded_2718().into()
         } else {
             // Nothing is charged for L1: see `no_l1_fee`.
@@ -185,9 +206,25 @@ fn run_calls(
         let used = executed.result.tx_gas_used();
         block_gas_left = block_gas_left.saturating_sub(used);
         progress.gas_left = progress.gas_left.saturating_sub(used);
-        ran.push(Ran { transaction, sender, result: executed.result });
+        ran.push(Ran {
+            transaction,
+            sender,
+            result: executed.result,
+        });
     }
     Ok(ran)
+}
+
+/// A wrong nonce is told before a wrong fee, as go-ethereum does; the EVM looks at fees first.
+fn check_nonce(tx: u64, state: u64) -> Result<(), Failure> {
+    let error = match tx.cmp(&state) {
+        Ordering::Equal => return Ok(()),
+        Ordering::Less => InvalidTransaction::NonceTooLow { tx, state },
+        Ordering::Greater => InvalidTransaction::NonceTooHigh { tx, state },
+    };
+    Err(Failure::SimulatedCall(Box::new(Failure::Invalid(
+        Box::new(error),
+    ))))
 }
 
 fn no_l1_fee(number: u64) -> L1BlockInfo {
@@ -259,7 +296,11 @@ fn calls_json(
             ExecutionResult::Success { output, .. } => (output.data(), None),
             ExecutionResult::Revert { output, .. } => (
                 output,
-                Some(CallError { code: 3, message: revert::message(output), data: Some(output) }),
+                Some(CallError {
+                    code: 3,
+                    message: revert::message(output),
+                    data: Some(output),
+                }),
             ),
             ExecutionResult::Halt { reason, .. } => (
                 &empty,
@@ -298,8 +339,13 @@ where
 {
     let changes = changes(state, db)?;
     let mut trie = StateTrie::new(root, ResidentLimits::default());
-    let updates = trie.update(&changes, state, state).map_err(Failure::internal)?;
-    let passer = match updates.storage_roots.get(&predeploys::L2_TO_L1_MESSAGE_PASSER) {
+    let updates = trie
+        .update(&changes, state, state)
+        .map_err(Failure::internal)?;
+    let passer = match updates
+        .storage_roots
+        .get(&predeploys::L2_TO_L1_MESSAGE_PASSER)
+    {
         Some(root) => *root,
         None => state
             .account(predeploys::L2_TO_L1_MESSAGE_PASSER)?
@@ -316,8 +362,8 @@ fn changes<S: StateReader<Error = StoreError>>(
     let mut changes = StateChanges::default();
     for (address, account) in &db.cache.accounts {
         let before = state.account(*address)?;
-        let exists = !matches!(account.account_state, AccountState::NotExisting)
-            && !account.info.is_empty();
+        let exists =
+            !matches!(account.account_state, AccountState::NotExisting) && !account.info.is_empty();
         let info = exists.then_some(AccountInfo {
             nonce: account.info.nonce,
             balance: account.info.balance,
@@ -330,8 +376,11 @@ fn changes<S: StateReader<Error = StoreError>>(
             );
         let mut storage = std::collections::BTreeMap::new();
         for (slot, value) in &account.storage {
-            let old =
-                if storage_wiped { U256::ZERO } else { state.storage(*address, *slot)? };
+            let old = if storage_wiped {
+                U256::ZERO
+            } else {
+                state.storage(*address, *slot)?
+            };
             if old != *value {
                 storage.insert(*slot, *value);
             }
@@ -350,7 +399,14 @@ fn changes<S: StateReader<Error = StoreError>>(
         if info.is_none() {
             storage.clear();
         }
-        changes.accounts.insert(*address, AccountChange { info, storage_wiped, storage });
+        changes.accounts.insert(
+            *address,
+            AccountChange {
+                info,
+                storage_wiped,
+                storage,
+            },
+        );
     }
     Ok(changes)
 }

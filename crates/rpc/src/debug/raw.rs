@@ -39,8 +39,11 @@ pub(super) fn block(api: &Api, params: &Params) -> Outcome {
 
 pub(super) fn receipts(api: &Api, params: &Params) -> Outcome {
     let block = known(api, params)?;
-    let receipts: Vec<Bytes> =
-        block.receipts.iter().map(|receipt| receipt.encoded_2718().into()).collect();
+    let receipts: Vec<Bytes> = block
+        .receipts
+        .iter()
+        .map(|receipt| receipt.encoded_2718().into())
+        .collect();
     api.reply(&receipts)
 }
 

@@ -1,12 +1,6 @@
 //! A block once more, transaction by transaction, on its parent's state.
 
-use crate::{
-    api::Api,
-    cache::CallState,
-    call::Overlay,
-    error::Failure,
-    workers::Deadline,
-};
+use crate::{api::Api, cache::CallState, call::Overlay, error::Failure, workers::Deadline};
 use alloy_eips::Encodable2718 as _;
 use alloy_evm::{Evm as _, EvmEnv, FromTxWithEncoded as _, block::SystemCaller};
 use alloy_op_evm::{OpEvmContext, OpTx};
@@ -29,9 +23,10 @@ enum Source {
 impl Source {
     fn transaction(&self, index: usize) -> Option<(&Transaction, Address)> {
         match self {
-            Self::Sealed(block) => {
-                Some((block.block.body.transactions.get(index)?, *block.senders.get(index)?))
-            }
+            Self::Sealed(block) => Some((
+                block.block.body.transactions.get(index)?,
+                *block.senders.get(index)?,
+            )),
             Self::Open(block) => {
                 let found = block.transactions.get(index)?;
                 Some((&found.transaction, found.sender))
@@ -58,10 +53,9 @@ pub(crate) struct Replay {
 impl Replay {
     /// A sealed block, before its first transaction.
     pub(crate) fn sealed(api: &Api, block: Arc<SealedBlock>) -> Result<Self, Failure> {
-        let parent = block
-            .number()
-            .checked_sub(1)
-            .ok_or(Failure::Unavailable("genesis is not traceable: it has no transactions"))?;
+        let parent = block.number().checked_sub(1).ok_or(Failure::Unavailable(
+            "genesis is not traceable: it has no transactions",
+        ))?;
         let state = api.chain.state_at(parent)?;
         Self::new(api, Source::Sealed(block), state)
     }
@@ -80,7 +74,12 @@ impl Replay {
 
     fn new(api: &Api, source: Source, state: StateView) -> Result<Self, Failure> {
         let db = CacheDB::new(CallState::new(state, api.codes.clone()));
-        let mut replay = Self { env: EvmEnv::default(), source, db, next: 0 };
+        let mut replay = Self {
+            env: EvmEnv::default(),
+            source,
+            db,
+            next: 0,
+        };
         let config = api.chain_config();
         replay.env = evm_env(config, replay.header());
         let header = replay.header().clone();
@@ -133,7 +132,9 @@ impl Replay {
 
     /// Hash of the next transaction.
     pub(crate) fn next_hash(&self) -> Option<B256> {
-        self.source.transaction(self.next).map(|(transaction, _)| transaction.tx_hash())
+        self.source
+            .transaction(self.next)
+            .map(|(transaction, _)| transaction.tx_hash())
     }
 
     /// What the EVM gets of the next transaction.

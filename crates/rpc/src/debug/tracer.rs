@@ -45,7 +45,9 @@ impl FromJson<'_> for Options {
             text(timeout, &path.field("timeout"), "a duration")?;
         }
         let tracing: GethDebugTracingOptions = serde_json::from_str(raw.get()).map_err(|_| {
-            path.error(ParamError::Unknown { expected: "options of go-ethereum's tracers" })
+            path.error(ParamError::Unknown {
+                expected: "options of go-ethereum's tracers",
+            })
         })?;
         if let Some(GethDebugTracerType::JsTracer(_)) = &tracing.tracer {
             return Err(path.field("tracer").error(ParamError::Unknown {
@@ -123,7 +125,9 @@ impl Bounded {
     }
 
     fn next(&mut self) -> Result<(), Failure> {
-        self.inner.fuse().map_err(|error| Failure::Tracer(error.to_string().into()))
+        self.inner
+            .fuse()
+            .map_err(|error| Failure::Tracer(error.to_string().into()))
     }
 }
 
@@ -140,11 +144,15 @@ where
 
     fn step(&mut self, interp: &mut Interpreter, context: &mut CTX) {
         self.steps = self.steps.wrapping_add(1);
-        if self.steps % STEPS_PER_LOOK == 0 && self.deadline.is_over() {
+        if self.steps.is_multiple_of(STEPS_PER_LOOK) && self.deadline.is_over() {
             self.ended = Some(End::Time);
         }
         if self.records_steps {
-            let memory = if self.records_memory { interp.memory.len() } else { 0 };
+            let memory = if self.records_memory {
+                interp.memory.len()
+            } else {
+                0
+            };
             self.record(RECORD_BYTES + 32 * interp.stack.len() + memory);
         }
         if self.ended.is_some() {
@@ -217,9 +225,14 @@ where
 }
 
 /// Traces the next transaction of a block and goes on to the one after it.
-fn trace_next(replay: &mut Replay, mut inspector: Bounded) -> Result<(GethTrace, Bounded), Failure> {
+fn trace_next(
+    replay: &mut Replay,
+    mut inspector: Bounded,
+) -> Result<(GethTrace, Bounded), Failure> {
     let index = replay.position();
-    let tx = replay.next_tx().ok_or(Failure::Unavailable("the transaction is gone"))?;
+    let tx = replay
+        .next_tx()
+        .ok_or(Failure::Unavailable("the transaction is gone"))?;
     let context = TransactionContext {
         block_hash: replay.hash(),
         tx_index: Some(index),
@@ -300,7 +313,11 @@ pub(super) fn trace_call(api: &Api, params: &Params) -> Outcome {
     let at = api.at(id)?;
     let env = call_env(api, &at, options.block.as_ref());
     let mut db: Overlay = overlay(api, &at, options.state.as_ref(), options.block.as_ref())?;
-    let moves = options.state.as_ref().map(StateOverrides::moves).unwrap_or_default();
+    let moves = options
+        .state
+        .as_ref()
+        .map(StateOverrides::moves)
+        .unwrap_or_default();
     let max = api.config.limits.call_gas_max;
     let gas_limit = request.gas.unwrap_or(env.block_env.gas_limit).min(max);
     let tx = request.tx_env(env.cfg_env.chain_id, gas_limit, 0, Bytes::new());

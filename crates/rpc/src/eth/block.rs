@@ -17,11 +17,26 @@ pub(super) const METHODS: Methods = &[
     ("eth_getHeaderByNumber", Run::Light(header_by_number)),
     ("eth_getHeaderByHash", Run::Light(header_by_hash)),
     ("eth_getBlockReceipts", Run::Light(receipts)),
-    ("eth_getBlockTransactionCountByNumber", Run::Light(count_by_number)),
-    ("eth_getBlockTransactionCountByHash", Run::Light(count_by_hash)),
-    ("eth_getUncleCountByBlockNumber", Run::Light(uncle_count_by_number)),
-    ("eth_getUncleCountByBlockHash", Run::Light(uncle_count_by_hash)),
-    ("eth_getUncleByBlockNumberAndIndex", Run::Light(uncle_by_number)),
+    (
+        "eth_getBlockTransactionCountByNumber",
+        Run::Light(count_by_number),
+    ),
+    (
+        "eth_getBlockTransactionCountByHash",
+        Run::Light(count_by_hash),
+    ),
+    (
+        "eth_getUncleCountByBlockNumber",
+        Run::Light(uncle_count_by_number),
+    ),
+    (
+        "eth_getUncleCountByBlockHash",
+        Run::Light(uncle_count_by_hash),
+    ),
+    (
+        "eth_getUncleByBlockNumberAndIndex",
+        Run::Light(uncle_by_number),
+    ),
     ("eth_getUncleByBlockHashAndIndex", Run::Light(uncle_by_hash)),
 ];
 
@@ -80,9 +95,7 @@ fn receipts(api: &Api, params: &Params) -> Outcome {
     match api.find(id)? {
         None => Ok(Reply::NULL),
         Some(Found::Sealed(number)) => match api.block(number)? {
-            Some(block) => {
-                api.reply(&Receipts::sealed(api.chain_config(), &block).all(&block))
-            }
+            Some(block) => api.reply(&Receipts::sealed(api.chain_config(), &block).all(&block)),
             None => Ok(Reply::NULL),
         },
         Some(Found::Pending(None)) => Reply::small::<[(); 0]>(&[]),

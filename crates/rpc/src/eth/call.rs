@@ -26,7 +26,10 @@ pub(super) const METHODS: Methods = &[
     ("eth_estimateGas", Run::Heavy(Work::Call, estimate)),
     ("eth_createAccessList", Run::Heavy(Work::Call, access_list)),
     ("eth_simulateV1", Run::Heavy(Work::Long, simulate_v1)),
-    ("eth_fillTransaction", Run::Heavy(Work::Call, fill_transaction)),
+    (
+        "eth_fillTransaction",
+        Run::Heavy(Work::Call, fill_transaction),
+    ),
 ];
 
 const NAMES: &[&str] = &["transaction", "block", "state overrides", "block overrides"];
@@ -51,8 +54,14 @@ fn estimate(api: &Api, params: &Params) -> Outcome {
     let state: Option<StateOverrides> = args.optional(2)?;
     let block: Option<BlockOverridesParam> = args.optional(3)?;
     let at = api.at(id)?;
-    let gas =
-        estimate_gas(api, &at, &request, state.as_ref(), block.as_ref(), params.deadline)?;
+    let gas = estimate_gas(
+        api,
+        &at,
+        &request,
+        state.as_ref(),
+        block.as_ref(),
+        params.deadline,
+    )?;
     Ok(Reply::quantity(gas))
 }
 
@@ -104,7 +113,9 @@ impl FromJson<'_> for Context {
             let path = path.field("transactionIndex");
             // Named so that a caller who counts on it is not misled.
             Number::from_json(index, &path)?;
-            return Err(path.error(ParamError::Unknown { expected: "-1, for after the whole block" }));
+            return Err(path.error(ParamError::Unknown {
+                expected: "-1, for after the whole block",
+            }));
         }
         if object.raw("blockNumber").is_none() && object.raw("blockHash").is_none() {
             return Ok(Self(BlockId::Latest));
@@ -138,7 +149,11 @@ impl From<Failure> for ErrorJson {
             Some(ErrorData::Bytes(data)) => Some(data),
             _ => None,
         };
-        Self { code: failure.code(), message: failure.to_string(), data }
+        Self {
+            code: failure.code(),
+            message: failure.to_string(),
+            data,
+        }
     }
 }
 
@@ -158,7 +173,10 @@ fn call_many(api: &Api, params: &Params) -> Outcome {
     }
     let at = api.at(id)?;
     let mut db = overlay(api, &at, state.as_ref(), None)?;
-    let moves = state.as_ref().map(StateOverrides::moves).unwrap_or_default();
+    let moves = state
+        .as_ref()
+        .map(StateOverrides::moves)
+        .unwrap_or_default();
     let mut gas_left = api.config.limits.call_gas_max;
     let mut answers = Vec::with_capacity(bundles.len());
     for bundle in bundles {
@@ -178,7 +196,9 @@ fn call_many(api: &Api, params: &Params) -> Outcome {
             results.push(match result {
                 Ok(value) => CallManyJson::Value { value },
                 Err(failure) if failure.is_internal() => return Err(failure),
-                Err(failure) => CallManyJson::Error { error: failure.into() },
+                Err(failure) => CallManyJson::Error {
+                    error: failure.into(),
+                },
             });
         }
         answers.push(results);
@@ -239,5 +259,8 @@ fn fill_transaction(api: &Api, params: &Params) -> Outcome {
     );
     let sender = request.from.unwrap_or_default();
     let raw = transaction.encoded_2718().into();
-    api.reply(&FilledJson { raw, tx: TransactionJson::new(&transaction, sender, Place::Unsent, None) })
+    api.reply(&FilledJson {
+        raw,
+        tx: TransactionJson::new(&transaction, sender, Place::Unsent, None),
+    })
 }

@@ -45,8 +45,12 @@ fn syncing(_: &Api, params: &Params) -> Outcome {
 
 fn accounts(api: &Api, params: &Params) -> Outcome {
     params.none()?;
-    let accounts: Vec<Address> =
-        api.config.local_accounts.iter().map(|signer| signer.address()).collect();
+    let accounts: Vec<Address> = api
+        .config
+        .local_accounts
+        .iter()
+        .map(|signer| signer.address())
+        .collect();
     Reply::small(&accounts)
 }
 
@@ -106,15 +110,27 @@ fn config(api: &Api, params: &Params) -> Outcome {
     let genesis = api.chain_config().genesis.l2.hash;
     let genesis_time = api.chain_config().genesis.l2_time;
     let fork = |time: u64| fork_config(api, time, fork_id(genesis, genesis_time, &times, time));
-    let current = times.iter().rev().find(|time| **time <= now).copied().unwrap_or_default();
+    let current = times
+        .iter()
+        .rev()
+        .find(|time| **time <= now)
+        .copied()
+        .unwrap_or_default();
     let next = times.iter().find(|time| **time > now).copied();
     let last = times.last().copied().filter(|last| *last > now);
-    api.reply(&Config { current: fork(current), next: next.map(fork), last: last.map(fork) })
+    api.reply(&Config {
+        current: fork(current),
+        next: next.map(fork),
+        last: last.map(fork),
+    })
 }
 
 fn fork_config(api: &Api, activation_time: u64, fork_id: String) -> ForkConfig {
     let config = api.chain_config();
-    let header = Header { timestamp: activation_time, ..Header::default() };
+    let header = Header {
+        timestamp: activation_time,
+        ..Header::default()
+    };
     let mut evm = evm_factory().create(EmptyDB::new(), evm_env(config, &header));
     let map = evm.precompiles_mut();
     let addresses: Vec<Address> = map.addresses().copied().collect();
@@ -128,7 +144,11 @@ fn fork_config(api: &Api, activation_time: u64, fork_id: String) -> ForkConfig {
     ForkConfig {
         activation_time,
         // Blobs exist on L1 only.
-        blob_schedule: BlobScheduleJson { base_fee_update_fraction: 0, max: 0, target: 0 },
+        blob_schedule: BlobScheduleJson {
+            base_fee_update_fraction: 0,
+            max: 0,
+            target: 0,
+        },
         chain_id: Hex(config.l2_chain_id),
         fork_id,
         precompiles,
@@ -142,7 +162,10 @@ fn fork_config(api: &Api, activation_time: u64, fork_id: String) -> ForkConfig {
 /// CRC-32 of the genesis hash and the times of the forks up to `time` (EIP-2124, EIP-6122).
 fn fork_id(genesis: B256, genesis_time: u64, times: &[u64], time: u64) -> String {
     let mut bytes = genesis.to_vec();
-    for fork in times.iter().filter(|fork| **fork > genesis_time && **fork <= time) {
+    for fork in times
+        .iter()
+        .filter(|fork| **fork > genesis_time && **fork <= time)
+    {
         bytes.extend_from_slice(&fork.to_be_bytes());
     }
     format!("0x{}", hex::encode(crc32(&bytes).to_be_bytes()))
@@ -152,7 +175,11 @@ fn fork_id(genesis: B256, genesis_time: u64, times: &[u64], time: u64) -> String
 fn crc32(bytes: &[u8]) -> u32 {
     !bytes.iter().fold(u32::MAX, |crc, byte| {
         (0..8).fold(crc ^ u32::from(*byte), |crc, _| {
-            if crc & 1 == 1 { crc >> 1 ^ 0xedb8_8320 } else { crc >> 1 }
+            if crc & 1 == 1 {
+                crc >> 1 ^ 0xedb8_8320
+            } else {
+                crc >> 1
+            }
         })
     })
 }
@@ -184,11 +211,20 @@ struct Resource {
 fn capabilities(api: &Api, params: &Params) -> Outcome {
     params.none()?;
     let head = api.chain.head();
-    let all = Resource { disabled: false, oldest_block: Hex(0) };
+    let all = Resource {
+        disabled: false,
+        oldest_block: Hex(0),
+    };
     let oldest = api.chain.store().oldest_history().map_err(Failure::from)?;
-    let state = Resource { disabled: false, oldest_block: Hex(oldest) };
+    let state = Resource {
+        disabled: false,
+        oldest_block: Hex(oldest),
+    };
     Reply::small(&Capabilities {
-        head: HeadJson { number: Hex(head.number), hash: head.hash() },
+        head: HeadJson {
+            number: Hex(head.number),
+            hash: head.hash(),
+        },
         state,
         tx: all,
         logs: all,

@@ -42,8 +42,10 @@ impl Api {
             return Ok(least);
         }
         let block = self.known_block(head.number)?;
-        let mut tips: Vec<u128> =
-            rewards(&block).into_iter().map(|(reward, _)| reward).collect();
+        let mut tips: Vec<u128> = rewards(&block)
+            .into_iter()
+            .map(|(reward, _)| reward)
+            .collect();
         if tips.is_empty() {
             return Ok(least);
         }
@@ -63,7 +65,9 @@ impl Api {
 
 fn gas_price(api: &Api, params: &Params) -> Outcome {
     params.none()?;
-    Ok(Reply::quantity(u128::from(api.pending_base_fee()?) + api.suggested_tip()?))
+    Ok(Reply::quantity(
+        u128::from(api.pending_base_fee()?) + api.suggested_tip()?,
+    ))
 }
 
 fn base_fee(api: &Api, params: &Params) -> Outcome {
@@ -91,7 +95,9 @@ fn rewards(block: &SealedBlock) -> Vec<(u128, u64)> {
         let gas = cumulative.saturating_sub(before);
         before = cumulative;
         if !matches!(transaction, Transaction::Deposit(_)) {
-            let tip = transaction.effective_tip_per_gas(base_fee).unwrap_or_default();
+            let tip = transaction
+                .effective_tip_per_gas(base_fee)
+                .unwrap_or_default();
             rewards.push((tip, gas));
         }
     }
@@ -141,7 +147,11 @@ impl FromJson<'_> for Percentile {
             .ok()
             .filter(|value| (0.0..=100.0).contains(value))
             .map(Self)
-            .ok_or_else(|| path.error(ParamError::Unknown { expected: "a number from 0 to 100" }))
+            .ok_or_else(|| {
+                path.error(ParamError::Unknown {
+                    expected: "a number from 0 to 100",
+                })
+            })
     }
 }
 
@@ -162,9 +172,15 @@ fn fee_history(api: &Api, params: &Params) -> Outcome {
     let Count(count) = args.get(0)?;
     let newest: BlockId = args.get(1)?;
     let percentiles: Vec<Percentile> = args.or(2, Vec::new())?;
-    let percentiles: Vec<f64> = percentiles.into_iter().map(|percentile| percentile.0).collect();
+    let percentiles: Vec<f64> = percentiles
+        .into_iter()
+        .map(|percentile| percentile.0)
+        .collect();
     if percentiles.len() > PERCENTILES_MAX {
-        let reason = ParamError::TooMany { count: percentiles.len(), max: PERCENTILES_MAX };
+        let reason = ParamError::TooMany {
+            count: percentiles.len(),
+            max: PERCENTILES_MAX,
+        };
         return Err(args.error(2, reason));
     }
     if percentiles.windows(2).any(|pair| pair[0] > pair[1]) {
@@ -176,7 +192,9 @@ fn fee_history(api: &Api, params: &Params) -> Outcome {
         BlockId::Pending => head,
         id => api.number(id)?,
     };
-    let count = count.min(api.config.limits.fee_history_blocks_max).min(newest.saturating_add(1));
+    let count = count
+        .min(api.config.limits.fee_history_blocks_max)
+        .min(newest.saturating_add(1));
     let oldest = (newest + 1).saturating_sub(count);
     let size = usize::try_from(count).unwrap_or_default();
     let mut base_fees = Vec::with_capacity(size + 1);

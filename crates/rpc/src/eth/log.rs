@@ -19,7 +19,10 @@ pub(super) const METHODS: Methods = &[
     ("eth_getLogs", Run::Heavy(Work::Long, get_logs)),
     ("eth_newFilter", Run::Light(new_filter)),
     ("eth_newBlockFilter", Run::Light(new_block_filter)),
-    ("eth_newPendingTransactionFilter", Run::Light(new_pending_filter)),
+    (
+        "eth_newPendingTransactionFilter",
+        Run::Light(new_pending_filter),
+    ),
     ("eth_getFilterChanges", Run::Heavy(Work::Long, changes)),
     ("eth_getFilterLogs", Run::Heavy(Work::Long, filter_logs)),
     ("eth_uninstallFilter", Run::Light(uninstall)),
@@ -36,11 +39,14 @@ fn criteria(api: &Api, params: &Params) -> Result<(LogFilter, LogRange), Failure
 
 fn get_logs(api: &Api, params: &Params) -> Outcome {
     let (filter, range) = criteria(api, params)?;
-    api.find_logs(&filter, range, params.deadline).map(Reply::json)
+    api.find_logs(&filter, range, params.deadline)
+        .map(Reply::json)
 }
 
 fn install(api: &Api, kind: Kind) -> Outcome {
-    Ok(Reply::quantity(api.filters.install(kind, api.chain.head().number)?))
+    Ok(Reply::quantity(
+        api.filters.install(kind, api.chain.head().number)?,
+    ))
 }
 
 fn new_filter(api: &Api, params: &Params) -> Outcome {
@@ -64,7 +70,8 @@ fn id(params: &Params) -> Result<u128, Failure> {
     let raw: &RawValue = args.get(0)?;
     let path = Path::new("filter identifier");
     let text = text(raw, &path, "a filter's id in hex")?;
-    let id: U256 = quantity::parse_slot(&text).map_err(|error| path.error(ParamError::from(error)))?;
+    let id: U256 =
+        quantity::parse_slot(&text).map_err(|error| path.error(ParamError::from(error)))?;
     u128::try_from(id).map_err(|_| Failure::UnknownFilter)
 }
 
@@ -101,7 +108,9 @@ fn full_transactions(api: &Api, hashes: &[B256]) -> Outcome {
         }
         serde_json::to_writer(&mut json, &transaction).map_err(Failure::internal)?;
         if json.len() > api.config.limits.response_bytes_max {
-            return Err(crate::reply::too_large(api.config.limits.response_bytes_max));
+            return Err(crate::reply::too_large(
+                api.config.limits.response_bytes_max,
+            ));
         }
     }
     json.push(b']');
@@ -110,5 +119,6 @@ fn full_transactions(api: &Api, hashes: &[B256]) -> Outcome {
 
 fn filter_logs(api: &Api, params: &Params) -> Outcome {
     let (filter, range) = api.filters.logs(id(params)?)?;
-    api.find_logs(&filter, range, params.deadline).map(Reply::json)
+    api.find_logs(&filter, range, params.deadline)
+        .map(Reply::json)
 }

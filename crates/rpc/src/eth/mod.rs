@@ -28,7 +28,10 @@ pub(crate) const METHODS: &[Methods] = &[
     fee::METHODS,
     log::METHODS,
     submit::METHODS,
-    &[("eth_subscribe", Run::Socket), ("eth_unsubscribe", Run::Socket)],
+    &[
+        ("eth_subscribe", Run::Socket),
+        ("eth_unsubscribe", Run::Socket),
+    ],
 ];
 
 /// Methods by which the node signs for accounts that it holds: only a local chain has them.

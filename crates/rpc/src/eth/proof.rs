@@ -51,7 +51,13 @@ fn proof(api: &Api, params: &Params) -> Outcome {
     let slots: Vec<Slot> = args.get(1)?;
     let max = api.config.limits.proofs_keys_max;
     if slots.len() > max {
-        return Err(args.error(1, ParamError::TooMany { count: slots.len(), max }));
+        return Err(args.error(
+            1,
+            ParamError::TooMany {
+                count: slots.len(),
+                max,
+            },
+        ));
     }
     let at = api.at(args.or(2, BlockId::Latest)?)?;
     let nodes = at.state.nodes().ok_or(Failure::NoPendingRoot)?;
@@ -66,7 +72,11 @@ fn proof(api: &Api, params: &Params) -> Outcome {
         let proof = prove(account.storage_root, Some(hashed), hashed_slot, &nodes)
             .map_err(Failure::internal)?;
         let value = at.state.storage(address, slot.value)?;
-        storage_proof.push(StorageProof { key: slot, value, proof });
+        storage_proof.push(StorageProof {
+            key: slot,
+            value,
+            proof,
+        });
     }
     api.reply(&ProofJson {
         address,

@@ -25,12 +25,17 @@ use std::{borrow::Cow, sync::Arc};
 pub(super) const METHODS: Methods = &[
     ("eth_sendTransaction", Run::Async(send_transaction)),
     ("eth_sign", Run::Light(sign)),
-    ("eth_signTransaction", Run::Heavy(Work::Call, sign_transaction)),
+    (
+        "eth_signTransaction",
+        Run::Heavy(Work::Call, sign_transaction),
+    ),
     ("eth_signTypedData_v4", Run::Light(sign_typed_data)),
 ];
 
 fn signer(api: &Api, address: Address) -> Result<&PrivateKeySigner, Failure> {
-    api.signers.get(&address).ok_or(Failure::UnknownAccount(address))
+    api.signers
+        .get(&address)
+        .ok_or(Failure::UnknownAccount(address))
 }
 
 /// Signs a request that is filled in.
@@ -74,8 +79,9 @@ fn signature_hash(transaction: &Transaction) -> alloy_primitives::B256 {
 fn request(api: &Api, params: &Params) -> Result<CallRequest, Failure> {
     let mut request: CallRequest = params.args(&["transaction"])?.get(0)?;
     let path = Path::new("transaction");
-    let sender =
-        request.from.ok_or_else(|| path.field("from").error(ParamError::Missing))?;
+    let sender = request
+        .from
+        .ok_or_else(|| path.field("from").error(ParamError::Missing))?;
     if !api.signers.contains_key(&sender) && !api.is_impersonated(&sender) {
         return Err(Failure::UnknownAccount(sender));
     }
@@ -112,13 +118,17 @@ fn sign_transaction(api: &Api, params: &Params) -> Outcome {
     signer(api, request.from.unwrap_or_default())?;
     let signed = signed(api, &request)?;
     let tx = TransactionJson::new(&signed.transaction, signed.sender, Place::Unsent, None);
-    api.reply(&SignedJson { raw: signed.transaction.encoded_2718().into(), tx })
+    api.reply(&SignedJson {
+        raw: signed.transaction.encoded_2718().into(),
+        tx,
+    })
 }
 
 /// EIP-191, version 0x45: what wallets call a personal message.
 fn sign_message(api: &Api, address: Address, message: &[u8]) -> Outcome {
-    let signature =
-        signer(api, address)?.sign_message_sync(message).map_err(Failure::Signing)?;
+    let signature = signer(api, address)?
+        .sign_message_sync(message)
+        .map_err(Failure::Signing)?;
     Reply::small(&Bytes::from(signature.as_bytes().to_vec()))
 }
 
@@ -147,7 +157,11 @@ fn sign_typed_data(api: &Api, params: &Params) -> Outcome {
     let raw: &RawValue = args.get(1)?;
     let signer = signer(api, address)?;
     let path = Path::new("typed data");
-    let malformed = || path.error(ParamError::Unknown { expected: "EIP-712 typed data" });
+    let malformed = || {
+        path.error(ParamError::Unknown {
+            expected: "EIP-712 typed data",
+        })
+    };
     let data: TypedData = if raw.get().starts_with('"') {
         serde_json::from_str(&text(raw, &path, "typed data")?).map_err(|_| malformed())?
     } else {

@@ -4,7 +4,7 @@ use crate::{
     api::Api,
     block_id::BlockId,
     error::Failure,
-    params::{Object, ParamError, Params, Path, Slot, FromJson as _},
+    params::{FromJson as _, Object, ParamError, Params, Path, Slot},
     quantity::Hex,
     registry::{Methods, Outcome, Run},
     reply::Reply,
@@ -30,7 +30,9 @@ fn balance(api: &Api, params: &Params) -> Outcome {
     let args = params.args(&["address", "block"])?;
     let address: Address = args.get(0)?;
     let state = api.state(args.or(1, BlockId::Latest)?)?;
-    let balance = state.account(address)?.map_or(U256::ZERO, |account| account.balance);
+    let balance = state
+        .account(address)?
+        .map_or(U256::ZERO, |account| account.balance);
     Reply::small(&balance)
 }
 
@@ -70,9 +72,11 @@ fn storage_values(api: &Api, params: &Params) -> Outcome {
     let mut count = 0;
     for (key, raw) in object.iter() {
         let path = path.field(key);
-        let address: Address = key
-            .parse()
-            .map_err(|_| path.error(ParamError::Unknown { expected: "addresses in hex as fields" }))?;
+        let address: Address = key.parse().map_err(|_| {
+            path.error(ParamError::Unknown {
+                expected: "addresses in hex as fields",
+            })
+        })?;
         let slots = Vec::<Slot>::from_json(raw, &path)?;
         count += slots.len();
         wanted.push((address, slots));
@@ -85,7 +89,10 @@ fn storage_values(api: &Api, params: &Params) -> Outcome {
     let mut values = BTreeMap::new();
     for (address, slots) in wanted {
         let read = |slot: &Slot| state.storage(address, slot.value).map(B256::from);
-        values.insert(address, slots.iter().map(read).collect::<Result<Vec<_>, _>>()?);
+        values.insert(
+            address,
+            slots.iter().map(read).collect::<Result<Vec<_>, _>>()?,
+        );
     }
     api.reply(&values)
 }
@@ -134,7 +141,9 @@ fn account(api: &Api, params: &Params) -> Outcome {
         (_, Some(account)) => account.storage_root,
         (_, None) => return Ok(Reply::NULL),
     };
-    let Some(account) = account else { return Ok(Reply::NULL) };
+    let Some(account) = account else {
+        return Ok(Reply::NULL);
+    };
     Reply::small(&AccountJson {
         balance: account.balance,
         nonce: Hex(account.nonce),
@@ -157,5 +166,9 @@ fn account_info(api: &Api, params: &Params) -> Outcome {
     let account = state.account(address)?;
     let code = code_of(&state, account.as_ref())?;
     let account = account.unwrap_or_default();
-    api.reply(&AccountInfoJson { balance: account.balance, nonce: Hex(account.nonce), code })
+    api.reply(&AccountInfoJson {
+        balance: account.balance,
+        nonce: Hex(account.nonce),
+        code,
+    })
 }

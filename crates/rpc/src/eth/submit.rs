@@ -16,7 +16,10 @@ use tokio::sync::broadcast::{Receiver, error::RecvError};
 
 pub(super) const METHODS: Methods = &[
     ("eth_sendRawTransaction", Run::Send),
-    ("eth_sendRawTransactionSync", Run::Async(send_raw_transaction_sync)),
+    (
+        "eth_sendRawTransactionSync",
+        Run::Async(send_raw_transaction_sync),
+    ),
 ];
 
 /// How often a transaction that waits is looked for when events were lost.
@@ -35,10 +38,7 @@ fn hash(hash: B256) -> Outcome {
 }
 
 /// Recovering the sender takes tens of microseconds: less than a change of threads and back is worth.
-pub(crate) fn send_raw_transaction(
-    api: Arc<Api>,
-    params: Params,
-) -> BoxFuture<'static, Outcome> {
+pub(crate) fn send_raw_transaction(api: Arc<Api>, params: Params) -> BoxFuture<'static, Outcome> {
     Box::pin(async move {
         let sequencer = api.sequencer()?;
         let transaction = RecoveredTransaction::decode(&raw(&params)?)?;
@@ -86,7 +86,9 @@ pub(crate) async fn send_many(api: &Arc<Api>, params: Vec<Params>) -> Vec<Outcom
         Ok(recovered) => recovered,
         Err(error) => {
             tracing::error!(%error, "recovery of senders failed");
-            return (0..count).map(|_| Err(Failure::Unavailable("recovery failed"))).collect();
+            return (0..count)
+                .map(|_| Err(Failure::Unavailable("recovery failed")))
+                .collect();
         }
     };
     let mut transactions = Vec::with_capacity(count);
@@ -162,8 +164,13 @@ fn refuse_gap(api: &Api, transaction: &RecoveredTransaction) -> Result<(), Failu
 /// Whether the transaction could have been executed, had there been time: it pays the base fee, and
 /// blocks are being built.
 fn is_executable(api: &Api, hash: &B256) -> bool {
-    let base_fee = api.open_block().and_then(|open| open.header.base_fee_per_gas);
-    let active = api.sequencer.as_ref().is_some_and(|sequencer| sequencer.is_active());
+    let base_fee = api
+        .open_block()
+        .and_then(|open| open.header.base_fee_per_gas);
+    let active = api
+        .sequencer
+        .as_ref()
+        .is_some_and(|sequencer| sequencer.is_active());
     let pooled = api.mempool().and_then(|pool| pool.get(hash));
     active && pooled.is_none_or(|pooled| pooled.pays(base_fee.unwrap_or_default()))
 }

@@ -17,11 +17,23 @@ use std::sync::Arc;
 
 pub(super) const METHODS: Methods = &[
     ("eth_getTransactionByHash", Run::Light(by_hash)),
-    ("eth_getTransactionByBlockNumberAndIndex", Run::Light(by_number_and_index)),
-    ("eth_getTransactionByBlockHashAndIndex", Run::Light(by_block_hash_and_index)),
+    (
+        "eth_getTransactionByBlockNumberAndIndex",
+        Run::Light(by_number_and_index),
+    ),
+    (
+        "eth_getTransactionByBlockHashAndIndex",
+        Run::Light(by_block_hash_and_index),
+    ),
     ("eth_getRawTransactionByHash", Run::Light(raw_by_hash)),
-    ("eth_getRawTransactionByBlockNumberAndIndex", Run::Light(raw_by_number_and_index)),
-    ("eth_getRawTransactionByBlockHashAndIndex", Run::Light(raw_by_block_hash_and_index)),
+    (
+        "eth_getRawTransactionByBlockNumberAndIndex",
+        Run::Light(raw_by_number_and_index),
+    ),
+    (
+        "eth_getRawTransactionByBlockHashAndIndex",
+        Run::Light(raw_by_block_hash_and_index),
+    ),
     ("eth_getTransactionReceipt", Run::Light(receipt)),
 ];
 
@@ -31,9 +43,16 @@ pub(crate) fn sealed(api: &Api, hash: B256) -> Result<Option<(Arc<SealedBlock>, 
         return Ok(None);
     };
     let index = usize::try_from(index).unwrap_or(usize::MAX);
-    let Some(block) = api.block(number)? else { return Ok(None) };
+    let Some(block) = api.block(number)? else {
+        return Ok(None);
+    };
     // Between the two reads the block may have been replaced by an unwind.
-    let is_it = block.block.body.transactions.get(index).is_some_and(|found| found.tx_hash() == hash);
+    let is_it = block
+        .block
+        .body
+        .transactions
+        .get(index)
+        .is_some_and(|found| found.tx_hash() == hash);
     Ok(is_it.then_some((block, index)))
 }
 
@@ -48,7 +67,12 @@ fn in_sealed(block: &SealedBlock, index: usize) -> Option<TransactionJson<'_>> {
     };
     let transaction = block.block.body.transactions.get(index)?;
     let sender = *block.senders.get(index)?;
-    Some(TransactionJson::new(transaction, sender, place, block.receipts.get(index)))
+    Some(TransactionJson::new(
+        transaction,
+        sender,
+        place,
+        block.receipts.get(index),
+    ))
 }
 
 fn by_hash(api: &Api, params: &Params) -> Outcome {
@@ -90,7 +114,12 @@ fn at_index(api: &Api, id: BlockId, index: u64) -> Outcome {
                     index: found.index,
                     base_fee: open.header.base_fee_per_gas.unwrap_or_default(),
                 };
-                TransactionJson::new(&found.transaction, found.sender, place, Some(&found.receipt))
+                TransactionJson::new(
+                    &found.transaction,
+                    found.sender,
+                    place,
+                    Some(&found.receipt),
+                )
             });
             api.reply(&json)
         }
@@ -123,7 +152,12 @@ pub(crate) fn raw(api: &Api, hash: B256) -> Result<Option<Bytes>, Failure> {
 }
 
 fn encoded(block: &SealedBlock, index: usize) -> Option<Bytes> {
-    block.block.body.transactions.get(index).map(|found: &Transaction| found.encoded_2718().into())
+    block
+        .block
+        .body
+        .transactions
+        .get(index)
+        .map(|found: &Transaction| found.encoded_2718().into())
 }
 
 fn raw_by_hash(api: &Api, params: &Params) -> Outcome {
@@ -134,12 +168,11 @@ fn raw_by_hash(api: &Api, params: &Params) -> Outcome {
 fn raw_at_index(api: &Api, id: BlockId, index: u64) -> Outcome {
     let index = usize::try_from(index).unwrap_or(usize::MAX);
     let bytes: Option<Bytes> = match api.find(id)? {
-        Some(Found::Sealed(number)) => {
-            api.block(number)?.and_then(|block| encoded(&block, index))
-        }
-        Some(Found::Pending(Some(open))) => {
-            open.transactions.get(index).map(|found| found.transaction.encoded_2718().into())
-        }
+        Some(Found::Sealed(number)) => api.block(number)?.and_then(|block| encoded(&block, index)),
+        Some(Found::Pending(Some(open))) => open
+            .transactions
+            .get(index)
+            .map(|found| found.transaction.encoded_2718().into()),
         Some(Found::Pending(None)) | None => None,
     };
     api.reply(&bytes)

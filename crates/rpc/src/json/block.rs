@@ -4,11 +4,11 @@ use alloy_primitives::B256;
 use alloy_rlp::Encodable as _;
 use openledger_chain::OpenBlock;
 use openledger_primitives::{Header, SealedBlock};
-use serde_json::value::RawValue;
 use serde::{
     Serialize, Serializer,
     ser::{SerializeMap, SerializeSeq},
 };
+use serde_json::value::RawValue;
 
 /// A block's header.
 #[derive(Debug)]
@@ -34,7 +34,7 @@ impl<'a> HeaderJson<'a> {
         map.serialize_entry("stateRoot", &header.state_root)?;
         map.serialize_entry("transactionsRoot", &header.transactions_root)?;
         map.serialize_entry("receiptsRoot", &header.receipts_root)?;
-        map.serialize_entry("logsBloom", &self.hash.map(|_| &header.logs_bloom))?;
+        map.serialize_entry("logsBloom", &header.logs_bloom)?;
         map.serialize_entry("difficulty", &header.difficulty)?;
         map.serialize_entry("gasLimit", &Hex(header.gas_limit))?;
         map.serialize_entry("gasUsed", &Hex(header.gas_used))?;

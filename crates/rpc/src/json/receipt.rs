@@ -77,8 +77,9 @@ impl<'a> Receipts<'a> {
     ) -> Self {
         let spec = alloy_op_evm::spec_by_timestamp_after_bedrock(config, header.timestamp);
         // Every block but genesis, which has no receipts, begins with the L1 attributes.
-        let attributes =
-            first.and_then(|first| L1Attributes::from_deposit(first).ok()).unwrap_or_default();
+        let attributes = first
+            .and_then(|first| L1Attributes::from_deposit(first).ok())
+            .unwrap_or_default();
         let l1 = L1BlockInfo {
             l1_base_fee: U256::from(attributes.base_fee),
             l1_base_fee_scalar: U256::from(attributes.base_fee_scalar),
@@ -89,7 +90,13 @@ impl<'a> Receipts<'a> {
             da_footprint_gas_scalar: attributes.da_footprint_gas_scalar,
             ..L1BlockInfo::default()
         };
-        Self { header, hash: hash.unwrap_or_default(), preconfirmed: hash.is_none(), l1, spec }
+        Self {
+            header,
+            hash: hash.unwrap_or_default(),
+            preconfirmed: hash.is_none(),
+            l1,
+            spec,
+        }
     }
 
     /// Of a sealed block.
@@ -115,7 +122,9 @@ impl<'a> Receipts<'a> {
         let mut before = (0, 0);
         let mut all = Vec::with_capacity(block.receipts.len());
         for index in 0..block.receipts.len() {
-            let Some(entry) = entry(block, index, &mut before) else { break };
+            let Some(entry) = entry(block, index, &mut before) else {
+                break;
+            };
             all.push(self.receipt(entry));
         }
         all
@@ -125,8 +134,13 @@ impl<'a> Receipts<'a> {
     pub(crate) fn at(&self, block: &'a SealedBlock, index: usize) -> Option<ReceiptJson<'a>> {
         let earlier = block.receipts.get(..index)?;
         let mut before = (
-            earlier.last().map_or(0, |receipt| receipt.cumulative_gas_used()),
-            earlier.iter().map(|receipt| receipt.logs().len() as u64).sum(),
+            earlier
+                .last()
+                .map_or(0, |receipt| receipt.cumulative_gas_used()),
+            earlier
+                .iter()
+                .map(|receipt| receipt.logs().len() as u64)
+                .sum(),
         );
         entry(block, index, &mut before).map(|entry| self.receipt(entry))
     }
@@ -144,7 +158,14 @@ impl<'a> Receipts<'a> {
     }
 
     fn receipt(&self, entry: Entry<'a>) -> ReceiptJson<'a> {
-        let Entry { transaction, sender, receipt, index, gas_used, first_log_index } = entry;
+        let Entry {
+            transaction,
+            sender,
+            receipt,
+            index,
+            gas_used,
+            first_log_index,
+        } = entry;
         let hash = transaction.tx_hash();
         let logs = receipt
             .logs()
@@ -164,9 +185,10 @@ impl<'a> Receipts<'a> {
             })
             .collect();
         let (deposit_nonce, deposit_receipt_version) = match receipt {
-            Receipt::Deposit(deposit) => {
-                (deposit.receipt.deposit_nonce, deposit.receipt.deposit_receipt_version)
-            }
+            Receipt::Deposit(deposit) => (
+                deposit.receipt.deposit_nonce,
+                deposit.receipt.deposit_receipt_version,
+            ),
             _ => (None, None),
         };
         let is_deposit = matches!(transaction, Transaction::Deposit(_));
@@ -179,8 +201,11 @@ impl<'a> Receipts<'a> {
             let fee = self.l1.clone().calculate_tx_l1_cost(&encoded, self.spec);
             (fee, self.l1.data_gas(&encoded, self.spec))
         };
-        let effective_gas_price =
-            if is_deposit { 0 } else { transaction.effective_gas_price(self.header.base_fee_per_gas) };
+        let effective_gas_price = if is_deposit {
+            0
+        } else {
+            transaction.effective_gas_price(self.header.base_fee_per_gas)
+        };
         ReceiptJson {
             ty: Hex(transaction.ty()),
             status: Hex(u64::from(receipt.status())),

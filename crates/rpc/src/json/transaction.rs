@@ -1,21 +1,31 @@
 use crate::quantity::Hex;
-use alloy_consensus::{SignableTransaction, Signed, Transaction as _, transaction::RlpEcdsaEncodableTx};
+use alloy_consensus::{
+    SignableTransaction, Signed, Transaction as _, transaction::RlpEcdsaEncodableTx,
+};
 use alloy_eips::Typed2718 as _;
 use alloy_primitives::{Address, B256, Signature, U256};
 use op_alloy_consensus::TxDeposit;
 use openledger_primitives::{Receipt, Transaction};
-use serde::{
-    Serialize, Serializer,
-    ser::SerializeMap,
-};
+use serde::{Serialize, Serializer, ser::SerializeMap};
 
 /// Where a transaction stands.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Place {
     /// In a sealed block.
-    Sealed { block_hash: B256, block_number: u64, timestamp: u64, index: u64, base_fee: u64 },
+    Sealed {
+        block_hash: B256,
+        block_number: u64,
+        timestamp: u64,
+        index: u64,
+        base_fee: u64,
+    },
     /// In the open block, shown as part of it.
-    Open { block_number: u64, timestamp: u64, index: u64, base_fee: u64 },
+    Open {
+        block_number: u64,
+        timestamp: u64,
+        index: u64,
+        base_fee: u64,
+    },
     /// In the pool; or in the open block, shown alone: clients take one with a block number for mined.
     Pending,
     /// Not sent yet: it has no place, not even an empty one.
@@ -48,7 +58,13 @@ impl<'a> TransactionJson<'a> {
             )),
             _ => None,
         };
-        Self { transaction, hash: transaction.tx_hash(), sender, place, deposit }
+        Self {
+            transaction,
+            hash: transaction.tx_hash(),
+            sender,
+            place,
+            deposit,
+        }
     }
 }
 
@@ -56,14 +72,25 @@ impl Serialize for TransactionJson<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut map = serializer.serialize_map(None)?;
         let base_fee = match self.place {
-            Place::Sealed { block_hash, block_number, timestamp, index, base_fee } => {
+            Place::Sealed {
+                block_hash,
+                block_number,
+                timestamp,
+                index,
+                base_fee,
+            } => {
                 map.serialize_entry("blockHash", &block_hash)?;
                 map.serialize_entry("blockNumber", &Hex(block_number))?;
                 map.serialize_entry("blockTimestamp", &Hex(timestamp))?;
                 map.serialize_entry("transactionIndex", &Hex(index))?;
                 Some(base_fee)
             }
-            Place::Open { block_number, timestamp, index, base_fee } => {
+            Place::Open {
+                block_number,
+                timestamp,
+                index,
+                base_fee,
+            } => {
                 map.serialize_entry("blockHash", &())?;
                 map.serialize_entry("blockNumber", &Hex(block_number))?;
                 map.serialize_entry("blockTimestamp", &Hex(timestamp))?;
@@ -71,7 +98,12 @@ impl Serialize for TransactionJson<'_> {
                 Some(base_fee)
             }
             Place::Pending => {
-                for name in ["blockHash", "blockNumber", "blockTimestamp", "transactionIndex"] {
+                for name in [
+                    "blockHash",
+                    "blockNumber",
+                    "blockTimestamp",
+                    "transactionIndex",
+                ] {
                     map.serialize_entry(name, &())?;
                 }
                 None

@@ -5,19 +5,44 @@ use serde_json::{Value, json};
 #[tokio::test(flavor = "multi_thread")]
 async fn the_chain_names_itself() {
     let node = Node::start().await;
-    assert_eq!(quantity(&node.call("eth_chainId", json!([])).await), CHAIN_ID);
-    assert_eq!(node.call("net_version", json!([])).await, CHAIN_ID.to_string());
-    assert_eq!(node.call("web3_clientVersion", json!([])).await, "openledger/test");
+    assert_eq!(
+        quantity(&node.call("eth_chainId", json!([])).await),
+        CHAIN_ID
+    );
+    assert_eq!(
+        node.call("net_version", json!([])).await,
+        CHAIN_ID.to_string()
+    );
+    assert_eq!(
+        node.call("web3_clientVersion", json!([])).await,
+        "openledger/test"
+    );
     assert_eq!(node.call("net_listening", json!([])).await, true);
     assert_eq!(node.call("net_peerCount", json!([])).await, "0x0");
     assert_eq!(node.call("eth_syncing", json!([])).await, false);
-    assert_eq!(node.call("web3_sha3", json!(["0x68656c6c6f"])).await, json!(keccak256("hello")));
+    assert_eq!(
+        node.call("web3_sha3", json!(["0x68656c6c6f"])).await,
+        json!(keccak256("hello"))
+    );
     assert_eq!(node.call("rpc_modules", json!([])).await["eth"], "1.0");
-    assert_eq!(node.call("eth_accounts", json!([])).await.as_array().unwrap().len(), 2);
+    assert_eq!(
+        node.call("eth_accounts", json!([]))
+            .await
+            .as_array()
+            .unwrap()
+            .len(),
+        2
+    );
     let config = node.call("eth_config", json!([])).await;
     assert_eq!(quantity(&config["current"]["chainId"]), CHAIN_ID);
-    assert_eq!(config["current"]["precompiles"]["ECREC"], json!(Address::with_last_byte(1)));
-    assert_eq!((config["next"].clone(), config["last"].clone()), (Value::Null, Value::Null));
+    assert_eq!(
+        config["current"]["precompiles"]["ECREC"],
+        json!(Address::with_last_byte(1))
+    );
+    assert_eq!(
+        (config["next"].clone(), config["last"].clone()),
+        (Value::Null, Value::Null)
+    );
     let capabilities = node.call("eth_capabilities", json!([])).await;
     assert_eq!(capabilities["state"]["oldestBlock"], "0x0");
 }
@@ -27,11 +52,19 @@ async fn blocks_headers_and_counts_agree() {
     let node = Node::start().await;
     node.send(COUNTER, 0).await;
     node.mine().await;
-    let block = node.call("eth_getBlockByNumber", json!(["0x1", false])).await;
+    let block = node
+        .call("eth_getBlockByNumber", json!(["0x1", false]))
+        .await;
     let hash = &block["hash"];
-    assert_eq!(node.call("eth_getBlockByHash", json!([hash, false])).await, block);
+    assert_eq!(
+        node.call("eth_getBlockByHash", json!([hash, false])).await,
+        block
+    );
     let header = node.call("eth_getHeaderByHash", json!([hash])).await;
-    assert_eq!(node.call("eth_getHeaderByNumber", json!(["latest"])).await, header);
+    assert_eq!(
+        node.call("eth_getHeaderByNumber", json!(["latest"])).await,
+        header
+    );
     for (field, value) in header.as_object().unwrap() {
         assert_eq!(value, &block[field], "{field}");
     }
@@ -41,17 +74,31 @@ async fn blocks_headers_and_counts_agree() {
     assert_eq!(*hash, json!(keccak256(hex::decode(raw).unwrap())));
     let whole = node.call("debug_getRawBlock", json!(["0x1"])).await;
     assert!(whole.as_str().unwrap().contains(&raw[2..]));
-    assert_eq!(quantity(&block["size"]) as usize, whole.as_str().unwrap().len() / 2 - 1);
+    assert_eq!(
+        quantity(&block["size"]) as usize,
+        whole.as_str().unwrap().len() / 2 - 1
+    );
     assert_eq!(block["transactions"].as_array().unwrap().len(), 2);
-    assert_eq!((block["uncles"].clone(), block["withdrawals"].clone()), (json!([]), json!([])));
+    assert_eq!(
+        (block["uncles"].clone(), block["withdrawals"].clone()),
+        (json!([]), json!([]))
+    );
     for (method, params) in [
         ("eth_getBlockTransactionCountByHash", json!([hash])),
         ("eth_getBlockTransactionCountByNumber", json!(["0x1"])),
     ] {
         assert_eq!(node.call(method, params).await, "0x2");
     }
-    assert_eq!(node.call("eth_getUncleCountByBlockHash", json!([hash])).await, "0x0");
-    assert_eq!(node.call("eth_getUncleByBlockNumberAndIndex", json!(["0x1", "0x0"])).await, Value::Null);
+    assert_eq!(
+        node.call("eth_getUncleCountByBlockHash", json!([hash]))
+            .await,
+        "0x0"
+    );
+    assert_eq!(
+        node.call("eth_getUncleByBlockNumberAndIndex", json!(["0x1", "0x0"]))
+            .await,
+        Value::Null
+    );
     for (method, params) in [
         ("eth_getBlockByNumber", json!(["0xffff", false])),
         ("eth_getBlockByHash", json!([B256::repeat_byte(1), false])),
@@ -74,7 +121,11 @@ async fn accounts_are_read_at_any_block() {
     node.send(COUNTER, 3).await;
     node.mine().await;
     assert_eq!(node.call("eth_getBalance", json!([COUNTER])).await, "0x3");
-    assert_eq!(node.call("eth_getBalance", json!([COUNTER, "earliest"])).await, "0x0");
+    assert_eq!(
+        node.call("eth_getBalance", json!([COUNTER, "earliest"]))
+            .await,
+        "0x0"
+    );
     let code = node.call("eth_getCode", json!([COUNTER])).await;
     assert!(code.as_str().unwrap().starts_with("0x5f54"));
     assert_eq!(node.call("eth_getCode", json!([sender])).await, "0x");
@@ -85,14 +136,27 @@ async fn accounts_are_read_at_any_block() {
         );
     }
     let info = node.call("eth_getAccountInfo", json!([COUNTER])).await;
-    assert_eq!(info, json!({"balance": "0x3", "nonce": "0x1", "code": code}));
+    assert_eq!(
+        info,
+        json!({"balance": "0x3", "nonce": "0x1", "code": code})
+    );
     let account = node.call("eth_getAccount", json!([COUNTER])).await;
     let proof = node.call("eth_getProof", json!([COUNTER, []])).await;
     assert_eq!(account["storageRoot"], proof["storageHash"]);
-    assert_eq!(account["codeHash"], json!(keccak256(hex::decode(code.as_str().unwrap()).unwrap())));
-    assert_eq!(node.call("eth_getAccount", json!([Address::repeat_byte(8)])).await, Value::Null);
+    assert_eq!(
+        account["codeHash"],
+        json!(keccak256(hex::decode(code.as_str().unwrap()).unwrap()))
+    );
+    assert_eq!(
+        node.call("eth_getAccount", json!([Address::repeat_byte(8)]))
+            .await,
+        Value::Null
+    );
     let values = node
-        .call("eth_getStorageValues", json!([{READER.to_string(): ["0x0", "0x1"]}, "latest"]))
+        .call(
+            "eth_getStorageValues",
+            json!([{READER.to_string(): ["0x0", "0x1"]}, "latest"]),
+        )
         .await;
     let (_, values) = values.as_object().unwrap().iter().next().unwrap();
     assert_eq!(*values, json!([B256::from(U256::from(100)), B256::ZERO]));
@@ -111,7 +175,11 @@ async fn proofs_hold_at_old_blocks_too() {
         let proof = node
             .call("eth_getProof", json!([COUNTER, ["0x0", B256::ZERO], tag]))
             .await;
-        verify(block["stateRoot"].as_str().unwrap(), keccak256(COUNTER), &proof["accountProof"]);
+        verify(
+            block["stateRoot"].as_str().unwrap(),
+            keccak256(COUNTER),
+            &proof["accountProof"],
+        );
         assert_eq!(quantity(&proof["storageProof"][0]["value"]), number);
         assert_eq!(proof["storageProof"][0]["key"], "0x0");
         assert_eq!(proof["storageProof"][1]["key"], json!(B256::ZERO));
@@ -121,9 +189,19 @@ async fn proofs_hold_at_old_blocks_too() {
             &proof["storageProof"][0]["proof"],
         );
     }
-    let absent = node.call("eth_getProof", json!([Address::repeat_byte(0xab), ["0x1"]])).await;
-    assert_eq!((absent["balance"].clone(), absent["storageProof"][0]["value"].clone()), (json!("0x0"), json!("0x0")));
-    let pending = node.fail("eth_getProof", json!([COUNTER, [], "pending"])).await;
+    let absent = node
+        .call("eth_getProof", json!([Address::repeat_byte(0xab), ["0x1"]]))
+        .await;
+    assert_eq!(
+        (
+            absent["balance"].clone(),
+            absent["storageProof"][0]["value"].clone()
+        ),
+        (json!("0x0"), json!("0x0"))
+    );
+    let pending = node
+        .fail("eth_getProof", json!([COUNTER, [], "pending"]))
+        .await;
     assert!(pending["message"].as_str().unwrap().contains("latest"));
 }
 
@@ -155,7 +233,9 @@ async fn the_op_node_methods_agree_with_the_blocks() {
     let node = Node::start().await;
     node.mine().await;
     node.mine().await;
-    let block = node.call("eth_getBlockByNumber", json!(["latest", false])).await;
+    let block = node
+        .call("eth_getBlockByNumber", json!(["latest", false]))
+        .await;
     let output = node.call("optimism_outputAtBlock", json!(["0x2"])).await;
     let word = |value: &Value| hex::decode(value.as_str().unwrap()).unwrap();
     let preimage = [
@@ -169,9 +249,17 @@ async fn the_op_node_methods_agree_with_the_blocks() {
     assert_eq!(output["blockRef"]["number"], 2);
     let status = node.call("optimism_syncStatus", json!([])).await;
     assert_eq!(status["unsafe_l2"]["hash"], block["hash"]);
-    assert_eq!((status["safe_l2"]["number"].clone(), status["finalized_l2"]["number"].clone()), (json!(0), json!(0)));
+    assert_eq!(
+        (
+            status["safe_l2"]["number"].clone(),
+            status["finalized_l2"]["number"].clone()
+        ),
+        (json!(0), json!(0))
+    );
     let rollup = node.call("optimism_rollupConfig", json!([])).await;
     assert_eq!(rollup["l2_chain_id"], CHAIN_ID);
-    let safe = node.call("optimism_safeHeadAtL1Block", json!(["0x0"])).await;
+    let safe = node
+        .call("optimism_safeHeadAtL1Block", json!(["0x0"]))
+        .await;
     assert_eq!(safe["safeHead"]["number"], 0);
 }

@@ -30,7 +30,8 @@ use tokio_util::sync::CancellationToken;
 
 pub(crate) const CHAIN_ID: u64 = 161_299;
 /// Emitted by [`COUNTER`].
-pub(crate) const TOPIC: B256 = b256!("00000000000000000000000000000000000000000000000000000000000c0ffe");
+pub(crate) const TOPIC: B256 =
+    b256!("00000000000000000000000000000000000000000000000000000000000c0ffe");
 /// Adds one to slot 0, logs and returns the sum.
 pub(crate) const COUNTER: Address = address!("00000000000000000000000000000000000c0001");
 /// Reverts with `Error("no")`.
@@ -85,8 +86,7 @@ fn reverter_code() -> Bytes {
 fn l1_block() -> GenesisAccount {
     let word = |value: U256| B256::from(value);
     // Slot 1: base fee; slot 3: scalars; slot 7: blob base fee; slot 8: operator fee.
-    let base_fee_scalar = U256::from(1_368) << 128;
-    let scalars = U256::from(810_949) << 96 | base_fee_scalar;
+    let scalars = U256::from(1_368) << 96 | U256::from(810_949) << 64;
     let storage = BTreeMap::from([
         (word(U256::from(1)), word(U256::from(1_000_000_000_u64))),
         (word(U256::from(3)), word(scalars)),
@@ -96,11 +96,19 @@ fn l1_block() -> GenesisAccount {
 }
 
 fn account(code: Option<Bytes>, storage: Option<BTreeMap<B256, B256>>) -> GenesisAccount {
-    GenesisAccount { nonce: Some(1), code, storage, ..GenesisAccount::default() }
+    GenesisAccount {
+        nonce: Some(1),
+        code,
+        storage,
+        ..GenesisAccount::default()
+    }
 }
 
 pub(crate) fn now() -> u64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs()
+    SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap()
+        .as_secs()
 }
 
 fn files(signers: &[PrivateKeySigner]) -> (ChainFiles, L1Input) {
@@ -120,16 +128,31 @@ fn files(signers: &[PrivateKeySigner]) -> (ChainFiles, L1Input) {
         (REVERTER, account(Some(reverter_code()), None)),
         // JUMPDEST PUSH0 JUMP
         (BURNER, account(Some(bytes!("5b5f56")), None)),
-        (READER, account(Some(bytes!("5f545f5260205ff3")), Some(slot_zero(100)))),
+        (
+            READER,
+            account(Some(bytes!("5f545f5260205ff3")), Some(slot_zero(100))),
+        ),
         (predeploys::L1_BLOCK, l1_block()),
-        (predeploys::L2_TO_L1_MESSAGE_PASSER, account(Some(bytes!("00")), Some(slot_zero(1)))),
+        (
+            predeploys::L2_TO_L1_MESSAGE_PASSER,
+            account(Some(bytes!("00")), Some(slot_zero(1))),
+        ),
     ]);
     for signer in signers {
         let balance = U256::from(10_u64.pow(18)) * U256::from(10_000);
-        alloc.insert(signer.address(), GenesisAccount { balance, ..GenesisAccount::default() });
+        alloc.insert(
+            signer.address(),
+            GenesisAccount {
+                balance,
+                ..GenesisAccount::default()
+            },
+        );
     }
     let genesis = Genesis {
-        config: GenesisConfig { chain_id: CHAIN_ID, ..GenesisConfig::default() },
+        config: GenesisConfig {
+            chain_id: CHAIN_ID,
+            ..GenesisConfig::default()
+        },
         timestamp: time,
         gas_limit: 60_000_000,
         base_fee_per_gas: Some(1_000_000),
@@ -155,7 +178,10 @@ fn files(signers: &[PrivateKeySigner]) -> (ChainFiles, L1Input) {
     let hash = genesis_block(&genesis).unwrap().0.hash;
     let rollup = ChainConfig {
         genesis: ChainGenesis {
-            l1: GenesisId { hash: origin_hash, number: 0 },
+            l1: GenesisId {
+                hash: origin_hash,
+                number: 0,
+            },
             l2: GenesisId { hash, number: 0 },
             l2_time: time,
             system_config: SystemConfig {
@@ -180,7 +206,14 @@ fn files(signers: &[PrivateKeySigner]) -> (ChainFiles, L1Input) {
         protocol_versions_address: Address::ZERO,
         chain_op_config: FeeConfig::default(),
     };
-    (ChainFiles { genesis, rollup, l1 }, input)
+    (
+        ChainFiles {
+            genesis,
+            rollup,
+            l1,
+        },
+        input,
+    )
 }
 
 /// A configuration for tests: free ports, everything on the public one, an unsettled chain.
@@ -201,8 +234,10 @@ impl Node {
     }
 
     pub(crate) async fn with(config: RpcConfig) -> Self {
-        let signers: Vec<PrivateKeySigner> =
-            KEYS.iter().map(|key| PrivateKeySigner::from_bytes(key).unwrap()).collect();
+        let signers: Vec<PrivateKeySigner> = KEYS
+            .iter()
+            .map(|key| PrivateKeySigner::from_bytes(key).unwrap())
+            .collect();
         let directory = TempDir::new().unwrap();
         let (files, origin) = files(&signers);
         let store = Store::open(&directory.path().join("store"), StoreOptions::default()).unwrap();
@@ -211,8 +246,11 @@ impl Node {
         let origins = Arc::new(OriginFeed::new(8));
         assert!(origins.push(origin));
         let builder = {
-            let config =
-                BuilderConfig { mode: Mode::Manual, settled: false, ..BuilderConfig::default() };
+            let config = BuilderConfig {
+                mode: Mode::Manual,
+                settled: false,
+                ..BuilderConfig::default()
+            };
             let (chain, mempool) = (chain.clone(), mempool.clone());
             tokio::task::spawn_blocking(move || {
                 Builder::start(config, chain, mempool, origins).unwrap().0
@@ -221,7 +259,10 @@ impl Node {
             .unwrap()
         };
         let shutdown = CancellationToken::new();
-        let config = RpcConfig { local_accounts: signers.clone(), ..config };
+        let config = RpcConfig {
+            local_accounts: signers.clone(),
+            ..config
+        };
         let context = RpcContext {
             chain: chain.clone(),
             sequencer: Some(builder.clone()),
@@ -262,7 +303,12 @@ impl Node {
     }
 
     pub(crate) async fn get(&self, path: &str) -> (u16, String) {
-        let response = self.client.get(format!("{}{path}", self.url)).send().await.unwrap();
+        let response = self
+            .client
+            .get(format!("{}{path}", self.url))
+            .send()
+            .await
+            .unwrap();
         (response.status().as_u16(), response.text().await.unwrap())
     }
 
@@ -298,9 +344,17 @@ impl Node {
     }
 
     /// A signed transaction of an account with its next nonce, as hex.
-    pub(crate) async fn sign(&self, account: usize, to: Option<Address>, value: u64, input: Bytes) -> String {
+    pub(crate) async fn sign(
+        &self,
+        account: usize,
+        to: Option<Address>,
+        value: u64,
+        input: Bytes,
+    ) -> String {
         let address = self.signers[account].address();
-        let nonce = self.call("eth_getTransactionCount", json!([address, "pending"])).await;
+        let nonce = self
+            .call("eth_getTransactionCount", json!([address, "pending"]))
+            .await;
         self.sign_nonce(account, quantity(&nonce), to, value, input)
     }
 
@@ -323,7 +377,9 @@ impl Node {
             access_list: Default::default(),
             input,
         };
-        let signature = self.signers[account].sign_hash_sync(&tx.signature_hash()).unwrap();
+        let signature = self.signers[account]
+            .sign_hash_sync(&tx.signature_hash())
+            .unwrap();
         let signed = Transaction::Eip1559(tx.into_signed(signature));
         format!("0x{}", hex::encode(signed.encoded_2718()))
     }
@@ -338,7 +394,10 @@ impl Node {
     pub(crate) async fn stop(mut self) {
         self.shutdown.cancel();
         let server = self.server.take().unwrap();
-        tokio::time::timeout(Duration::from_secs(10), server.ended()).await.unwrap().unwrap();
+        tokio::time::timeout(Duration::from_secs(10), server.ended())
+            .await
+            .unwrap()
+            .unwrap();
     }
 }
 
@@ -351,6 +410,8 @@ impl Drop for Node {
 
 /// A quantity's value.
 pub(crate) fn quantity(value: &Value) -> u64 {
-    let text = value.as_str().unwrap_or_else(|| panic!("no quantity: {value}"));
+    let text = value
+        .as_str()
+        .unwrap_or_else(|| panic!("no quantity: {value}"));
     u64::from_str_radix(text.strip_prefix("0x").unwrap(), 16).unwrap()
 }

@@ -1,5 +1,8 @@
 //! The server over HTTP and WebSocket, on a real chain.
 
+// Helpers of tests are no tests to clippy.
+#![allow(clippy::unwrap_used, clippy::panic)]
+
 mod blocks;
 mod calls;
 mod corpus;

@@ -15,7 +15,11 @@ struct Socket {
 impl Socket {
     async fn open(node: &Node) -> Self {
         let (stream, _) = connect_async(&node.ws).await.unwrap();
-        Self { stream, notices: VecDeque::new(), next: 1 }
+        Self {
+            stream,
+            notices: VecDeque::new(),
+            next: 1,
+        }
     }
 
     async fn receive(&mut self) -> Option<Message> {
@@ -46,7 +50,10 @@ impl Socket {
         let id = self.next;
         self.next += 1;
         let body = json!({"jsonrpc": "2.0", "id": id, "method": method, "params": params});
-        self.stream.send(Message::Text(body.to_string().into())).await.unwrap();
+        self.stream
+            .send(Message::Text(body.to_string().into()))
+            .await
+            .unwrap();
         let answer = self.answer().await;
         assert_eq!(answer["id"], id);
         answer
@@ -61,8 +68,10 @@ impl Socket {
     /// The next notice of a subscription.
     async fn notice(&mut self, subscription: &Value) -> Value {
         loop {
-            if let Some(at) =
-                self.notices.iter().position(|notice| notice["subscription"] == *subscription)
+            if let Some(at) = self
+                .notices
+                .iter()
+                .position(|notice| notice["subscription"] == *subscription)
             {
                 return self.notices.remove(at).unwrap()["result"].clone();
             }
@@ -84,10 +93,16 @@ async fn subscriptions_tell_what_happens() {
     let node = Node::start().await;
     let mut socket = Socket::open(&node).await;
     let heads = socket.subscribe(json!(["newHeads"])).await;
-    let logs = socket.subscribe(json!(["logs", {"address": COUNTER}])).await;
-    let none = socket.subscribe(json!(["logs", {"topics": [alloy_primitives::B256::ZERO]}])).await;
+    let logs = socket
+        .subscribe(json!(["logs", {"address": COUNTER}]))
+        .await;
+    let none = socket
+        .subscribe(json!(["logs", {"topics": [alloy_primitives::B256::ZERO]}]))
+        .await;
     let hashes = socket.subscribe(json!(["newPendingTransactions"])).await;
-    let whole = socket.subscribe(json!(["newPendingTransactions", true])).await;
+    let whole = socket
+        .subscribe(json!(["newPendingTransactions", true]))
+        .await;
     let receipts = socket.subscribe(json!(["preconfirmations"])).await;
     let syncing = socket.subscribe(json!(["syncing"])).await;
     assert_eq!(socket.notice(&syncing).await, false);
@@ -96,7 +111,10 @@ async fn subscriptions_tell_what_happens() {
     let hash = receipt["transactionHash"].clone();
     assert_eq!(socket.notice(&hashes).await, hash);
     let shown = socket.notice(&whole).await;
-    assert_eq!((shown["hash"].clone(), shown["blockNumber"].clone()), (hash.clone(), Value::Null));
+    assert_eq!(
+        (shown["hash"].clone(), shown["blockNumber"].clone()),
+        (hash.clone(), Value::Null)
+    );
     // Deposits of the open block are told, too.
     loop {
         let told = socket.notice(&receipts).await;
@@ -106,7 +124,12 @@ async fn subscriptions_tell_what_happens() {
             break;
         }
     }
-    assert!(!socket.notices.iter().any(|notice| notice["subscription"] == heads));
+    assert!(
+        !socket
+            .notices
+            .iter()
+            .any(|notice| notice["subscription"] == heads)
+    );
 
     node.mine().await;
     let head = socket.notice(&heads).await;
@@ -114,17 +137,29 @@ async fn subscriptions_tell_what_happens() {
     let header = node.call("eth_getHeaderByNumber", json!(["0x1"])).await;
     assert_eq!(head, header);
     let log = socket.notice(&logs).await;
-    assert_eq!((log["transactionHash"].clone(), log["removed"].clone()), (hash, json!(false)));
+    assert_eq!(
+        (log["transactionHash"].clone(), log["removed"].clone()),
+        (hash, json!(false))
+    );
     assert_eq!(log["blockHash"], head["hash"]);
 
-    assert_eq!(socket.call("eth_unsubscribe", json!([heads])).await["result"], true);
-    assert_eq!(socket.call("eth_unsubscribe", json!([heads])).await["result"], false);
+    assert_eq!(
+        socket.call("eth_unsubscribe", json!([heads])).await["result"],
+        true
+    );
+    assert_eq!(
+        socket.call("eth_unsubscribe", json!([heads])).await["result"],
+        false
+    );
     node.mine().await;
     node.send(COUNTER, 0).await;
     socket.notice(&hashes).await;
-    assert!(!socket.notices.iter().any(|notice| {
-        notice["subscription"] == heads || notice["subscription"] == none
-    }));
+    assert!(
+        !socket
+            .notices
+            .iter()
+            .any(|notice| { notice["subscription"] == heads || notice["subscription"] == none })
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -147,13 +182,34 @@ async fn logs_of_unwound_blocks_are_told_as_removed() {
 async fn everything_else_works_as_over_http() {
     let node = Node::start().await;
     let mut socket = Socket::open(&node).await;
-    assert_eq!(quantity(&socket.call("eth_chainId", json!([])).await["result"]), crate::fixture::CHAIN_ID);
-    assert_eq!(socket.call("eth_noSuchMethod", json!([])).await["error"]["code"], -32601);
-    assert_eq!(socket.call("eth_subscribe", json!(["everything"])).await["error"]["code"], -32602);
-    assert_eq!(socket.call("eth_subscribe", json!([])).await["error"]["code"], -32602);
-    assert_eq!(socket.call("eth_call", json!([{"to": crate::fixture::REVERTER}])).await["error"]["code"], 3);
+    assert_eq!(
+        quantity(&socket.call("eth_chainId", json!([])).await["result"]),
+        crate::fixture::CHAIN_ID
+    );
+    assert_eq!(
+        socket.call("eth_noSuchMethod", json!([])).await["error"]["code"],
+        -32601
+    );
+    assert_eq!(
+        socket.call("eth_subscribe", json!(["everything"])).await["error"]["code"],
+        -32602
+    );
+    assert_eq!(
+        socket.call("eth_subscribe", json!([])).await["error"]["code"],
+        -32602
+    );
+    assert_eq!(
+        socket
+            .call("eth_call", json!([{"to": crate::fixture::REVERTER}]))
+            .await["error"]["code"],
+        3
+    );
     for (text, code) in [("garbage", -32700), ("{}", -32600), ("[]", -32600)] {
-        socket.stream.send(Message::Text(text.into())).await.unwrap();
+        socket
+            .stream
+            .send(Message::Text(text.into()))
+            .await
+            .unwrap();
         assert_eq!(socket.answer().await["error"]["code"], code);
     }
     let batch = json!([
@@ -161,9 +217,16 @@ async fn everything_else_works_as_over_http() {
         {"jsonrpc": "2.0", "id": 2, "method": "eth_call", "params": [{"to": COUNTER}]}
     ]);
     // Some clients send bytes.
-    socket.stream.send(Message::Binary(batch.to_string().into_bytes().into())).await.unwrap();
+    socket
+        .stream
+        .send(Message::Binary(batch.to_string().into_bytes().into()))
+        .await
+        .unwrap();
     let answers = socket.answer().await;
-    assert_eq!((answers[0]["id"].clone(), answers[1]["id"].clone()), (json!(1), json!(2)));
+    assert_eq!(
+        (answers[0]["id"].clone(), answers[1]["id"].clone()),
+        (json!(1), json!(2))
+    );
     let error = node.fail("eth_subscribe", json!(["newHeads"])).await;
     assert!(error["message"].as_str().unwrap().contains("WebSocket"));
 }
@@ -181,11 +244,20 @@ async fn connections_are_bounded() {
     socket.subscribe(json!(["newHeads"])).await;
     let third = socket.call("eth_subscribe", json!(["newHeads"])).await;
     assert_eq!(third["error"]["code"], -32005);
-    assert!(third["error"]["message"].as_str().unwrap().contains("subscriptions_per_connection_max"));
+    assert!(
+        third["error"]["message"]
+            .as_str()
+            .unwrap()
+            .contains("subscriptions_per_connection_max")
+    );
     socket.call("eth_unsubscribe", json!([first])).await;
     socket.subscribe(json!(["newHeads"])).await;
     let large = "x".repeat(20_000);
-    socket.stream.send(Message::Text(large.into())).await.unwrap();
+    socket
+        .stream
+        .send(Message::Text(large.into()))
+        .await
+        .unwrap();
     loop {
         match socket.receive().await {
             None | Some(Message::Close(_)) => break,
@@ -198,7 +270,10 @@ async fn connections_are_bounded() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_subscriber_that_does_not_read_is_disconnected() {
-    let limits = Limits { connection_queue_max: 4, ..Limits::default() };
+    let limits = Limits {
+        connection_queue_max: 4,
+        ..Limits::default()
+    };
     let node = Node::with(RpcConfig { limits, ..config() }).await;
     let mut socket = Socket::open(&node).await;
     for _ in 0..16 {

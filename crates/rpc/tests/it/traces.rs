@@ -10,42 +10,98 @@ async fn transactions_are_traced_on_the_state_that_they_met() {
     node.send(COUNTER, 0).await;
     let second = node.send(COUNTER, 0).await;
     let hash = second["transactionHash"].clone();
-    let open = node.call("debug_traceTransaction", json!([hash, {"tracer": "callTracer"}])).await;
+    let open = node
+        .call(
+            "debug_traceTransaction",
+            json!([hash, {"tracer": "callTracer"}]),
+        )
+        .await;
     node.mine().await;
     let frame = node
-        .call("debug_traceTransaction", json!([hash, {"tracer": "callTracer", "tracerConfig": {"withLog": true}}]))
+        .call(
+            "debug_traceTransaction",
+            json!([hash, {"tracer": "callTracer", "tracerConfig": {"withLog": true}}]),
+        )
         .await;
     assert_eq!(frame["type"], "CALL");
     assert_eq!(frame["to"], json!(COUNTER));
     assert_eq!(frame["gasUsed"], second["gasUsed"]);
     assert_eq!(frame["output"], json!(B256::from(U256::from(2))));
     assert_eq!(frame["logs"].as_array().unwrap().len(), 1);
-    assert_eq!(open["output"], frame["output"], "the open block's transactions are traced, too");
+    assert_eq!(
+        open["output"], frame["output"],
+        "the open block's transactions are traced, too"
+    );
 
-    let state = node.call("debug_traceTransaction", json!([hash, {"tracer": "prestateTracer"}])).await;
-    assert_eq!(state[COUNTER.to_string().to_lowercase()]["storage"][B256::ZERO.to_string()], json!(B256::with_last_byte(1)));
+    let state = node
+        .call(
+            "debug_traceTransaction",
+            json!([hash, {"tracer": "prestateTracer"}]),
+        )
+        .await;
+    assert_eq!(
+        state[COUNTER.to_string().to_lowercase()]["storage"][B256::ZERO.to_string()],
+        json!(B256::with_last_byte(1))
+    );
     let diff = node
-        .call("debug_traceTransaction", json!([hash, {"tracer": "prestateTracer", "tracerConfig": {"diffMode": true}}]))
+        .call(
+            "debug_traceTransaction",
+            json!([hash, {"tracer": "prestateTracer", "tracerConfig": {"diffMode": true}}]),
+        )
         .await;
     let counter = COUNTER.to_string().to_lowercase();
-    assert_eq!(diff["post"][&counter]["storage"][B256::ZERO.to_string()], json!(B256::with_last_byte(2)));
+    assert_eq!(
+        diff["post"][&counter]["storage"][B256::ZERO.to_string()],
+        json!(B256::with_last_byte(2))
+    );
     let sender = node.signers[0].address().to_string().to_lowercase();
-    assert_eq!((diff["pre"][&sender]["nonce"].clone(), diff["post"][&sender]["nonce"].clone()), (json!(1), json!(2)));
+    assert_eq!(
+        (
+            diff["pre"][&sender]["nonce"].clone(),
+            diff["post"][&sender]["nonce"].clone()
+        ),
+        (json!(1), json!(2))
+    );
 
-    let steps = node.call("debug_traceTransaction", json!([hash, {"disableStorage": true}])).await;
+    let steps = node
+        .call(
+            "debug_traceTransaction",
+            json!([hash, {"disableStorage": true}]),
+        )
+        .await;
     assert_eq!(steps["failed"], false);
     assert_eq!(steps["gas"].as_u64().unwrap(), quantity(&second["gasUsed"]));
-    let ops: Vec<&str> =
-        steps["structLogs"].as_array().unwrap().iter().map(|step| step["op"].as_str().unwrap()).collect();
+    let ops: Vec<&str> = steps["structLogs"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|step| step["op"].as_str().unwrap())
+        .collect();
     assert!(ops.contains(&"SSTORE") && ops.last() == Some(&"RETURN"));
     for tracer in ["4byteTracer", "noopTracer"] {
-        assert_eq!(node.call("debug_traceTransaction", json!([hash, {"tracer": tracer}])).await, json!({}));
+        assert_eq!(
+            node.call("debug_traceTransaction", json!([hash, {"tracer": tracer}]))
+                .await,
+            json!({})
+        );
     }
-    let flat = node.call("debug_traceTransaction", json!([hash, {"tracer": "flatCallTracer"}])).await;
+    let flat = node
+        .call(
+            "debug_traceTransaction",
+            json!([hash, {"tracer": "flatCallTracer"}]),
+        )
+        .await;
     assert_eq!(flat[0]["transactionHash"], hash);
-    let unknown = node.fail("debug_traceTransaction", json!([B256::ZERO])).await;
+    let unknown = node
+        .fail("debug_traceTransaction", json!([B256::ZERO]))
+        .await;
     assert_eq!(unknown["code"], -32000);
-    let tracer = node.fail("debug_traceTransaction", json!([hash, {"tracer": "function() {}"}])).await;
+    let tracer = node
+        .fail(
+            "debug_traceTransaction",
+            json!([hash, {"tracer": "function() {}"}]),
+        )
+        .await;
     assert_eq!(tracer["code"], -32602);
 }
 
@@ -55,34 +111,81 @@ async fn whole_blocks_and_calls_are_traced() {
     node.send(COUNTER, 0).await;
     node.mine().await;
     let options = json!({"tracer": "callTracer"});
-    let traces = node.call("debug_traceBlockByNumber", json!(["0x1", options])).await;
-    let block = node.call("eth_getBlockByNumber", json!(["0x1", false])).await;
-    let hashes: Vec<Value> =
-        traces.as_array().unwrap().iter().map(|trace| trace["txHash"].clone()).collect();
+    let traces = node
+        .call("debug_traceBlockByNumber", json!(["0x1", options]))
+        .await;
+    let block = node
+        .call("eth_getBlockByNumber", json!(["0x1", false]))
+        .await;
+    let hashes: Vec<Value> = traces
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|trace| trace["txHash"].clone())
+        .collect();
     assert_eq!(json!(hashes), block["transactions"]);
-    assert_eq!(node.call("debug_traceBlockByHash", json!([block["hash"], options])).await, traces);
-    assert_eq!(node.call("debug_traceBlockByNumber", json!(["earliest", options])).await, json!([]));
-    let frame = node.call("debug_traceCall", json!([{"to": READER}, "latest", options])).await;
+    assert_eq!(
+        node.call("debug_traceBlockByHash", json!([block["hash"], options]))
+            .await,
+        traces
+    );
+    assert_eq!(
+        node.call("debug_traceBlockByNumber", json!(["earliest", options]))
+            .await,
+        json!([])
+    );
+    let frame = node
+        .call(
+            "debug_traceCall",
+            json!([{"to": READER}, "latest", options]),
+        )
+        .await;
     assert_eq!(frame["output"], json!(B256::from(U256::from(100))));
     let slot = B256::ZERO.to_string();
     let overridden = json!({"tracer": "callTracer", "stateOverrides": {READER.to_string(): {"stateDiff": {slot: B256::with_last_byte(9)}}}});
-    let frame = node.call("debug_traceCall", json!([{"to": READER}, "latest", overridden])).await;
+    let frame = node
+        .call(
+            "debug_traceCall",
+            json!([{"to": READER}, "latest", overridden]),
+        )
+        .await;
     assert_eq!(frame["output"], json!(B256::with_last_byte(9)));
-    let reverted = node.call("debug_traceCall", json!([{"to": REVERTER}, "latest", options])).await;
+    let reverted = node
+        .call(
+            "debug_traceCall",
+            json!([{"to": REVERTER}, "latest", options]),
+        )
+        .await;
     assert_eq!(reverted["revertReason"], "no");
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn traces_are_bounded() {
-    let limits = Limits { trace_bytes_max: 1 << 20, ..Limits::default() };
+    let limits = Limits {
+        trace_bytes_max: 1 << 20,
+        ..Limits::default()
+    };
     let node = Node::with(RpcConfig { limits, ..config() }).await;
-    let large = node.fail("debug_traceCall", json!([{"to": BURNER}, "latest", {}])).await;
+    let large = node
+        .fail("debug_traceCall", json!([{"to": BURNER}, "latest", {}]))
+        .await;
     assert_eq!(large["code"], -32005);
-    assert!(large["message"].as_str().unwrap().contains("trace_bytes_max"), "{large}");
-    let limits = Limits { trace_timeout: std::time::Duration::from_millis(50), call_gas_max: u64::MAX, ..Limits::default() };
+    assert!(
+        large["message"]
+            .as_str()
+            .unwrap()
+            .contains("trace_bytes_max"),
+        "{large}"
+    );
+    let limits = Limits {
+        trace_timeout: std::time::Duration::from_millis(50),
+        call_gas_max: u64::MAX,
+        ..Limits::default()
+    };
     let node = Node::with(RpcConfig { limits, ..config() }).await;
     let started = std::time::Instant::now();
-    let endless = json!([{"to": BURNER, "gas": "0xfffffffffffff"}, "latest", {"tracer": "callTracer"}]);
+    let endless =
+        json!([{"to": BURNER, "gas": "0xfffffffffffff"}, "latest", {"tracer": "callTracer"}]);
     let slow = node.fail("debug_traceCall", endless).await;
     assert_eq!(slow["code"], -32002);
     assert!(slow["message"].as_str().unwrap().contains("trace_timeout"));
@@ -95,11 +198,18 @@ async fn a_witness_holds_what_the_block_needs() {
     node.mine().await;
     node.send(COUNTER, 0).await;
     node.mine().await;
-    let parent = node.call("eth_getBlockByNumber", json!(["0x1", false])).await;
+    let parent = node
+        .call("eth_getBlockByNumber", json!(["0x1", false]))
+        .await;
     let witness = node.call("debug_executionWitness", json!(["0x2"])).await;
     let bytes = |value: &Value| hex::decode(value.as_str().unwrap()).unwrap();
     let list = |name: &str| -> Vec<Vec<u8>> {
-        witness[name].as_array().unwrap().iter().map(bytes).collect()
+        witness[name]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(bytes)
+            .collect()
     };
     let root: B256 = parent["stateRoot"].as_str().unwrap().parse().unwrap();
     assert!(list("state").iter().any(|node| keccak256(node) == root));

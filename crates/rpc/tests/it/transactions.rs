@@ -15,12 +15,27 @@ async fn a_preconfirmed_transaction_is_not_mined_until_it_is_sealed() {
     assert_eq!(receipt["logs"].as_array().unwrap().len(), 1);
 
     // Nothing that speaks of mined transactions knows it.
-    assert_eq!(node.call("eth_getTransactionReceipt", json!([hash])).await, Value::Null);
-    assert_eq!(node.call("eth_getTransactionCount", json!([sender])).await, "0x0");
-    assert_eq!(node.call("eth_getTransactionCount", json!([sender, "pending"])).await, "0x1");
+    assert_eq!(
+        node.call("eth_getTransactionReceipt", json!([hash])).await,
+        Value::Null
+    );
+    assert_eq!(
+        node.call("eth_getTransactionCount", json!([sender])).await,
+        "0x0"
+    );
+    assert_eq!(
+        node.call("eth_getTransactionCount", json!([sender, "pending"]))
+            .await,
+        "0x1"
+    );
     let shown = node.call("eth_getTransactionByHash", json!([hash])).await;
     assert_eq!(shown["hash"], *hash);
-    for field in ["blockHash", "blockNumber", "blockTimestamp", "transactionIndex"] {
+    for field in [
+        "blockHash",
+        "blockNumber",
+        "blockTimestamp",
+        "transactionIndex",
+    ] {
         assert_eq!(shown[field], Value::Null, "{field}");
     }
     assert_eq!(node.call("eth_getLogs", json!([{}])).await, json!([]));
@@ -29,7 +44,9 @@ async fn a_preconfirmed_transaction_is_not_mined_until_it_is_sealed() {
     let pending = node.call("eth_getBlockReceipts", json!(["pending"])).await;
     let index = quantity(&receipt["transactionIndex"]) as usize;
     assert_eq!(pending[index], receipt);
-    let block = node.call("eth_getBlockByNumber", json!(["pending", true])).await;
+    let block = node
+        .call("eth_getBlockByNumber", json!(["pending", true]))
+        .await;
     assert_eq!(block["hash"], Value::Null);
     assert_eq!(block["number"], "0x1");
     assert_eq!(block["transactions"][index]["hash"], *hash);
@@ -45,10 +62,20 @@ async fn a_preconfirmed_transaction_is_not_mined_until_it_is_sealed() {
             assert_eq!(value, &receipt[field], "{field}");
         }
     }
-    assert_eq!(node.call("eth_getTransactionCount", json!([sender])).await, "0x1");
+    assert_eq!(
+        node.call("eth_getTransactionCount", json!([sender])).await,
+        "0x1"
+    );
     let shown = node.call("eth_getTransactionByHash", json!([hash])).await;
     assert_eq!(shown["blockHash"], sealed["blockHash"]);
-    assert_eq!(node.call("eth_getLogs", json!([{}])).await.as_array().unwrap().len(), 1);
+    assert_eq!(
+        node.call("eth_getLogs", json!([{}]))
+            .await
+            .as_array()
+            .unwrap()
+            .len(),
+        1
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -67,7 +94,13 @@ async fn receipts_have_the_fields_of_the_op_stack() {
     assert_eq!(receipt["l1BaseFeeScalar"], "0x558");
     assert_eq!(receipt["l1BlobBaseFeeScalar"], "0xc5fc5");
     assert_eq!(receipt["l1BlobBaseFee"], "0x1");
-    assert_eq!((receipt["operatorFeeScalar"].clone(), receipt["operatorFeeConstant"].clone()), (json!("0x0"), json!("0x0")));
+    assert_eq!(
+        (
+            receipt["operatorFeeScalar"].clone(),
+            receipt["operatorFeeConstant"].clone()
+        ),
+        (json!("0x0"), json!("0x0"))
+    );
     let fee = big(&receipt["l1Fee"]);
     assert!(fee > U256::ZERO && quantity(&receipt["l1GasUsed"]) > 0);
     // The receipt accounts for every wei that left.
@@ -93,17 +126,25 @@ async fn receipts_have_the_fields_of_the_op_stack() {
 async fn deposits_are_shown_as_such() {
     let node = Node::start().await;
     node.mine().await;
-    let block = node.call("eth_getBlockByNumber", json!(["0x1", true])).await;
+    let block = node
+        .call("eth_getBlockByNumber", json!(["0x1", true]))
+        .await;
     let deposit = &block["transactions"][0];
     assert_eq!(deposit["type"], "0x7e");
-    assert_eq!(deposit["from"], "0xdeaddeaddeaddeaddeaddeaddeaddeaddead0001");
+    assert_eq!(
+        deposit["from"],
+        "0xdeaddeaddeaddeaddeaddeaddeaddeaddead0001"
+    );
     assert_eq!(deposit["isSystemTx"], false);
     assert_eq!(deposit["mint"], "0x0");
     assert_eq!(deposit["gasPrice"], "0x0");
     assert_eq!(deposit["sourceHash"].as_str().unwrap().len(), 66);
     assert_eq!(deposit["depositReceiptVersion"], "0x1");
     let raw = node
-        .call("eth_getRawTransactionByBlockNumberAndIndex", json!(["0x1", "0x0"]))
+        .call(
+            "eth_getRawTransactionByBlockNumberAndIndex",
+            json!(["0x1", "0x0"]),
+        )
         .await;
     assert!(raw.as_str().unwrap().starts_with("0x7e"));
     let bytes = hex::decode(raw.as_str().unwrap()).unwrap();
@@ -116,18 +157,33 @@ async fn a_transaction_is_found_by_every_way() {
     let raw = node.sign(0, Some(COUNTER), 0, Bytes::new()).await;
     let hash = node.call("eth_sendRawTransaction", json!([raw])).await;
     assert_eq!(hash, json!(keccak256(hex::decode(&raw).unwrap())));
-    assert_eq!(node.call("eth_getRawTransactionByHash", json!([hash])).await, raw);
+    assert_eq!(
+        node.call("eth_getRawTransactionByHash", json!([hash]))
+            .await,
+        raw
+    );
     node.mine().await;
     let receipt = node.call("eth_getTransactionReceipt", json!([hash])).await;
-    let (block, number, index) =
-        (&receipt["blockHash"], &receipt["blockNumber"], &receipt["transactionIndex"]);
+    let (block, number, index) = (
+        &receipt["blockHash"],
+        &receipt["blockNumber"],
+        &receipt["transactionIndex"],
+    );
     let by_hash = node.call("eth_getTransactionByHash", json!([hash])).await;
     assert_eq!(
-        node.call("eth_getTransactionByBlockHashAndIndex", json!([block, index])).await,
+        node.call(
+            "eth_getTransactionByBlockHashAndIndex",
+            json!([block, index])
+        )
+        .await,
         by_hash
     );
     assert_eq!(
-        node.call("eth_getTransactionByBlockNumberAndIndex", json!([number, index])).await,
+        node.call(
+            "eth_getTransactionByBlockNumberAndIndex",
+            json!([number, index])
+        )
+        .await,
         by_hash
     );
     for params in [json!([block, index]), json!([number, index])] {
@@ -139,9 +195,11 @@ async fn a_transaction_is_found_by_every_way() {
         assert_eq!(node.call(method, params).await, raw);
     }
     let unknown = json!([B256::repeat_byte(9)]);
-    for method in
-        ["eth_getTransactionByHash", "eth_getTransactionReceipt", "eth_getRawTransactionByHash"]
-    {
+    for method in [
+        "eth_getTransactionByHash",
+        "eth_getTransactionReceipt",
+        "eth_getRawTransactionByHash",
+    ] {
         assert_eq!(node.call(method, unknown.clone()).await, Value::Null);
     }
 }
@@ -161,7 +219,11 @@ async fn refused_transactions_have_the_texts_that_clients_match() {
     node.call("eth_sendRawTransaction", json!([gapped])).await;
     assert!(text(gapped).await.contains("already known"));
     let replacement = node.sign_nonce(0, 5, Some(COUNTER), 1, Bytes::new());
-    assert!(text(replacement).await.contains("replacement transaction underpriced"));
+    assert!(
+        text(replacement)
+            .await
+            .contains("replacement transaction underpriced")
+    );
     let nonsense = node.fail("eth_sendRawTransaction", json!(["0x02c0"])).await;
     assert_eq!(nonsense["code"], -32000);
     let blob = node.fail("eth_sendRawTransaction", json!(["0x03c0"])).await;
@@ -175,10 +237,15 @@ async fn refused_transactions_have_the_texts_that_clients_match() {
 async fn a_synchronous_transaction_with_a_gap_is_refused_with_the_nonce() {
     let node = Node::start().await;
     let gapped = node.sign_nonce(0, 3, Some(COUNTER), 0, Bytes::new());
-    let error = node.fail("eth_sendRawTransactionSync", json!([gapped])).await;
+    let error = node
+        .fail("eth_sendRawTransactionSync", json!([gapped]))
+        .await;
     assert_eq!(error["code"], 6);
     assert_eq!(error["data"], "0x0");
-    assert_eq!(node.call("txpool_status", json!([])).await, json!({"pending": "0x0", "queued": "0x0"}));
+    assert_eq!(
+        node.call("txpool_status", json!([])).await,
+        json!({"pending": "0x0", "queued": "0x0"})
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -190,18 +257,30 @@ async fn a_batch_of_transactions_is_submitted_in_order() {
         batch.push(json!({"jsonrpc": "2.0", "id": nonce, "method": "eth_sendRawTransaction", "params": [raw]}));
     }
     batch.insert(7, json!({"jsonrpc": "2.0", "id": "bad", "method": "eth_sendRawTransaction", "params": ["0x02"]}));
-    batch.insert(3, json!({"jsonrpc": "2.0", "id": "read", "method": "eth_chainId"}));
+    batch.insert(
+        3,
+        json!({"jsonrpc": "2.0", "id": "read", "method": "eth_chainId"}),
+    );
     let (_, text) = node.post(json!(batch).to_string()).await;
     let answers: Vec<Value> = serde_json::from_str(&text).unwrap();
     assert_eq!(answers.len(), 22);
     for (request, answer) in batch.iter().zip(&answers) {
         assert_eq!(request["id"], answer["id"]);
-        assert_eq!(answer.get("error").is_some(), answer["id"] == "bad", "{answer}");
+        assert_eq!(
+            answer.get("error").is_some(),
+            answer["id"] == "bad",
+            "{answer}"
+        );
     }
     node.mine().await;
-    let count = node.call("eth_getBlockTransactionCountByNumber", json!(["latest"])).await;
+    let count = node
+        .call("eth_getBlockTransactionCountByNumber", json!(["latest"]))
+        .await;
     assert_eq!(quantity(&count), 21);
-    assert_eq!(node.call("eth_getStorageAt", json!([COUNTER, "0x0"])).await, json!(B256::with_last_byte(20)));
+    assert_eq!(
+        node.call("eth_getStorageAt", json!([COUNTER, "0x0"])).await,
+        json!(B256::with_last_byte(20))
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -227,5 +306,8 @@ async fn the_pool_is_shown() {
     assert_eq!(from["pending"], json!({}));
     let inspect = node.call("txpool_inspect", json!([])).await;
     let line = find(&inspect["queued"]);
-    assert!(line.as_str().unwrap().contains("7 wei + 200000 gas"), "{line}");
+    assert!(
+        line.as_str().unwrap().contains("7 wei + 200000 gas"),
+        "{line}"
+    );
 }

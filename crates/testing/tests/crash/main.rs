@@ -25,6 +25,7 @@ use record::Record;
 use senders::Senders;
 use std::{
     env,
+    ffi::OsString,
     path::{Path, PathBuf},
     process::Command,
     time::{Duration, SystemTime, UNIX_EPOCH},
@@ -83,19 +84,11 @@ struct Setting {
 impl Setting {
     fn command(&self) -> Result<NodeCommand> {
         let address = free_address()?;
-        let arguments = [
-            "dev",
-            "--no-batcher",
-            "--block-time",
-            "1",
-            "--privileged.port",
-            "0",
-            "--http.port",
-        ];
-        let mut arguments: Vec<_> = arguments.into_iter().map(Into::into).collect();
-        arguments.push(address.port().to_string().into());
-        arguments.push("--data-dir".into());
-        arguments.push(self.data.clone().into());
+        // A block that is never full: one that is takes no more transactions until it is sealed.
+        let fixed = "dev --no-batcher --block-time 1 --gas-limit 1000000000 --privileged.port 0";
+        let mut arguments: Vec<OsString> = fixed.split(' ').map(OsString::from).collect();
+        arguments.extend(["--http.port".into(), address.port().to_string().into()]);
+        arguments.extend(["--data-dir".into(), self.data.clone().into()]);
         let output = self.output.clone();
         Ok(NodeCommand {
             program: self.binary.clone(),
