@@ -12,6 +12,8 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, error, info, warn};
 
+/// EIP-2718 type of a blob transaction (EIP-4844).
+const BLOB_TX_TYPE: u8 = 3;
 /// Pause before what failed is tried again.
 const RETRY: Duration = Duration::from_secs(1);
 /// How often the L1 is looked at when it says nothing new.
@@ -26,6 +28,16 @@ pub enum TrackError {
     /// An L1 block's data can't be used.
     #[error("L1: {0}")]
     Input(#[from] L1InputError),
+    /// A batch is in blobs.
+    #[error(
+        "batch transaction {hash} in L1 block {number} carries blobs, which this version can't read"
+    )]
+    Blobs {
+        /// The transaction.
+        hash: alloy_primitives::B256,
+        /// Number of the L1 block.
+        number: u64,
+    },
     /// The chain.
     #[error(transparent)]
     Chain(#[from] ChainError),
@@ -77,27 +89,43 @@ impl TrackError {
 /// What derivation reads from an L1 block whose data was verified against its hash.
 ///
 /// # Errors
-/// [`L1InputError`].
+/// Malformed deposits, and [`TrackError::Blobs`]: a batch that this version can't read must not be taken
+/// for none.
 pub fn l1_input(
     config: &ChainConfig,
     l1: &L1ChainConfig,
     data: &L1BlockData,
-) -> Result<L1Input, L1InputError> {
-    let transactions: Vec<L1Transaction> = data
+) -> Result<L1Input, TrackError> {
+    let mut transactions = Vec::new();
+    for tx in data
         .transactions
         .iter()
         .filter(|tx| tx.to() == Some(config.batch_inbox_address))
-        .filter_map(|tx| {
-            Some(L1Transaction {
-                tx_type: tx.envelope.tx_type().into(),
-                to: tx.to(),
-                sender: tx.sender()?,
-                input: tx.input().clone(),
-                blobs: Vec::new(),
-            })
-        })
-        .collect();
-    parse_l1_block(config, l1, &data.header, &transactions, &data.receipts)
+    {
+        let Some(sender) = tx.sender() else { continue };
+        let tx_type: u8 = tx.envelope.tx_type().into();
+        // Anybody may send blobs to the inbox; only the batcher's are batches.
+        if tx_type == BLOB_TX_TYPE && sender == config.genesis.system_config.batcher_address {
+            return Err(TrackError::Blobs {
+                hash: tx.hash(),
+                number: data.header.number,
+            });
+        }
+        transactions.push(L1Transaction {
+            tx_type,
+            to: tx.to(),
+            sender,
+            input: tx.input().clone(),
+            blobs: Vec::new(),
+        });
+    }
+    Ok(parse_l1_block(
+        config,
+        l1,
+        &data.header,
+        &transactions,
+        &data.receipts,
+    )?)
 }
 
 /// The L1 origin of canonical block `number`.
@@ -221,6 +249,11 @@ pub async fn track(
         let Err(error) = outcome else { return };
         if error.is_reset() {
             info!(%error, "the L1 reorganized, derivation begins again");
+            // Batches may be gone though every origin is there: what the safe head rests on is derived
+            // again from the last block that can't be undone.
+            if let Err(error) = lower_safe(&chain).await {
+                warn!(%error, "the safe head can't be lowered");
+            }
         } else if matches!(error, TrackError::Driver(DriverError::Contradiction { .. })) {
             error!(%error, "L1 holds other blocks than this chain: the safe head can't move");
         } else if !failing {
@@ -232,6 +265,18 @@ pub async fn track(
             () = tokio::time::sleep(RETRY) => {}
         }
     }
+}
+
+/// Lowers the safe head to the finalized one.
+async fn lower_safe(chain: &Arc<Chain>) -> Result<(), TrackError> {
+    let chain = chain.clone();
+    tokio::task::spawn_blocking(move || {
+        let finalized = chain.heads().finalized;
+        chain.set_heads(finalized, finalized)
+    })
+    .await
+    .map_err(|_| TrackError::Interrupted)?
+    .map_err(TrackError::from)
 }
 
 async fn run(

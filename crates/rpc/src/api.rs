@@ -2,7 +2,7 @@
 
 use crate::{
     block_id::BlockId,
-    cache::{BlockCache, CodeCache, LogCache},
+    cache::{BlockCache, CallCaches, LogCache},
     config::RpcConfig,
     context::{L1Status, MetricsHook, RpcContext},
     error::Failure,
@@ -47,7 +47,7 @@ pub(crate) struct Api {
     pub(crate) hub: Hub,
     pub(crate) blocks: BlockCache,
     pub(crate) logs: LogCache,
-    pub(crate) codes: Arc<CodeCache>,
+    pub(crate) call_caches: Arc<CallCaches>,
     /// Keys that the node signs with.
     pub(crate) signers: BTreeMap<Address, PrivateKeySigner>,
     /// Accounts for which the node takes transactions without a signature.
@@ -108,7 +108,7 @@ impl Api {
             hub: Hub::new(limits.connection_queue_max),
             blocks: BlockCache::default(),
             logs: LogCache::default(),
-            codes: Arc::default(),
+            call_caches: Arc::default(),
             signers,
             impersonated: RwLock::default(),
             chain_id: Reply::quantity(chain.config().l2_chain_id),

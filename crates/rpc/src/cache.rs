@@ -6,11 +6,11 @@ use crate::{
 };
 use alloy_primitives::{
     Address, B256, Log, U256,
-    map::{B256Map, HashMap},
+    map::{AddressMap, B256Map, HashMap},
 };
 use openledger_chain::{Chain, StateView};
 use openledger_execution::{DatabaseError, StateDatabase};
-use openledger_primitives::{BlockNumHash, SealedBlock, StateReader as _};
+use openledger_primitives::{BlockNumHash, SealedBlock};
 use openledger_store::StoreError;
 use parking_lot::{Mutex, RwLock};
 use revm::{Database, DatabaseRef, bytecode::Bytecode, state::AccountInfo};
@@ -263,11 +263,58 @@ impl CodeCache {
     }
 }
 
-/// State for the EVM, with analyzed code from the cache.
+/// What calls read of the head's state: for as long as it is the head, the same accounts and slots are
+/// asked for again and again.
+#[derive(Debug, Default)]
+pub(crate) struct HeadCache(RwLock<Arc<HeadState>>);
+
+/// What was read of the state after one block.
+#[derive(Debug, Default)]
+struct HeadState {
+    block: B256,
+    accounts: RwLock<AddressMap<Option<AccountInfo>>>,
+    slots: RwLock<HashMap<(Address, U256), U256>>,
+}
+
+impl HeadState {
+    /// Accounts kept.
+    const ACCOUNTS_MAX: usize = 16_384;
+    /// Slots kept.
+    const SLOTS_MAX: usize = 65_536;
+}
+
+impl HeadCache {
+    /// What was read of the state after `block`, which is the head or was it a moment ago.
+    fn of(&self, block: B256) -> Arc<HeadState> {
+        {
+            let current = self.0.read();
+            if current.block == block {
+                return current.clone();
+            }
+        }
+        let fresh = Arc::new(HeadState {
+            block,
+            ..HeadState::default()
+        });
+        *self.0.write() = fresh.clone();
+        fresh
+    }
+}
+
+/// Caches of what calls read.
+#[derive(Debug, Default)]
+pub(crate) struct CallCaches {
+    codes: CodeCache,
+    head: HeadCache,
+}
+
+/// State for the EVM, with analyzed code, and what was read of the head before, from the caches.
 #[derive(Debug, Clone)]
 pub(crate) struct CallState {
     state: StateDatabase<StateView>,
-    codes: Arc<CodeCache>,
+    caches: Arc<CallCaches>,
+    /// Of the head's state.
+    head: Option<Arc<HeadState>>,
 }
 
 /// What reading it can fail with.
@@ -275,16 +322,21 @@ pub(crate) type CallStateError = DatabaseError<StoreError>;
 
 impl CallState {
     /// The state of a block.
-    pub(crate) const fn new(state: StateView, codes: Arc<CodeCache>) -> Self {
+    pub(crate) fn new(state: StateView, caches: Arc<CallCaches>) -> Self {
+        let head = match &state {
+            StateView::Latest(latest) => Some(caches.head.of(latest.block().hash)),
+            _ => None,
+        };
         Self {
             state: StateDatabase(state),
-            codes,
+            caches,
+            head,
         }
     }
 
     /// An account's balance.
     pub(crate) fn balance(&self, address: Address) -> Result<U256, Failure> {
-        let account = self.state.0.account(address)?;
+        let account = self.basic_ref(address)?;
         Ok(account.map_or(U256::ZERO, |account| account.balance))
     }
 }
@@ -293,22 +345,44 @@ impl DatabaseRef for CallState {
     type Error = CallStateError;
 
     fn basic_ref(&self, address: Address) -> Result<Option<AccountInfo>, Self::Error> {
-        self.state.basic_ref(address)
+        let Some(head) = &self.head else {
+            return self.state.basic_ref(address);
+        };
+        if let Some(account) = head.accounts.read().get(&address) {
+            return Ok(account.clone());
+        }
+        let account = self.state.basic_ref(address)?;
+        let mut accounts = head.accounts.write();
+        if accounts.len() < HeadState::ACCOUNTS_MAX {
+            accounts.insert(address, account.clone());
+        }
+        Ok(account)
     }
 
     fn code_by_hash_ref(&self, code_hash: B256) -> Result<Bytecode, Self::Error> {
-        if let Some(code) = self.codes.get(&code_hash) {
+        if let Some(code) = self.caches.codes.get(&code_hash) {
             return Ok(code);
         }
         let code = self.state.code_by_hash_ref(code_hash)?;
         if !code.is_empty() {
-            self.codes.insert(code_hash, &code);
+            self.caches.codes.insert(code_hash, &code);
         }
         Ok(code)
     }
 
     fn storage_ref(&self, address: Address, index: U256) -> Result<U256, Self::Error> {
-        self.state.storage_ref(address, index)
+        let Some(head) = &self.head else {
+            return self.state.storage_ref(address, index);
+        };
+        if let Some(value) = head.slots.read().get(&(address, index)) {
+            return Ok(*value);
+        }
+        let value = self.state.storage_ref(address, index)?;
+        let mut slots = head.slots.write();
+        if slots.len() < HeadState::SLOTS_MAX {
+            slots.insert((address, index), value);
+        }
+        Ok(value)
     }
 
     fn block_hash_ref(&self, number: u64) -> Result<B256, Self::Error> {

@@ -19,8 +19,10 @@ use std::{
     time::Instant,
 };
 
-/// Light requests of a batch between which others get their turn.
+/// Light requests of a batch between which others get their turn; a brief one counts for some.
 const YIELD_EVERY: usize = 64;
+/// What a brief request counts for.
+const BRIEF: usize = 16;
 
 /// Who asks: what a listener serves.
 #[derive(Debug, Clone)]
@@ -81,19 +83,14 @@ pub(crate) fn start(api: &Arc<Api>, method: &Arc<Method>, params: Params) -> Sta
             finish(api, method, started, &outcome);
             Started::Done(outcome)
         }
-        Run::Heavy(work, handler) => {
-            let (api, method) = (api.clone(), method.clone());
-            Started::Running(Box::pin(async move {
-                let job = {
-                    let api = api.clone();
-                    let deadline = params.deadline;
-                    (deadline, move || handler(&api, &params))
-                };
-                let outcome = api.workers.run(work, job.0, job.1).await;
-                finish(&api, &method, started, &outcome);
-                outcome
-            }))
-        }
+        Run::Brief(first, work, handler) => match first(api, &params) {
+            Some(outcome) => {
+                finish(api, method, started, &outcome);
+                Started::Done(outcome)
+            }
+            None => on_worker(api, method, params, started, work, handler),
+        },
+        Run::Heavy(work, handler) => on_worker(api, method, params, started, work, handler),
         Run::Async(_) | Run::Send => {
             let handler = match method.run {
                 Run::Async(handler) => handler,
@@ -110,6 +107,27 @@ pub(crate) fn start(api: &Arc<Api>, method: &Arc<Method>, params: Params) -> Sta
             method: method.name,
         })),
     }
+}
+
+fn on_worker(
+    api: &Arc<Api>,
+    method: &Arc<Method>,
+    params: Params,
+    started: Instant,
+    work: Work,
+    handler: fn(&Api, &Params) -> Outcome,
+) -> Started {
+    let (api, method) = (api.clone(), method.clone());
+    Started::Running(Box::pin(async move {
+        let deadline = params.deadline;
+        let job = {
+            let api = api.clone();
+            move || handler(&api, &params)
+        };
+        let outcome = api.workers.run(work, deadline, job).await;
+        finish(&api, &method, started, &outcome);
+        outcome
+    }))
 }
 
 /// Counts a request, and logs a failure that is the node's own.
@@ -155,6 +173,7 @@ async fn batch(api: &Arc<Api>, listener: &Listener, calls: Vec<Parsed>, out: &mu
     let mut ids: Vec<Id> = Vec::with_capacity(calls.len());
     let mut outcomes: Vec<Option<Outcome>> = Vec::with_capacity(calls.len());
     let mut running = Vec::new();
+    let mut since_yield = 0;
     let mut sends: Vec<(usize, Arc<Method>, Params)> = Vec::new();
     for (index, Parsed { id, call }) in calls.into_iter().enumerate() {
         ids.push(id);
@@ -165,7 +184,13 @@ async fn batch(api: &Arc<Api>, listener: &Listener, calls: Vec<Parsed>, out: &mu
                 None
             }
             Ok(Looked::Method(method, params)) => {
-                if index % YIELD_EVERY == YIELD_EVERY - 1 {
+                since_yield += if matches!(method.run, Run::Brief(..)) {
+                    BRIEF
+                } else {
+                    1
+                };
+                if since_yield >= YIELD_EVERY {
+                    since_yield = 0;
                     tokio::task::yield_now().await;
                 }
                 match start(api, &method, params) {

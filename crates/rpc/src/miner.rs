@@ -13,5 +13,9 @@ pub(crate) const METHODS: Methods = &[("miner_setMaxDASize", Run::Light(set_max_
 fn set_max_da_size(api: &Api, params: &Params) -> Outcome {
     let args = params.args(&["transaction size", "block size"])?;
     let (transaction, block): (u64, u64) = (args.get(0)?, args.get(1)?);
-    Ok(if api.sequencer()?.set_data_limits(transaction, block) { Reply::TRUE } else { Reply::FALSE })
+    Ok(if api.sequencer()?.set_data_limits(transaction, block) {
+        Reply::TRUE
+    } else {
+        Reply::FALSE
+    })
 }

@@ -17,6 +17,13 @@ pub(crate) type Outcome = Result<Reply, Failure>;
 pub(crate) enum Run {
     /// At once, on the async worker: microseconds, and no more than a few point reads.
     Light(fn(&Api, &Params) -> Outcome),
+    /// By the first at once if that turns out to be possible (it answers `None` if not), otherwise
+    /// by the second on a worker thread.
+    Brief(
+        fn(&Api, &Params) -> Option<Outcome>,
+        Work,
+        fn(&Api, &Params) -> Outcome,
+    ),
     /// On a worker thread.
     Heavy(Work, fn(&Api, &Params) -> Outcome),
     /// Waits for others.

@@ -425,7 +425,10 @@ impl Engine {
                 failed.insert(transaction.sender);
                 continue;
             }
-            if exceeds(&self.data_limits.block_bytes, draft.data_bytes.saturating_add(bytes)) {
+            if exceeds(
+                &self.data_limits.block_bytes,
+                draft.data_bytes.saturating_add(bytes),
+            ) {
                 self.full = true;
                 break;
             }
@@ -751,10 +754,7 @@ impl Engine {
     fn current_origin(&self, parent: &SealedBlock) -> Result<Option<L1Block>, BuilderError> {
         let genesis: BlockNumHash = self.chain.config().genesis.l1.into();
         let Some(first) = parent.block.body.transactions.first() else {
-            return Ok(self
-                .origins
-                .get(genesis.number)
-                .map(|origin| origin.block.clone()));
+            return Ok(self.origins.get(genesis.number).map(|origin| origin.block));
         };
         let attributes =
             L1Attributes::from_deposit(first).map_err(|error| BuilderError::L1Attributes {

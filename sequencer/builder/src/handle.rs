@@ -91,8 +91,16 @@ impl Builder {
         let thread = std::thread::Builder::new()
             .name("builder".into())
             .spawn(move || {
-                let mut engine =
-                    Engine::new(config, chain, mempool, origins, receiver, active, stopping, data_limits);
+                let mut engine = Engine::new(
+                    config,
+                    chain,
+                    mempool,
+                    origins,
+                    receiver,
+                    active,
+                    stopping,
+                    data_limits,
+                );
                 let result = engine.recover();
                 let usable = result.is_ok();
                 // The caller waits for this and can't be gone.
@@ -208,8 +216,12 @@ impl Sequencer for BuilderHandle {
     }
 
     fn set_data_limits(&self, transaction_bytes: u64, block_bytes: u64) -> bool {
-        self.data_limits.transaction_bytes.store(transaction_bytes, Ordering::Relaxed);
-        self.data_limits.block_bytes.store(block_bytes, Ordering::Relaxed);
+        self.data_limits
+            .transaction_bytes
+            .store(transaction_bytes, Ordering::Relaxed);
+        self.data_limits
+            .block_bytes
+            .store(block_bytes, Ordering::Relaxed);
         info!(transaction_bytes, block_bytes, "data limits were set");
         true
     }

@@ -10,10 +10,13 @@ mod request;
 mod run;
 mod simulate;
 mod simulate_block;
+mod sprint;
 
 pub(crate) use access_list::create_access_list;
 pub(crate) use estimate::{estimate_gas, placeholder_signature};
 pub(crate) use overrides::{BlockOverridesParam, StateOverrides};
 pub(crate) use request::CallRequest;
-pub(crate) use run::{Overlay, call_env, output, overlay, run, transact_commit, transact_in};
+pub(crate) use run::{
+    Overlay, call_env, output, overlay, run, run_short, transact_commit, transact_in,
+};
 pub(crate) use simulate::{Simulation, simulate};

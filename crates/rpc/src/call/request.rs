@@ -341,7 +341,7 @@ mod tests {
         for (json, name) in [
             (r#"{"data":"0x01","input":"0x02"}"#, "transaction.data"),
             (
-                r#"{"gasPrice":"0x1","maxFeePerGas":"0x1"}"#,
+                r#"{"gasPrice":"0x1","maxFeePerGas":"0x2"}"#,
                 "transaction.gasPrice",
             ),
             (r#"{"type":"0x3"}"#, "transaction.type"),
@@ -370,6 +370,7 @@ mod tests {
         assert_eq!(ty(r#"{"gasPrice":"0x1"}"#), 0);
         assert_eq!(ty(r#"{"accessList":[]}"#), 1);
         assert_eq!(ty(r#"{"maxFeePerGas":"0x1"}"#), 2);
+        assert_eq!(ty(r#"{"gasPrice":"0x1","maxFeePerGas":"0x1"}"#), 2);
         assert_eq!(ty(r#"{"type":"0x2"}"#), 2);
         assert_eq!(ty(r#"{"type":"0x1","gasPrice":"0x1"}"#), 1);
         assert_eq!(ty(r#"{"authorizationList":[]}"#), 4);

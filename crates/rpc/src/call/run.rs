@@ -1,4 +1,4 @@
-use super::{BlockOverridesParam, CallRequest, StateOverrides};
+use super::{BlockOverridesParam, CallRequest, StateOverrides, sprint::Sprint};
 use crate::{
     api::{Api, At},
     cache::CallState,
@@ -14,6 +14,9 @@ use revm::{
     context_interface::result::{ExecutionResult, ResultAndState},
     database::CacheDB,
 };
+
+/// Input of a call that may run on an async worker.
+const SHORT_INPUT_BYTES_MAX: usize = 16 << 10;
 
 /// State that a call may change for itself, and that its next run finds changed.
 pub(crate) type Overlay = CacheDB<CallState>;
@@ -43,7 +46,7 @@ pub(crate) fn overlay(
     state: Option<&StateOverrides>,
     block: Option<&BlockOverridesParam>,
 ) -> Result<Overlay, Failure> {
-    let mut db = CacheDB::new(CallState::new(at.state.clone(), api.codes.clone()));
+    let mut db = CacheDB::new(CallState::new(at.state.clone(), api.call_caches.clone()));
     if let Some(state) = state {
         state.apply(&mut db)?;
     }
@@ -155,7 +158,7 @@ pub(crate) fn run(
     let is_plain =
         state.is_none_or(StateOverrides::is_empty) && block.is_none_or(|block| !block.has_hashes());
     if is_plain {
-        let db = CallState::new(at.state.clone(), api.codes.clone());
+        let db = CallState::new(at.state.clone(), api.call_caches.clone());
         let gas_limit = gas_limit(api, request, |address| db.balance(address))?;
         let tx = request.tx_env(chain_id, gas_limit, 0, Bytes::new());
         return plain(db, env, tx);
@@ -165,6 +168,42 @@ pub(crate) fn run(
     let tx = request.tx_env(chain_id, gas_limit, 0, Bytes::new());
     let moves = state.map(StateOverrides::moves).unwrap_or_default();
     transact_commit(&mut db, env, tx, &moves)
+}
+
+/// Runs `eth_call` at once if it turns out to be short; `None` if it isn't, or has overrides, so that
+/// it is to be run on a worker.
+pub(crate) fn run_short(
+    api: &Api,
+    at: &At,
+    request: &CallRequest,
+) -> Option<Result<ExecutionResult<OpHaltReason>, Failure>> {
+    let is_small = request.to.is_some()
+        && request.input.len() <= SHORT_INPUT_BYTES_MAX
+        && request.access_list.is_none()
+        && request.authorization_list.is_none();
+    if !is_small {
+        return None;
+    }
+    let mut env = call_env(api, at, None);
+    let db = CallState::new(at.state.clone(), api.call_caches.clone());
+    let gas_limit = match gas_limit(api, request, |address| db.balance(address)) {
+        Ok(gas_limit) => gas_limit,
+        Err(failure) => return Some(Err(failure)),
+    };
+    let tx = request.tx_env(env.cfg_env.chain_id, gas_limit, 0, Bytes::new());
+    env.cfg_env.disable_base_fee = tx.0.base.gas_price == 0;
+    let number = env.block_env.number;
+    let mut evm = evm_factory().create_with_inspector(db, env, Sprint::default());
+    evm.ctx_mut().chain = no_l1_fee(number);
+    let result = evm.transact_raw(tx);
+    if evm.inspector().is_over() {
+        return None;
+    }
+    Some(
+        result
+            .map(|result| result.result)
+            .map_err(Failure::from_evm),
+    )
 }
 
 /// The shortest way: no overrides, no inspector.

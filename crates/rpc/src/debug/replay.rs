@@ -73,7 +73,7 @@ impl Replay {
     }
 
     fn new(api: &Api, source: Source, state: StateView) -> Result<Self, Failure> {
-        let db = CacheDB::new(CallState::new(state, api.codes.clone()));
+        let db = CacheDB::new(CallState::new(state, api.call_caches.clone()));
         let mut replay = Self {
             env: EvmEnv::default(),
             source,

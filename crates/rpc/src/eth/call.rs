@@ -6,7 +6,7 @@ use crate::{
     block_id::BlockId,
     call::{
         BlockOverridesParam, CallRequest, Simulation, StateOverrides, call_env, create_access_list,
-        estimate_gas, output, overlay, run, simulate, transact_commit,
+        estimate_gas, output, overlay, run, run_short, simulate, transact_commit,
     },
     error::{ErrorData, Failure},
     json::{Place, TransactionJson},
@@ -21,7 +21,7 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 
 pub(super) const METHODS: Methods = &[
-    ("eth_call", Run::Heavy(Work::Call, call)),
+    ("eth_call", Run::Brief(short_call, Work::Call, call)),
     ("eth_callMany", Run::Heavy(Work::Long, call_many)),
     ("eth_estimateGas", Run::Heavy(Work::Call, estimate)),
     ("eth_createAccessList", Run::Heavy(Work::Call, access_list)),
@@ -44,6 +44,30 @@ fn call(api: &Api, params: &Params) -> Outcome {
     let at = api.at(id)?;
     let result = run(api, &at, &request, state.as_ref(), block.as_ref())?;
     api.reply(&output(result)?)
+}
+
+/// Most calls read a few slots: changing threads and back would cost more than they do.
+fn short_call(api: &Api, params: &Params) -> Option<Outcome> {
+    let args = params.args(NAMES).ok()?;
+    let request: CallRequest = args.get(0).ok()?;
+    let id = args.or(1, BlockId::Latest).ok()?;
+    let is_plain = matches!(id, BlockId::Latest | BlockId::Pending)
+        && matches!(args.optional::<&RawValue>(2), Ok(None))
+        && matches!(args.optional::<&RawValue>(3), Ok(None))
+        && request
+            .check_chain(api.chain_config().l2_chain_id, &Path::new("transaction"))
+            .is_ok();
+    if !is_plain {
+        // Whatever is wrong is told by the long way.
+        return None;
+    }
+    let at = api.at(id).ok()?;
+    let result = run_short(api, &at, &request)?;
+    Some(
+        result
+            .and_then(output)
+            .and_then(|output| api.reply(&output)),
+    )
 }
 
 fn estimate(api: &Api, params: &Params) -> Outcome {

@@ -1,4 +1,4 @@
-use crate::fixture::{BURNER, COUNTER, Node, READER, REVERTER, TOPIC, quantity};
+use crate::fixture::{BURNER, COUNTER, GAS_TELLER, Node, READER, REVERTER, TOPIC, quantity};
 use alloy_primitives::{Address, B256, U256, keccak256};
 use serde_json::{Value, json};
 
@@ -414,4 +414,62 @@ async fn fees() {
         assert_eq!(error["code"], -32602);
         assert!(error["message"].as_str().unwrap().contains("percentile"));
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn short_calls_answer_what_long_ones_do() {
+    let node = Node::start().await;
+    node.send(COUNTER, 0).await;
+    // With overrides, even empty ones, a call takes the way over the workers.
+    let long =
+        async |request: &Value, id: &str| node.answer("eth_call", json!([request, id, {}])).await;
+    // PUSH2 loops JUMPDEST … JUMPI: more steps than a short call may take, few enough to end.
+    let looping = "0x61ffff5b600190038060035700";
+    let code = json!({GAS_TELLER.to_string(): {"code": looping}});
+    let pairing = Address::with_last_byte(8);
+    let identity = Address::with_last_byte(4);
+    for request in [
+        json!({"to": READER}),
+        json!({"to": COUNTER}),
+        json!({"to": REVERTER}),
+        json!({"to": GAS_TELLER}),
+        json!({"to": GAS_TELLER, "gas": "0x186a0"}),
+        json!({"to": GAS_TELLER, "gas": "0x5207"}),
+        json!({"to": BURNER, "gas": "0x186a0"}),
+        json!({"to": identity, "input": "0x0102"}),
+        json!({"to": pairing}),
+        json!({"to": Address::repeat_byte(1)}),
+        json!({"input": "0x5f5ff3"}),
+        json!({"to": COUNTER, "value": "0xffffffffffffffffffffffffffffff"}),
+        json!({"from": node.signers[0].address(), "to": COUNTER, "gasPrice": "0x3b9aca00"}),
+    ] {
+        for id in ["latest", "pending"] {
+            let short = node.answer("eth_call", json!([request, id])).await;
+            assert_eq!(short, long(&request, id).await, "{request} {id}");
+        }
+    }
+    assert_eq!(
+        node.call("eth_call", json!([{"to": GAS_TELLER}, "latest", code]))
+            .await,
+        "0x"
+    );
+    // The head's accounts and slots are remembered no longer than it is the head.
+    assert_eq!(
+        node.call("eth_call", json!([{"to": COUNTER}])).await,
+        word(1)
+    );
+    node.mine().await;
+    assert_eq!(
+        node.call("eth_call", json!([{"to": COUNTER}])).await,
+        word(2)
+    );
+    node.call(
+        "anvil_setStorageAt",
+        json!([READER, "0x0", B256::with_last_byte(9)]),
+    )
+    .await;
+    assert_eq!(
+        node.call("eth_call", json!([{"to": READER}])).await,
+        word(9)
+    );
 }

@@ -41,6 +41,9 @@ pub(crate) const BURNER: Address = address!("00000000000000000000000000000000000
 /// Returns slot 0, which is 100 at genesis.
 pub(crate) const READER: Address = address!("00000000000000000000000000000000000c0004");
 
+/// Returns the gas that is left.
+pub(crate) const GAS_TELLER: Address = address!("00000000000000000000000000000000000c0005");
+
 /// The well-known accounts of local chains.
 pub(crate) const KEYS: [B256; 2] = [
     b256!("ac0974bec39a17e36ba4a6b4d238ff944bacb478cbed5efcae784d7bf4f2ff80"),
@@ -132,6 +135,7 @@ fn files(signers: &[PrivateKeySigner]) -> (ChainFiles, L1Input) {
             READER,
             account(Some(bytes!("5f545f5260205ff3")), Some(slot_zero(100))),
         ),
+        (GAS_TELLER, account(Some(bytes!("5a5f5260205ff3")), None)),
         (predeploys::L1_BLOCK, l1_block()),
         (
             predeploys::L2_TO_L1_MESSAGE_PASSER,
@@ -317,6 +321,11 @@ impl Node {
         let (status, text) = self.post_to(url, body.to_string()).await;
         assert_eq!(status, 200, "{text}");
         serde_json::from_str(&text).unwrap()
+    }
+
+    /// The whole answer to a call.
+    pub(crate) async fn answer(&self, method: &str, params: Value) -> Value {
+        self.answer_of(&self.url, method, params).await
     }
 
     /// The result of a call that must succeed.

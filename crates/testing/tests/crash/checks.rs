@@ -6,12 +6,15 @@ use anyhow::{Context as _, Result, ensure};
 use openledger_testing::rpc::{Client, quantity};
 use serde_json::{Value, json};
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     time::{Duration, Instant},
 };
 
 /// How long the last acknowledged block may take until it is sealed.
 const SEAL_PATIENCE: Duration = Duration::from_secs(10);
+
+/// How long a sealed block may take until it is derived from L1.
+const SAFE_PATIENCE: Duration = Duration::from_secs(60);
 
 /// Sealed transactions: where, and whether they succeeded.
 type Sealed = BTreeMap<B256, (Position, bool)>;
@@ -58,6 +61,104 @@ pub(crate) async fn after_restart(client: &mut Client, record: &mut Record) -> R
         record.open.insert(hash);
     }
     Ok(())
+}
+
+/// As [`after_restart`], where the L1 may have come back older: blocks whose origin it lacks are gone, in
+/// one piece at the end of the chain, and their transactions wait again.
+pub(crate) async fn after_restart_with_older_l1(
+    client: &mut Client,
+    record: &mut Record,
+) -> Result<()> {
+    let seen = record
+        .blocks
+        .last_key_value()
+        .map_or(0, |(number, _)| *number);
+    let params: Vec<Value> = record
+        .blocks
+        .keys()
+        .map(|number| json!([U64::from(*number), false]))
+        .collect();
+    let found = client.call_each("eth_getBlockByNumber", &params).await?;
+    let changed = record
+        .blocks
+        .iter()
+        .zip(&found)
+        .find(|((_, hash), block)| block["hash"] != json!(hash))
+        .map_or(seen + 1, |((number, _), _)| *number);
+    let unwound = record.blocks.split_off(&changed);
+    println!(
+        "  blocks unwound: {} of {}",
+        unwound.len(),
+        unwound.len() + record.blocks.len()
+    );
+    // Their transactions, and those of the open block, may be sealed elsewhere now.
+    let moved: Vec<B256> = record
+        .preconfirmed
+        .iter()
+        .filter(|(_, position)| position.block >= changed)
+        .map(|(hash, _)| *hash)
+        .collect();
+    for hash in moved {
+        record.preconfirmed.remove(&hash);
+        record.accepted(hash);
+    }
+    for (sender, next) in &record.nonces {
+        let nonce = client.nonce(*sender, "pending").await?;
+        ensure!(
+            nonce >= *next,
+            "{sender} has the pending nonce {nonce}, {next} was acknowledged"
+        );
+    }
+    // What waits now may be sealed a moment later, so it is asked for first.
+    let acknowledged: BTreeSet<B256> = record
+        .preconfirmed
+        .keys()
+        .chain(&record.accepted)
+        .copied()
+        .collect();
+    let head = client.block_number().await?;
+    let before = sealed(client, 1, head).await?;
+    let unsealed: Vec<B256> = acknowledged
+        .into_iter()
+        .filter(|hash| !before.contains_key(hash))
+        .collect();
+    let params: Vec<Value> = unsealed.iter().map(|hash| json!([hash])).collect();
+    let found = client
+        .call_each("eth_getTransactionByHash", &params)
+        .await?;
+    for (hash, transaction) in unsealed.iter().zip(found) {
+        ensure!(
+            !transaction.is_null(),
+            "{hash} was acknowledged and is unknown now"
+        );
+    }
+    for (hash, position) in &record.preconfirmed {
+        let found = before
+            .get(hash)
+            .with_context(|| format!("{hash} is not sealed"))?;
+        check(*hash, Some(*position), *found)?;
+    }
+    Ok(())
+}
+
+/// Waits until the newest block as of now is safe, and answers the safe block.
+pub(crate) async fn wait_until_safe(client: &mut Client) -> Result<u64> {
+    let head = client.block_number().await?;
+    let started = Instant::now();
+    loop {
+        let block = client
+            .call("eth_getBlockByNumber", json!(["safe", false]))
+            .await?;
+        let safe = quantity(&block["number"])?;
+        if safe >= head {
+            return Ok(safe);
+        }
+        ensure!(
+            started.elapsed() < SAFE_PATIENCE,
+            "block {head} is not safe, {safe} is"
+        );
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    }
 }
 
 /// Everything that was ever acknowledged, sealed.

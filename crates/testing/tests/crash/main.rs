@@ -7,6 +7,10 @@
 //! gaps in front of the pooled transactions are filled, all of them are included, and `openledger db verify`
 //! finds nothing.
 //!
+//! The second test does the same to a chain with an L1, which is killed as well and restored as of its last
+//! dump. Blocks whose origin is lost are then unwound, so positions may change; no transaction is lost, and
+//! at the end `openledger batch verify` derives the chain from L1.
+//!
 //! Environment: `OPENLEDGER_BIN` (the binary; default: the one in cargo's target folder),
 //! `OPENLEDGER_CRASH_ROUNDS` (kills; default 8), `OPENLEDGER_CRASH_SEED` (printed at every run).
 
@@ -23,9 +27,11 @@ use openledger_testing::{
 };
 use record::Record;
 use senders::Senders;
+use serde_json::Value;
 use std::{
     env,
     ffi::OsString,
+    fs,
     path::{Path, PathBuf},
     process::Command,
     time::{Duration, SystemTime, UNIX_EPOCH},
@@ -37,6 +43,12 @@ const ROUNDS: usize = 8;
 const RESTART_MAX: Duration = Duration::from_secs(5);
 /// How long the node works before it is killed, milliseconds, at the least and at the most.
 const WORK_MS: (u64, u64) = (100, 2_600);
+/// The same with an L1, whose blocks take two seconds.
+const SETTLED_WORK_MS: (u64, u64) = (1_000, 6_000);
+/// Time between two transactions of an account: less to post and to derive, but more than any block lacks.
+const SETTLED_PAUSE: Duration = Duration::from_millis(10);
+/// With an L1 one kill for so many without: its rounds take longer.
+const SETTLED_PART: usize = 3;
 /// The latest instant at which a start is killed, milliseconds.
 const START_KILL_MS: u64 = 400;
 /// One start in so many is killed itself.
@@ -75,7 +87,17 @@ fn binary() -> Result<PathBuf> {
     Ok(path)
 }
 
+/// Whether the chain posts to an L1.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    /// Without L1: nothing may change but by the sequencer.
+    Unsettled,
+    /// With an L1, which is killed as well and comes back older than it was.
+    Settled,
+}
+
 struct Setting {
+    kind: Kind,
     binary: PathBuf,
     data: PathBuf,
     output: PathBuf,
@@ -85,13 +107,17 @@ impl Setting {
     fn command(&self) -> Result<NodeCommand> {
         let address = free_address()?;
         // A block that is never full: one that is takes no more transactions until it is sealed.
-        let fixed = "dev --no-batcher --block-time 1 --gas-limit 1000000000 --privileged.port 0";
+        let fixed = "dev --block-time 1 --gas-limit 1000000000 --privileged.port 0";
         let mut arguments: Vec<OsString> = fixed.split(' ').map(OsString::from).collect();
+        match self.kind {
+            Kind::Unsettled => arguments.push("--no-batcher".into()),
+            Kind::Settled => arguments.extend(["--l1.port".into(), "0".into()]),
+        }
         arguments.extend(["--http.port".into(), address.port().to_string().into()]);
         arguments.extend(["--data-dir".into(), self.data.clone().into()]);
-        let output = self.output.clone();
+        let (program, output) = (self.binary.clone(), self.output.clone());
         Ok(NodeCommand {
-            program: self.binary.clone(),
+            program,
             arguments,
             address,
             output,
@@ -104,33 +130,74 @@ impl Setting {
         Ok(node)
     }
 
-    fn verify(&self) -> Result<()> {
-        let output = Command::new(&self.binary)
-            .args(["db", "verify", "--data-dir"])
-            .arg(&self.data)
-            .output()?;
+    /// Runs the binary to its end.
+    fn run(&self, arguments: &[&str]) -> Result<()> {
+        let output = Command::new(&self.binary).args(arguments).output()?;
         ensure!(
             output.status.success(),
-            "db verify: {}\n{}{}",
+            "openledger {}: {}\n{}{}",
+            arguments.join(" "),
             output.status,
             String::from_utf8_lossy(&output.stdout),
             String::from_utf8_lossy(&output.stderr)
         );
         Ok(())
     }
+
+    /// The data directory, as an argument.
+    fn data(&self) -> Result<&str> {
+        self.data.to_str().context("a path that is no text")
+    }
+
+    /// Derives the chain from the L1 that the node started and compares it with the node's.
+    fn verify_batches(&self, node: &NodeProcess) -> Result<()> {
+        let urls: Value = serde_json::from_slice(&fs::read(self.data.join("dev.json"))?)?;
+        let l1 = urls["l1Url"].as_str().context("l1Url in dev.json")?;
+        let l2 = format!("http://{}", node.address());
+        let chain = self.data()?;
+        self.run(&[
+            "batch",
+            "verify",
+            "--l1.rpc-url",
+            l1,
+            "--chain",
+            chain,
+            "--l2.rpc-url",
+            &l2,
+        ])
+    }
 }
 
+/// No preconfirmation is broken.
 #[tokio::test(flavor = "current_thread")]
-#[ignore = "needs the openledger binary and 40 seconds without other load: scripts/crash.sh runs it"]
+#[ignore = "needs the openledger binary and half a minute without other load: scripts/crash.sh runs it"]
 async fn nothing_acknowledged_is_lost_by_kill_9() -> Result<()> {
+    run(Kind::Unsettled).await
+}
+
+/// The local L1 comes back older than it was, and the chain is unwound to what it knows of: no transaction
+/// is lost by that, and what is on L1 in the end is the chain.
+#[tokio::test(flavor = "current_thread")]
+#[ignore = "needs the openledger binary and half a minute without other load: scripts/crash.sh runs it"]
+async fn no_transaction_is_lost_when_the_l1_is_killed_as_well() -> Result<()> {
+    run(Kind::Settled).await
+}
+
+async fn run(kind: Kind) -> Result<()> {
     let rounds = environment("OPENLEDGER_CRASH_ROUNDS")?.unwrap_or(ROUNDS);
+    let rounds = if kind == Kind::Settled {
+        rounds.div_ceil(SETTLED_PART)
+    } else {
+        rounds
+    };
     let seed = match environment("OPENLEDGER_CRASH_SEED")? {
         Some(seed) => seed,
         None => SystemTime::now().duration_since(UNIX_EPOCH)?.as_millis() as u64,
     };
-    println!("OPENLEDGER_CRASH_SEED={seed} OPENLEDGER_CRASH_ROUNDS={rounds}");
+    println!("OPENLEDGER_CRASH_SEED={seed}, {rounds} kills");
     let directory = tempfile::TempDir::with_prefix("crash-")?;
     let setting = Setting {
+        kind,
         binary: binary()?,
         data: directory.path().join("data"),
         output: directory.path().join("openledger.log"),
@@ -157,9 +224,13 @@ async fn crash_loop(setting: &Setting, rounds: usize, seed: u64) -> Result<()> {
         Workload::Erc20,
     )
     .await?;
-    let senders = Senders::new(&accounts)?;
+    let ((least, most), pause) = match setting.kind {
+        Kind::Unsettled => (WORK_MS, Duration::ZERO),
+        Kind::Settled => (SETTLED_WORK_MS, SETTLED_PAUSE),
+    };
+    let senders = Senders::new(&accounts, pause)?;
     for round in 1..=rounds {
-        let work = Duration::from_millis(WORK_MS.0 + random.below(WORK_MS.1 - WORK_MS.0));
+        let work = Duration::from_millis(least + random.below(most - least));
         println!("round {round}: SIGKILL after {work:?}");
         let before = record.counts();
         senders
@@ -175,14 +246,21 @@ async fn crash_loop(setting: &Setting, rounds: usize, seed: u64) -> Result<()> {
         }
         node = setting.start().await?;
         let mut client = Client::open(node.address()).await?;
-        checks::after_restart(&mut client, &mut record)
-            .await
-            .with_context(|| format!("after the kill of round {round}"))?;
+        let checked = match setting.kind {
+            Kind::Unsettled => checks::after_restart(&mut client, &mut record).await,
+            Kind::Settled => checks::after_restart_with_older_l1(&mut client, &mut record).await,
+        };
+        checked.with_context(|| format!("after the kill of round {round}"))?;
     }
     let mut client = Client::open(node.address()).await?;
     senders.fill_gaps(&mut client, &mut record).await?;
     checks::at_the_end(&mut client, &record).await?;
     println!("in all: {}", record.counts());
+    if setting.kind == Kind::Settled {
+        let safe = checks::wait_until_safe(&mut client).await?;
+        setting.verify_batches(&node)?;
+        println!("  safe at block {safe}, verified from L1");
+    }
     node.stop().await?;
-    setting.verify()
+    setting.run(&["db", "verify", "--data-dir", setting.data()?])
 }

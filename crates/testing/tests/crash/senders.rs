@@ -29,6 +29,8 @@ pub(crate) struct Senders {
     chain_id: u64,
     wallets: Vec<Wallet>,
     token: Address,
+    /// Time that each account lets pass between two transactions.
+    pause: Duration,
 }
 
 /// What one task was answered.
@@ -42,11 +44,12 @@ struct Answers {
 }
 
 impl Senders {
-    pub(crate) fn new(accounts: &Accounts) -> Result<Self> {
+    pub(crate) fn new(accounts: &Accounts, pause: Duration) -> Result<Self> {
         Ok(Self {
             chain_id: accounts.chain_id(),
             wallets: accounts.senders().to_vec(),
             token: accounts.token().context("no token")?,
+            pause,
         })
     }
 
@@ -171,6 +174,9 @@ impl Senders {
             }
             nonce += 1;
             answers.nonce = Some((wallet.address(), nonce));
+            if !self.pause.is_zero() {
+                tokio::time::sleep(self.pause).await;
+            }
         }
     }
 

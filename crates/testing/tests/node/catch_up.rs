@@ -53,7 +53,7 @@ fn eight_hours_of_empty_blocks() -> Result<()> {
     let stats = fixture.store().stats(1_000)?;
     let (blocks, bytes) = rings_full.unwrap_or_default();
     ensure!(
-        blocks >= RINGS_FULL && blocks < BLOCKS,
+        (RINGS_FULL..BLOCKS).contains(&blocks),
         "measured at block {blocks}"
     );
     let per_block = (stats.bytes_on_disk() - bytes) / (stats.blocks - blocks);

@@ -21,52 +21,44 @@ fn grow(fixture: &Fixture, blocks: u64, seed: u64) -> Result<()> {
     for _ in 0..blocks {
         let mut transactions: Vec<Transaction> = Vec::new();
         for (index, wallet) in fixture.wallets.iter().enumerate() {
-            let mut nonce = fixture.nonce(wallet.address())?;
-            let deployed = index > 0 || nonce > 0;
+            let first = fixture.nonce(wallet.address())?;
+            if index == 0 && first == 0 {
+                let code = token_creation()?;
+                let gas_limit = 2_000_000;
+                let signed = fixture.sign(0, 0, TxKind::Create, U256::ZERO, code, gas_limit);
+                transactions.push(decode(&signed)?);
+                continue;
+            }
             let call = |nonce, input| {
                 let (to, limit) = (TxKind::Call(token), 200_000);
                 decode(&fixture.sign(index, nonce, to, U256::ZERO, input, limit))
             };
-            for _ in 0..random.below(4) {
-                let action = random.below(3);
-                transactions.push(match action {
-                    _ if !deployed => {
-                        let code = token_creation()?;
-                        decode(&fixture.sign(
-                            0,
-                            nonce,
-                            TxKind::Create,
-                            U256::ZERO,
-                            code,
-                            2_000_000,
-                        ))?
-                    }
+            for nonce in first..first + random.below(4) {
+                transactions.push(match random.below(3) {
                     0 => {
-                        let to: U256 = wallet.address().into_word().into();
+                        let to = word(wallet.address());
                         call(
                             nonce,
                             call_data("mint(address,uint256)", &[to, U256::from(5)]),
                         )?
                     }
                     1 => {
-                        // Sometimes everything, so that the slot goes; sometimes too much, so that it reverts.
-                        let to: U256 = Address::with_last_byte(random.below(9) as u8 + 1)
-                            .into_word()
-                            .into();
+                        // Sometimes all, so that the slot goes; sometimes too much, so that it reverts.
+                        let to = word(Address::with_last_byte(random.below(9) as u8 + 1));
                         let amount = U256::from(5 * random.below(3));
                         call(nonce, call_data("transfer(address,uint256)", &[to, amount]))?
                     }
                     _ => fixture.transfer(index, nonce, random.address(), random.below(1_000))?,
                 });
-                nonce += 1;
-                if !deployed {
-                    break;
-                }
             }
         }
         fixture.extend(transactions)?;
     }
     Ok(())
+}
+
+fn word(address: Address) -> U256 {
+    address.into_word().into()
 }
 
 fn hashes(fixture: &Fixture) -> Result<Vec<B256>> {
