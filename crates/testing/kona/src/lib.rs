@@ -34,7 +34,9 @@ mod tests {
                 })
                 .collect(),
             // Addresses and hashes differ at most in the case of their digits.
-            (Value::String(ours), Value::String(theirs)) if ours.eq_ignore_ascii_case(theirs) => vec![],
+            (Value::String(ours), Value::String(theirs)) if ours.eq_ignore_ascii_case(theirs) => {
+                vec![]
+            }
             _ if ours == theirs => vec![],
             _ => vec![format!("{path}: {ours} here, {theirs} there")],
         }
