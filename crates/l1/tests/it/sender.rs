@@ -127,13 +127,22 @@ async fn fees_stay_below_the_maximum() {
     })
     .await;
     assert!(pooled(&anvil, sender.account()).await.is_empty());
+    let before = client
+        .nonce(sender.account(), BlockId::latest())
+        .await
+        .expect("nonce");
     anvil
         .request("anvil_setNextBlockBaseFeePerGas", json!(["0x3b9aca00"]))
         .await
         .expect("set");
     mine(&anvil, 1).await;
+    // It may have been sent before that block, and be in it.
     until("it is sent", async || {
-        pooled(&anvil, sender.account()).await.len() == 1
+        let mined = client
+            .nonce(sender.account(), BlockId::latest())
+            .await
+            .expect("nonce");
+        mined > before || pooled(&anvil, sender.account()).await.len() == 1
     })
     .await;
     mine(&anvil, 1).await;
