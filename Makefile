@@ -3,7 +3,7 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help dev test lint bench fuzz contracts docs clean
+.PHONY: help dev test lint bench fuzz crash contracts docs clean
 ARGS ?=
 
 help: ## Show the targets
@@ -28,6 +28,10 @@ bench: ## Run the benchmarks (scripts/bench.sh --help)
 fuzz: ## Fuzz every decoder, ten minutes a target (scripts/fuzz.sh --help)
 	@scripts/install.sh
 	@scripts/fuzz.sh $(ARGS)
+
+crash: ## Kill a loaded node again and again and check that it lost nothing (scripts/crash.sh --help)
+	@scripts/install.sh
+	@scripts/crash.sh $(ARGS)
 
 contracts: ## Compile the contracts and write contracts/artifacts
 	@scripts/install.sh

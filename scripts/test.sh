@@ -9,7 +9,7 @@ set -uo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 cd "$root" || exit 1
 
-STEPS=(format clippy dependencies no_std contracts rust doc_tests kona links clients bench)
+STEPS=(format clippy dependencies no_std contracts rust crash doc_tests kona links clients bench)
 logs="$OPENLEDGER_CACHE/test-logs"
 mkdir -p "$logs"
 passed=0
@@ -45,10 +45,15 @@ step_contracts() {
     contracts/tools/check.sh && contracts/tools/test.sh
 }
 
-# Unit, property and integration tests, which also replay the fuzzing corpora and run the crash test's short form.
+# Unit, property and integration tests, which also replay the fuzzing corpora.
 step_rust() {
     build_command &&
         cargo nextest run --workspace --no-fail-fast --status-level slow --final-status-level fail --show-progress none
+}
+
+# The crash test's short form: apart from other load, so that its kills come at the instants that it means.
+step_crash() {
+    build_command && scripts/crash.sh --short
 }
 
 step_doc_tests() {

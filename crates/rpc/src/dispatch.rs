@@ -15,7 +15,10 @@ use axum::body::Bytes;
 use futures::{StreamExt as _, future::BoxFuture};
 use std::{
     collections::BTreeSet,
-    sync::{Arc, atomic::Ordering::Relaxed},
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering::Relaxed},
+    },
     time::Instant,
 };
 
@@ -175,6 +178,7 @@ async fn batch(api: &Arc<Api>, listener: &Listener, calls: Vec<Parsed>, out: &mu
     let mut running = Vec::new();
     let mut since_yield = 0;
     let mut sends: Vec<(usize, Arc<Method>, Params)> = Vec::new();
+    let budget = Budget::new(api.config.limits.response_bytes_max);
     for (index, Parsed { id, call }) in calls.into_iter().enumerate() {
         ids.push(id);
         outcomes.push(match call.map(|call| look_up(api, listener, call)) {
@@ -183,6 +187,7 @@ async fn batch(api: &Arc<Api>, listener: &Listener, calls: Vec<Parsed>, out: &mu
                 sends.push((index, method, params));
                 None
             }
+            Ok(Looked::Method(..)) if budget.is_spent() => Some(budget.refuse()),
             Ok(Looked::Method(method, params)) => {
                 since_yield += if matches!(method.run, Run::Brief(..)) {
                     BRIEF
@@ -194,9 +199,15 @@ async fn batch(api: &Arc<Api>, listener: &Listener, calls: Vec<Parsed>, out: &mu
                     tokio::task::yield_now().await;
                 }
                 match start(api, &method, params) {
-                    Started::Done(outcome) => Some(outcome),
+                    Started::Done(outcome) => Some(budget.charge(outcome)),
                     Started::Running(future) => {
-                        running.push(async move { (index, future.await) });
+                        let budget = budget.clone();
+                        running.push(async move {
+                            if budget.is_spent() {
+                                return (index, budget.refuse());
+                            }
+                            (index, budget.charge(future.await))
+                        });
                         None
                     }
                 }
@@ -227,6 +238,41 @@ async fn batch(api: &Arc<Api>, listener: &Listener, calls: Vec<Parsed>, out: &mu
         outcomes[index] = Some(outcome);
     }
     write_batch(&ids, outcomes, api.config.limits.response_bytes_max, out);
+}
+
+/// Bytes that the answers of a batch may still take: so that a batch that asks for too much stops
+/// early, and doesn't hold all of it in memory first.
+#[derive(Clone)]
+struct Budget {
+    spent: Arc<AtomicUsize>,
+    max: usize,
+}
+
+impl Budget {
+    fn new(max: usize) -> Self {
+        Self {
+            spent: Arc::default(),
+            max,
+        }
+    }
+
+    fn is_spent(&self) -> bool {
+        self.spent.load(Relaxed) > self.max
+    }
+
+    fn refuse(&self) -> Outcome {
+        Err(too_large(self.max))
+    }
+
+    fn charge(&self, outcome: Outcome) -> Outcome {
+        let size = outcome.as_ref().map_or(0, |reply| reply.as_json().len());
+        let before = self.spent.fetch_add(size, Relaxed);
+        if before + size > self.max {
+            self.refuse()
+        } else {
+            outcome
+        }
+    }
 }
 
 fn write_batch(ids: &[Id], outcomes: Vec<Option<Outcome>>, bytes_max: usize, out: &mut Vec<u8>) {
@@ -278,6 +324,18 @@ mod tests {
         out.clear();
         write_batch(&[None], vec![Some(Ok(Reply::TRUE))], 1_000, &mut out);
         assert!(out.is_empty());
+    }
+
+    #[test]
+    fn a_budget_refuses_what_goes_over_it() {
+        let budget = Budget::new(100);
+        let answer = |bytes: usize| Ok(Reply::json(vec![b'1'; bytes]));
+        assert!(budget.charge(answer(60)).is_ok());
+        assert!(budget.charge(Err(Failure::NoSequencer)).is_err());
+        assert!(!budget.is_spent());
+        assert_eq!(budget.charge(answer(60)).unwrap_err().code(), -32005);
+        assert!(budget.is_spent());
+        assert_eq!(budget.refuse().unwrap_err().code(), -32005);
     }
 
     #[test]

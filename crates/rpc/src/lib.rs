@@ -20,6 +20,7 @@
 mod admin;
 mod api;
 mod block_id;
+mod bounded;
 mod cache;
 mod call;
 mod config;
@@ -42,6 +43,7 @@ mod net;
 mod optimism;
 mod ots;
 mod params;
+mod patient;
 mod quantity;
 mod registry;
 mod reply;

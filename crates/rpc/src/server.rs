@@ -9,6 +9,7 @@ use crate::{
     http::{self, Endpoint},
     hub,
     metrics::Gauge,
+    patient::Patient,
 };
 use axum::http::HeaderValue;
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -209,7 +210,7 @@ async fn connection(stream: TcpStream, endpoint: Arc<Endpoint>, shutdown: Cancel
     let connection = hyper::server::conn::http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEADER_TIMEOUT)
-        .serve_connection(TokioIo::new(stream), service)
+        .serve_connection(TokioIo::new(Patient::new(stream)), service)
         .with_upgrades();
     tokio::pin!(connection);
     let ended = tokio::select! {

@@ -6,6 +6,7 @@
 
 use crate::{
     api::Api,
+    config::Limits,
     dispatch::{Looked, Started, answer, finish, look_up, start},
     envelope::{Body, Parsed, write_answer},
     error::Failure,
@@ -31,7 +32,7 @@ use std::{
     sync::{Arc, atomic::Ordering::Relaxed},
     time::{Duration, Instant},
 };
-use tokio::sync::{Semaphore, broadcast::error::RecvError, mpsc};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, broadcast::error::RecvError, mpsc};
 
 /// How often an idle peer is asked whether it is there.
 const PING_INTERVAL: Duration = Duration::from_secs(30);
@@ -168,10 +169,78 @@ impl Close {
     }
 }
 
-/// What waits for the writer.
+/// What waits for the writer, with the room that it takes.
 enum Outgoing {
-    Text(Vec<u8>),
+    Text(Vec<u8>, OwnedSemaphorePermit),
     Ping,
+}
+
+/// The way to the writer: bounded in messages and in bytes.
+#[derive(Clone)]
+struct Queue {
+    sender: mpsc::Sender<Outgoing>,
+    /// Room in KiB.
+    room: Arc<Semaphore>,
+    room_max: u32,
+}
+
+/// The connection is gone, or its queue is full where that is the end of it.
+#[derive(Debug)]
+struct Gone;
+
+impl Queue {
+    fn new(limits: &Limits) -> (Self, mpsc::Receiver<Outgoing>) {
+        let (sender, outgoing) = mpsc::channel(limits.connection_queue_max.max(1));
+        // Two answers of the largest size.
+        let room_max = u32::try_from(limits.response_bytes_max / 512).unwrap_or(u32::MAX);
+        let room_max = room_max.clamp(64, Semaphore::MAX_PERMITS as u32);
+        let room = Arc::new(Semaphore::new(room_max as usize));
+        (
+            Self {
+                sender,
+                room,
+                room_max,
+            },
+            outgoing,
+        )
+    }
+
+    fn size(&self, text: &[u8]) -> u32 {
+        u32::try_from(text.len() / 1024 + 1)
+            .unwrap_or(u32::MAX)
+            .min(self.room_max)
+    }
+
+    /// Waits for room: for answers, whose asker waits with it.
+    async fn send(&self, text: Vec<u8>) -> Result<(), Gone> {
+        if text.is_empty() {
+            return Ok(());
+        }
+        let size = self.size(&text);
+        let room = self
+            .room
+            .clone()
+            .acquire_many_owned(size)
+            .await
+            .map_err(|_| Gone)?;
+        self.sender
+            .send(Outgoing::Text(text, room))
+            .await
+            .map_err(|_| Gone)
+    }
+
+    /// Fails if there is no room: for notices.
+    fn push(&self, text: Vec<u8>) -> Result<(), Gone> {
+        let size = self.size(&text);
+        let room = self
+            .room
+            .clone()
+            .try_acquire_many_owned(size)
+            .map_err(|_| Gone)?;
+        self.sender
+            .try_send(Outgoing::Text(text, room))
+            .map_err(|_| Gone)
+    }
 }
 
 /// Serves one connection.
@@ -179,7 +248,7 @@ pub(crate) async fn run(endpoint: Arc<Endpoint>, socket: WebSocket) {
     let api = endpoint.api.clone();
     let _open = Gauge::enter(&api.metrics.sockets);
     let (sink, mut stream) = socket.split();
-    let (queue, outgoing) = mpsc::channel(api.config.limits.connection_queue_max.max(1));
+    let (queue, outgoing) = Queue::new(&api.config.limits);
     let (close, closing) = tokio::sync::oneshot::channel();
     let writer = tokio::spawn(write(sink, outgoing, closing));
 
@@ -196,19 +265,19 @@ pub(crate) async fn run(endpoint: Arc<Endpoint>, socket: WebSocket) {
     let reason = loop {
         tokio::select! {
             () = endpoint.shutdown.cancelled() => break Some(Close::Shutdown),
-            () = queue.closed() => break None,
+            () = queue.sender.closed() => break None,
             _ = ping.tick() => {
                 if heard.elapsed() > SILENCE_MAX {
                     break Some(Close::Silent);
                 }
                 // If the queue is full, the peer will hear from us anyway.
-                let _ = queue.try_send(Outgoing::Ping);
+                let _ = queue.sender.try_send(Outgoing::Ping);
             }
             notice = notices.recv() => {
                 let told = match notice {
                     Ok(notice) => tell(&subscriptions, &notice, &queue),
                     Err(RecvError::Lagged(_)) if subscriptions.by_id.is_empty() => Ok(()),
-                    Err(RecvError::Lagged(_)) => Err(()),
+                    Err(RecvError::Lagged(_)) => Err(Gone),
                     Err(RecvError::Closed) => break Some(Close::Shutdown),
                 };
                 if told.is_err() {
@@ -272,13 +341,14 @@ async fn write(
             },
             message = outgoing.recv() => message,
         };
-        let message = match message {
+        // The room is free again when the message is sent.
+        let (message, _room) = match message {
             // Answers are JSON, which is UTF-8.
-            Some(Outgoing::Text(text)) => match Utf8Bytes::try_from(text) {
-                Ok(text) => Message::Text(text),
+            Some(Outgoing::Text(text, room)) => match Utf8Bytes::try_from(text) {
+                Ok(text) => (Message::Text(text), Some(room)),
                 Err(_) => continue,
             },
-            Some(Outgoing::Ping) => Message::Ping(Bytes::new()),
+            Some(Outgoing::Ping) => (Message::Ping(Bytes::new()), None),
             None => break,
         };
         let sent = tokio::time::timeout(SEND_TIMEOUT, sink.send(message)).await;
@@ -294,28 +364,21 @@ async fn request(
     endpoint: &Arc<Endpoint>,
     body: Bytes,
     subscriptions: &mut Subscriptions<'_>,
-    queue: &mpsc::Sender<Outgoing>,
+    queue: &Queue,
     in_flight: &Arc<Semaphore>,
-) -> Result<(), ()> {
+) -> Result<(), Gone> {
     let api = &endpoint.api;
-    let send = async |out: Vec<u8>| {
-        if out.is_empty() {
-            return Ok(());
-        }
-        queue.send(Outgoing::Text(out)).await.map_err(|_| ())
-    };
     let (id, call) = match Body::parse(&body, api.config.limits.batch_requests_max) {
         Ok(Body::Single(Parsed { id, call })) => (id, call),
         // Batches and bodies that are none: as over HTTP, where there are no subscriptions.
         _ => {
-            let permit = in_flight.clone().acquire_owned().await.map_err(|_| ())?;
+            let permit = in_flight.clone().acquire_owned().await.map_err(|_| Gone)?;
             let (endpoint, queue) = (endpoint.clone(), queue.clone());
             tokio::spawn(async move {
                 let out = answer(&endpoint.api, &endpoint.listener, &body).await;
+                // Sent before the next may be begun: what is answered but not read is bounded, too.
+                let _ = queue.send(out).await;
                 drop(permit);
-                if !out.is_empty() {
-                    let _ = queue.send(Outgoing::Text(out)).await;
-                }
             });
             return Ok(());
         }
@@ -332,31 +395,29 @@ async fn request(
             };
             finish(api, &method, started, &outcome);
             write_answer(&mut out, &id, &outcome);
-            send(out).await?;
+            queue.send(out).await?;
             return match first {
-                Some(first) => send(first).await,
+                Some(first) => queue.send(first).await,
                 None => Ok(()),
             };
         }
         Ok(Looked::Method(method, params)) => match start(api, &method, params) {
             Started::Done(outcome) => outcome,
             Started::Running(running) => {
-                let permit = in_flight.clone().acquire_owned().await.map_err(|_| ())?;
+                let permit = in_flight.clone().acquire_owned().await.map_err(|_| Gone)?;
                 let queue = queue.clone();
                 tokio::spawn(async move {
                     let mut out = Vec::new();
                     write_answer(&mut out, &id, &running.await);
+                    let _ = queue.send(out).await;
                     drop(permit);
-                    if !out.is_empty() {
-                        let _ = queue.send(Outgoing::Text(out)).await;
-                    }
                 });
                 return Ok(());
             }
         },
     };
     write_answer(&mut out, &id, &outcome);
-    send(out).await
+    queue.send(out).await
 }
 
 /// Subscribes; the second part is a notice that follows the answer at once.
@@ -384,16 +445,8 @@ fn unsubscribe(subscriptions: &mut Subscriptions<'_>, params: &Params) -> Outcom
 }
 
 /// Puts a notice into the queue for each subscription that wants it. Fails if there is no room.
-fn tell(
-    subscriptions: &Subscriptions<'_>,
-    notice: &Notice,
-    queue: &mpsc::Sender<Outgoing>,
-) -> Result<(), ()> {
-    let push = |id: u128, json: &[u8]| {
-        queue
-            .try_send(Outgoing::Text(notification(id, json)))
-            .map_err(|_| ())
-    };
+fn tell(subscriptions: &Subscriptions<'_>, notice: &Notice, queue: &Queue) -> Result<(), Gone> {
+    let push = |id: u128, json: &[u8]| queue.push(notification(id, json));
     // Made once for all subscriptions of this connection, and only if one wants it.
     let mut full: Option<Vec<u8>> = None;
     for (id, subscription) in &subscriptions.by_id {

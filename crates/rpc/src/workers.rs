@@ -38,6 +38,11 @@ impl Deadline {
         }
     }
 
+    /// When the time is over.
+    pub(crate) const fn instant(&self) -> Instant {
+        self.at
+    }
+
     /// The failure of a request that took too long.
     pub(crate) fn failure(&self) -> Failure {
         Failure::Timeout {

@@ -4,6 +4,7 @@ use super::Replay;
 use crate::{
     api::{Api, Found},
     block_id::BlockId,
+    bounded::{Bounded, Steps},
     call::{
         BlockOverridesParam, CallRequest, Overlay, StateOverrides, call_env, overlay, transact_in,
     },
@@ -13,21 +14,12 @@ use crate::{
     registry::Outcome,
     workers::Deadline,
 };
-use alloy_primitives::{Address, B256, Bytes, Log, U256};
+use alloy_primitives::{B256, Bytes};
 use alloy_rpc_types_trace::geth::{
     GethDebugTracerType, GethDebugTracingOptions, GethTrace, TraceResult,
 };
-use revm::{
-    DatabaseRef, Inspector,
-    context_interface::ContextTr,
-    inspector::JournalExt,
-    interpreter::{CallInputs, CallOutcome, CreateInputs, CreateOutcome, Interpreter},
-};
 use revm_inspectors::tracing::{DebugInspector, TransactionContext};
 use serde_json::value::RawValue;
-
-/// Steps between two looks at the clock.
-const STEPS_PER_LOOK: u32 = 1_024;
 
 /// How to trace.
 #[derive(Clone, Default)]
@@ -63,172 +55,34 @@ impl FromJson<'_> for Options {
     }
 }
 
-/// A tracer that stops when the time is over, or when it has recorded too much.
-#[derive(Debug)]
-struct Bounded {
-    inner: DebugInspector,
+/// A tracer as the options say, bounded as the configuration says.
+fn tracer(
+    options: &Options,
+    api: &Api,
     deadline: Deadline,
-    /// Whether every step is recorded, and whether with the memory.
-    records_steps: bool,
-    records_memory: bool,
-    steps: u32,
-    /// Bytes that may still be recorded, about.
-    bytes_left: usize,
-    bytes_max: usize,
-    ended: Option<End>,
-}
-
-#[derive(Debug, Clone, Copy)]
-enum End {
-    Time,
-    Size,
-}
-
-/// Bytes of a recorded step or call, without what it holds.
-const RECORD_BYTES: usize = 256;
-
-impl Bounded {
-    fn new(options: &Options, api: &Api, deadline: Deadline) -> Result<Self, Failure> {
-        let inner = DebugInspector::new(options.tracing.clone())
-            .map_err(|error| Failure::Tracer(error.to_string().into()))?;
-        let bytes_max = api.config.limits.trace_bytes_max;
-        Ok(Self {
-            records_steps: matches!(inner, DebugInspector::Default(..)),
-            records_memory: options.tracing.config.enable_memory.unwrap_or(false),
-            inner,
-            deadline,
-            steps: 0,
-            bytes_left: bytes_max,
-            bytes_max,
-            ended: None,
-        })
-    }
-
-    fn record(&mut self, bytes: usize) {
-        match self.bytes_left.checked_sub(bytes) {
-            Some(left) => self.bytes_left = left,
-            None => self.ended = Some(End::Size),
+) -> Result<Bounded<DebugInspector>, Failure> {
+    let inner = DebugInspector::new(options.tracing.clone())
+        .map_err(|error| Failure::Tracer(error.to_string().into()))?;
+    let steps = match &inner {
+        DebugInspector::Default(..) if options.tracing.config.enable_memory.unwrap_or(false) => {
+            Steps::WithMemory
         }
-    }
-
-    /// The failure of a trace that was stopped.
-    fn check(&self) -> Result<(), Failure> {
-        match self.ended {
-            None => Ok(()),
-            Some(End::Time) => Err(self.deadline.failure()),
-            Some(End::Size) => Err(Failure::Limit {
-                what: "bytes of a trace",
-                limit: "trace_bytes_max",
-                max: self.bytes_max as u64,
-            }),
-        }
-    }
-
-    fn next(&mut self) -> Result<(), Failure> {
-        self.inner
-            .fuse()
-            .map_err(|error| Failure::Tracer(error.to_string().into()))
-    }
-}
-
-/// Once it has ended it records nothing more, and every frame stops at its next step.
-impl<CTX> Inspector<CTX> for Bounded
-where
-    CTX: ContextTr<Journal: JournalExt, Db: DatabaseRef>,
-{
-    fn initialize_interp(&mut self, interp: &mut Interpreter, context: &mut CTX) {
-        if self.ended.is_none() {
-            self.inner.initialize_interp(interp, context);
-        }
-    }
-
-    fn step(&mut self, interp: &mut Interpreter, context: &mut CTX) {
-        self.steps = self.steps.wrapping_add(1);
-        if self.steps.is_multiple_of(STEPS_PER_LOOK) && self.deadline.is_over() {
-            self.ended = Some(End::Time);
-        }
-        if self.records_steps {
-            let memory = if self.records_memory {
-                interp.memory.len()
-            } else {
-                0
-            };
-            self.record(RECORD_BYTES + 32 * interp.stack.len() + memory);
-        }
-        if self.ended.is_some() {
-            interp.halt_oog();
-            return;
-        }
-        self.inner.step(interp, context);
-    }
-
-    fn step_end(&mut self, interp: &mut Interpreter, context: &mut CTX) {
-        if self.ended.is_none() {
-            self.inner.step_end(interp, context);
-        }
-    }
-
-    fn log(&mut self, context: &mut CTX, log: Log) {
-        self.record(RECORD_BYTES + log.data.data.len());
-        if self.ended.is_none() {
-            self.inner.log(context, log);
-        }
-    }
-
-    fn log_full(&mut self, interp: &mut Interpreter, context: &mut CTX, log: Log) {
-        self.record(RECORD_BYTES + log.data.data.len());
-        if self.ended.is_none() {
-            self.inner.log_full(interp, context, log);
-        }
-    }
-
-    fn call(&mut self, context: &mut CTX, inputs: &mut CallInputs) -> Option<CallOutcome> {
-        self.record(RECORD_BYTES + inputs.input.len());
-        if self.ended.is_some() {
-            return None;
-        }
-        self.inner.call(context, inputs)
-    }
-
-    fn call_end(&mut self, context: &mut CTX, inputs: &CallInputs, outcome: &mut CallOutcome) {
-        self.record(outcome.result.output.len());
-        if self.ended.is_none() {
-            self.inner.call_end(context, inputs, outcome);
-        }
-    }
-
-    fn create(&mut self, context: &mut CTX, inputs: &mut CreateInputs) -> Option<CreateOutcome> {
-        self.record(RECORD_BYTES + inputs.init_code().len());
-        if self.ended.is_some() {
-            return None;
-        }
-        self.inner.create(context, inputs)
-    }
-
-    fn create_end(
-        &mut self,
-        context: &mut CTX,
-        inputs: &CreateInputs,
-        outcome: &mut CreateOutcome,
-    ) {
-        self.record(outcome.result.output.len());
-        if self.ended.is_none() {
-            self.inner.create_end(context, inputs, outcome);
-        }
-    }
-
-    fn selfdestruct(&mut self, contract: Address, target: Address, value: U256) {
-        if self.ended.is_none() {
-            Inspector::<CTX>::selfdestruct(&mut self.inner, contract, target, value);
-        }
-    }
+        DebugInspector::Default(..) => Steps::Recorded,
+        _ => Steps::Ignored,
+    };
+    Ok(Bounded::new(
+        inner,
+        steps,
+        api.config.limits.trace_bytes_max,
+        deadline,
+    ))
 }
 
 /// Traces the next transaction of a block and goes on to the one after it.
 fn trace_next(
     replay: &mut Replay,
-    mut inspector: Bounded,
-) -> Result<(GethTrace, Bounded), Failure> {
+    mut inspector: Bounded<DebugInspector>,
+) -> Result<(GethTrace, Bounded<DebugInspector>), Failure> {
     let index = replay.position();
     let tx = replay
         .next_tx()
@@ -247,7 +101,10 @@ fn trace_next(
         .get_result(Some(context), &tx, &block, &result, replay.db())
         .map_err(|error| Failure::Tracer(error.to_string().into()))?;
     replay.commit(result);
-    inspector.next()?;
+    inspector
+        .inner
+        .fuse()
+        .map_err(|error| Failure::Tracer(error.to_string().into()))?;
     Ok((trace, inspector))
 }
 
@@ -257,7 +114,7 @@ pub(super) fn trace_transaction(api: &Api, params: &Params) -> Outcome {
     let options: Options = args.or(1, Options::default())?;
     let (mut replay, index) = find(api, hash)?;
     replay.skip_to(index, params.deadline)?;
-    let inspector = Bounded::new(&options, api, params.deadline)?;
+    let inspector = tracer(&options, api, params.deadline)?;
     let (trace, _) = trace_next(&mut replay, inspector)?;
     api.reply(&trace)
 }
@@ -282,7 +139,7 @@ fn trace_block(api: &Api, id: BlockId, options: &Options, params: &Params) -> Ou
         Found::Pending(Some(open)) => Replay::open(api, open)?,
         Found::Pending(None) => return Err(Failure::Unavailable("no block is being built")),
     };
-    let mut inspector = Bounded::new(options, api, params.deadline)?;
+    let mut inspector = tracer(options, api, params.deadline)?;
     let mut traces = Vec::with_capacity(replay.len());
     while let Some(hash) = replay.next_hash() {
         params.deadline.check()?;
@@ -321,7 +178,7 @@ pub(super) fn trace_call(api: &Api, params: &Params) -> Outcome {
     let max = api.config.limits.call_gas_max;
     let gas_limit = request.gas.unwrap_or(env.block_env.gas_limit).min(max);
     let tx = request.tx_env(env.cfg_env.chain_id, gas_limit, 0, Bytes::new());
-    let inspector = Bounded::new(&options, api, params.deadline)?;
+    let inspector = tracer(&options, api, params.deadline)?;
     let (result, mut inspector) = transact_in(&mut db, env.clone(), tx.clone(), inspector, &moves)?;
     inspector.check()?;
     let trace = inspector

@@ -43,9 +43,17 @@ pub(crate) fn send_raw_transaction(api: Arc<Api>, params: Params) -> BoxFuture<'
         let sequencer = api.sequencer()?;
         let transaction = RecoveredTransaction::decode(&raw(&params)?)?;
         let sent = transaction.hash;
-        sequencer.submit(transaction).await?;
+        in_time(&params, sequencer.submit(transaction)).await??;
         hash(sent)
     })
+}
+
+/// Waits for the sequencer no longer than a request may take.
+async fn in_time<T>(params: &Params, future: impl Future<Output = T>) -> Result<T, Failure> {
+    let deadline = params.deadline;
+    tokio::time::timeout_at(deadline.instant().into(), future)
+        .await
+        .map_err(|_| deadline.failure())
 }
 
 /// The `eth_sendRawTransaction`s of a batch: recovered on all cores, submitted in order.

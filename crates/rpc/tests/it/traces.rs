@@ -219,3 +219,90 @@ async fn a_witness_holds_what_the_block_needs() {
     let hash: B256 = parent["hash"].as_str().unwrap().parse().unwrap();
     assert_eq!(keccak256(list("headers").last().unwrap()), hash);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn traces_in_openethereums_form() {
+    let node = Node::start().await;
+    node.send(COUNTER, 0).await;
+    let second = node.send(COUNTER, 5).await;
+    node.mine().await;
+    let hash = second["transactionHash"].clone();
+    let traces = node.call("trace_transaction", json!([hash])).await;
+    assert_eq!(traces.as_array().unwrap().len(), 1);
+    let trace = &traces[0];
+    assert_eq!(
+        (trace["type"].clone(), trace["blockNumber"].clone()),
+        (json!("call"), json!(1))
+    );
+    assert_eq!(
+        (
+            trace["action"]["to"].clone(),
+            trace["action"]["value"].clone()
+        ),
+        (json!(COUNTER), json!("0x5"))
+    );
+    assert_eq!(trace["result"]["output"], json!(B256::from(U256::from(2))));
+    assert_eq!(trace["transactionPosition"], 2);
+    assert_eq!(node.call("trace_get", json!([hash, []])).await, *trace);
+    assert_eq!(
+        node.call("trace_get", json!([hash, ["0x0"]])).await,
+        Value::Null
+    );
+    assert_eq!(
+        node.call("trace_transaction", json!([B256::ZERO])).await,
+        Value::Null
+    );
+
+    let block = node.call("trace_block", json!(["0x1"])).await;
+    assert_eq!(block.as_array().unwrap().len(), 3);
+    assert_eq!(block[2], *trace);
+    let found = node
+        .call(
+            "trace_filter",
+            json!([{"fromBlock": "0x0", "toAddress": [COUNTER]}]),
+        )
+        .await;
+    assert_eq!(found.as_array().unwrap().len(), 2);
+    let one = json!([{"fromBlock": "0x0", "toAddress": [COUNTER], "after": 1, "count": 1}]);
+    assert_eq!(node.call("trace_filter", one).await, json!([trace]));
+    let wide = node
+        .fail(
+            "trace_filter",
+            json!([{"fromBlock": "0x0", "toBlock": "0xffff"}]),
+        )
+        .await;
+    assert_eq!(wide["code"], -32005);
+
+    let call = node
+        .call("trace_call", json!([{"to": READER}, ["trace"]]))
+        .await;
+    assert_eq!(call["output"], json!(B256::from(U256::from(100))));
+    assert_eq!(
+        (call["vmTrace"].clone(), call["stateDiff"].clone()),
+        (Value::Null, Value::Null)
+    );
+    let all = node
+        .call(
+            "trace_replayTransaction",
+            json!([hash, ["trace", "vmTrace", "stateDiff"]]),
+        )
+        .await;
+    let counter = COUNTER.to_string().to_lowercase();
+    let slot = &all["stateDiff"][&counter]["storage"][B256::ZERO.to_string()]["*"];
+    assert_eq!(
+        (slot["from"].clone(), slot["to"].clone()),
+        (
+            json!(B256::with_last_byte(1)),
+            json!(B256::with_last_byte(2))
+        )
+    );
+    assert!(!all["vmTrace"]["ops"].as_array().unwrap().is_empty());
+    let replayed = node
+        .call("trace_replayBlockTransactions", json!(["0x1", ["trace"]]))
+        .await;
+    assert_eq!(replayed[2]["transactionHash"], hash);
+    let types = node
+        .fail("trace_call", json!([{"to": READER}, ["everything"]]))
+        .await;
+    assert_eq!(types["code"], -32602);
+}

@@ -185,7 +185,7 @@ describe("bad parameters: -32602, and which", () => {
     ["eth_call", [{ ...transaction, data: "0x123" }], /data|input/],
     ["eth_call", [{ ...transaction, data: "hello" }], /data|input/],
     ["eth_call", [{ ...transaction, data: "0x12", input: "0x34" }], /data|input/],
-    ["eth_call", [{ ...transaction, gasPrice: "0x1", maxFeePerGas: "0x1" }], /gasPrice|maxFeePerGas/],
+    ["eth_call", [{ ...transaction, gasPrice: "0x2", maxFeePerGas: "0x1" }], /gasPrice|maxFeePerGas/],
     ["eth_call", [{ ...transaction, nonce: "0x10000000000000000" }], /nonce/],
     ["eth_call", [{ ...transaction, accessList: [{ address: "0x1" }] }], /accessList/],
     ["eth_call", [transaction, "latest", { [address]: { balance: "lots" } }], /override|balance/i],

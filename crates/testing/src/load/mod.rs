@@ -27,4 +27,4 @@ pub use plan::{Plan, Workload};
 pub use random::Random;
 pub use reads::{Read, ReadRate, prepare_reads, reads};
 pub use run::{RunArguments, run};
-pub use throughput::{Throughput, throughput};
+pub use throughput::{RECEIPTS, Throughput, throughput};
