@@ -1,6 +1,6 @@
 //! The RocksDB instance.
 
-use crate::{column::Column, error::StoreError, options::StoreOptions};
+use crate::{column::Column, error::StoreError, exit, options::StoreOptions};
 use rocksdb::{
     Cache, ColumnFamily, DB, DBRecoveryMode, ErrorKind, Options, WriteBatch, WriteOptions,
 };
@@ -49,6 +49,7 @@ impl Database {
         let cache = Cache::new_lru_cache(options.block_cache_bytes);
         let families = Column::ALL.map(|column| column.descriptor(options, &cache));
         let rocks = DB::open_cf_descriptors(&rocks_options, path, families).map_err(open_error)?;
+        exit::leave_statics_alone();
         Ok(Self {
             rocks,
             path: path.into(),

@@ -37,6 +37,7 @@ mod column;
 mod commit;
 mod database;
 mod error;
+mod exit;
 mod journal;
 mod keys;
 mod logs;
