@@ -9,6 +9,8 @@
 //! and verifier must share to the letter: which attributes a block gets ([`payload_attributes`]) and
 //! which L1 origin it may name ([`origin_allowed`]).
 //!
+//! The sequencer's feed of blocks that are not on L1 yet ([`FeedMessage`]) is here too.
+//!
 //! Invariants: decoders accept exactly what the OP specification accepts, never panic, and bound
 //! what they allocate by their input or by a named constant. No I/O, no clock, no floats. `no_std` +
 //! `alloc`; only writing brotli, a feature, needs more. The byte tables stand in `docs/spec/batches.md`. Start reading at [`Frame`].
@@ -33,6 +35,7 @@ mod compress;
 mod config_update;
 mod decompress;
 mod deposit;
+mod feed;
 mod forks;
 mod frame;
 mod l1_attributes;
@@ -59,6 +62,9 @@ pub use decompress::{CHANNEL_VERSION_BROTLI, DecompressError};
 pub use deposit::{
     DEPOSIT_OPAQUE_BYTES_MIN, DepositError, TRANSACTION_DEPOSITED_TOPIC, decode_deposit,
     encode_deposit,
+};
+pub use feed::{
+    FEED_MESSAGE_BYTES_MAX, FeedError, FeedMessage, encode_feed_message, feed_digest,
 };
 pub use forks::{first_active_block, upgrade_fork};
 pub use frame::{
