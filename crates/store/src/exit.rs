@@ -1,4 +1,5 @@
 //! What happens to RocksDB when the process exits.
+#![allow(unsafe_code)]
 
 /// Makes the process leave without destroying RocksDB's static objects.
 ///
