@@ -6,19 +6,33 @@ const fs = require('fs');
 const path = require('path');
 
 const CONTRACTS = [
+  'AnchorStateRegistry',
   'BaseFeeVault',
   'BatchInbox',
+  'DisputeGameFactory',
   'GasPriceOracle',
   'L1Block',
+  'L1CrossDomainMessenger',
   'L1FeeVault',
+  'L1StandardBridge',
+  'L2CrossDomainMessenger',
+  'L2StandardBridge',
   'L2ToL1MessagePasser',
+  'OPEN',
   'OperatorFeeVault',
+  'OptimismMintableERC20Factory',
   'Proxy',
   'ProxyAdmin',
+  'RollupPortal',
   'SequencerFeeVault',
   'SystemConfig',
+  'TimelockController',
+  'VetoDisputeGame',
   'WOPEN',
 ];
+
+// Contracts that are deployed as a library has them. tools/build.sh compiles them by name.
+const SOURCES = { TimelockController: 'node_modules/@openzeppelin/contracts/governance/TimelockController.sol' };
 
 const root = path.join(__dirname, '..');
 const target = process.argv[2];
@@ -27,14 +41,14 @@ if (target === undefined) {
   process.exit(2);
 }
 
-/** Forge's output for a contract of ours: a library's contract of the same name may lie next to it. */
+/** Forge's output for a contract of ours, or of SOURCES: another contract of the same name may lie next to it. */
 function compiled(contractName) {
   const out = path.join(root, 'out');
   const found = fs
     .readdirSync(out, { recursive: true })
     .filter((file) => path.basename(file) === `${contractName}.json`)
     .map((file) => JSON.parse(fs.readFileSync(path.join(out, file), 'utf8')))
-    .filter(({ metadata }) => Object.keys(metadata.settings.compilationTarget)[0].startsWith('src/'));
+    .filter(({ metadata }) => Object.keys(metadata.settings.compilationTarget)[0].startsWith(SOURCES[contractName] ?? 'src/'));
   if (found.length !== 1) throw new Error(`${found.length} contracts are called ${contractName}`);
   return found[0];
 }

@@ -5,5 +5,5 @@ source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 cd "$CONTRACTS_DIR"
 
 tools/install.sh
-"$(foundry forge)" build --force src
+"$(foundry forge)" build --force src node_modules/@openzeppelin/contracts/governance/TimelockController.sol
 node tools/artifacts.cjs "${1:-artifacts}"

@@ -3,6 +3,7 @@ pragma solidity 0.8.37;
 
 import {ISystemConfig} from "../interfaces/ISystemConfig.sol";
 import {IVersioned} from "../interfaces/IVersioned.sol";
+import {ResourceMetering} from "../libraries/ResourceMetering.sol";
 import {Ownable} from "@openzeppelin/contracts/access/Ownable.sol";
 import {Initializable} from "@openzeppelin/contracts/proxy/utils/Initializable.sol";
 import {StorageSlot} from "@openzeppelin/contracts/utils/StorageSlot.sol";
@@ -21,11 +22,9 @@ contract SystemConfig is ISystemConfig, Initializable, Ownable {
     /// @inheritdoc ISystemConfig
     bytes32 public constant START_BLOCK_SLOT = bytes32(uint256(keccak256("systemconfig.startBlock")) - 1);
 
-    /// @dev Gas that the deposits of one L1 block may use on L2.
-    uint64 private constant DEPOSIT_GAS_MAX = 20_000_000;
-    /// @dev Gas of the transaction that brings the L1 attributes.
-    uint64 private constant SYSTEM_TX_GAS_MAX = 1_000_000;
     uint64 private constant GAS_LIMIT_MAX = 1_000_000_000;
+    /// @dev With it the gas target stays far from zero, by which the base fee's change is divided.
+    uint32 private constant ELASTICITY_MAX = 1000;
 
     /* STORAGE */
 
@@ -116,7 +115,7 @@ contract SystemConfig is ISystemConfig, Initializable, Ownable {
 
     /// @inheritdoc ISystemConfig
     function minimumGasLimit() public pure returns (uint64) {
-        return DEPOSIT_GAS_MAX + SYSTEM_TX_GAS_MAX;
+        return uint64(ResourceMetering.RESOURCE_LIMIT) + ResourceMetering.SYSTEM_TX_GAS;
     }
 
     /// @inheritdoc ISystemConfig
@@ -139,14 +138,20 @@ contract SystemConfig is ISystemConfig, Initializable, Ownable {
         return StorageSlot.getUint256Slot(START_BLOCK_SLOT).value;
     }
 
+    /// @inheritdoc ISystemConfig
+    function resourceConfig() external pure returns (ResourceMetering.Config memory) {
+        return ResourceMetering.config();
+    }
+
     /// @inheritdoc IVersioned
     function version() external pure returns (string memory) {
-        return "1.0.0";
+        return "1.1.0";
     }
 
     /* INTERNAL FUNCTIONS */
 
     function _setBatcherHash(bytes32 newBatcherHash) private {
+        if (uint256(newBatcherHash) > type(uint160).max) revert BatcherHashNotAnAddress(newBatcherHash);
         batcherHash = newBatcherHash;
         emit ConfigUpdate(VERSION, UpdateType.BATCHER, abi.encode(newBatcherHash));
     }
@@ -173,6 +178,9 @@ contract SystemConfig is ISystemConfig, Initializable, Ownable {
     function _setEIP1559Params(uint32 newDenominator, uint32 newElasticity) private {
         if ((newDenominator == 0) != (newElasticity == 0)) {
             revert IncompleteEIP1559Params(newDenominator, newElasticity);
+        }
+        if (newElasticity > ELASTICITY_MAX || newElasticity > uint256(newDenominator) + 1) {
+            revert EIP1559ParamsOutOfBounds(newDenominator, newElasticity);
         }
         eip1559Denominator = newDenominator;
         eip1559Elasticity = newElasticity;

@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 pragma solidity 0.8.37;
 
+import {ResourceMetering} from "../libraries/ResourceMetering.sol";
 import {IVersioned} from "./IVersioned.sol";
 
 /// @title ISystemConfig
 /// @notice The chain's parameters that its owner may change on L1. Derivation follows the `ConfigUpdate` events of this
-///         contract: a change takes effect in the first L2 block whose L1 origin includes it.
+///         contract: a change takes effect in the first L2 block whose L1 origin includes it. It refuses every value that
+///         derivation would stop at.
 interface ISystemConfig is IVersioned {
     /// @notice Which parameter an event changes, and how its `data` is encoded.
     /// @dev BATCHER: abi.encode(bytes32 batcherHash).
@@ -50,6 +52,12 @@ interface ISystemConfig is IVersioned {
     /// @notice One of denominator and elasticity is zero and the other is not.
     error IncompleteEIP1559Params(uint32 denominator, uint32 elasticity);
 
+    /// @notice The base fee could more than double from a block to the next, or the gas target come near zero.
+    error EIP1559ParamsOutOfBounds(uint32 denominator, uint32 elasticity);
+
+    /// @notice More than an address' 160 bits are set.
+    error BatcherHashNotAnAddress(bytes32 batcherHash);
+
     /// @notice The batch inbox is the zero address.
     error ZeroBatchInbox();
 
@@ -69,7 +77,8 @@ interface ISystemConfig is IVersioned {
     /// @notice Changes whose signature makes a block that was not yet posted credible. Owner only.
     function setUnsafeBlockSigner(address newUnsafeBlockSigner) external;
 
-    /// @notice Changes how fast L2's base fee moves. Both zero stands for the chain's defaults. Owner only.
+    /// @notice Changes how fast L2's base fee moves. Both zero stands for the chain's defaults; otherwise the elasticity
+    ///         is at most 1,000, and at most the denominator plus one: a full block doubles the fee at most. Owner only.
     function setEIP1559Params(uint32 newDenominator, uint32 newElasticity) external;
 
     /// @notice Changes the operator fee. Owner only.
@@ -114,6 +123,9 @@ interface ISystemConfig is IVersioned {
 
     /// @notice Constant part of the operator fee, in wei of OPEN.
     function operatorFeeConstant() external view returns (uint64);
+
+    /// @notice How deposits are priced and limited.
+    function resourceConfig() external view returns (ResourceMetering.Config memory);
 
     /// @notice Where batches are posted.
     function batchInbox() external view returns (address);

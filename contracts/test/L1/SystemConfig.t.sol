@@ -40,7 +40,9 @@ contract SystemConfigTest is Test {
         assertEq(config.minimumGasLimit(), 21_000_000);
         assertEq(config.maximumGasLimit(), 1_000_000_000);
         assertEq(config.VERSION(), 0);
-        assertEq(config.version(), "1.0.0");
+        assertEq(config.version(), "1.1.0");
+        assertEq(config.resourceConfig().maxResourceLimit, 20_000_000);
+        assertEq(config.resourceConfig().systemTxMaxGas, 1_000_000);
     }
 
     function test_initialize_events_succeeds() public {
@@ -118,7 +120,8 @@ contract SystemConfigTest is Test {
         assertEq(vm.load(address(config), config.START_BLOCK_SLOT()), bytes32(uint256(1234)));
     }
 
-    function testFuzz_setBatcherHash_owner_succeeds(bytes32 hash) public {
+    function testFuzz_setBatcherHash_owner_succeeds(address batcher) public {
+        bytes32 hash = bytes32(uint256(uint160(batcher)));
         _expectUpdate(ISystemConfig.UpdateType.BATCHER, abi.encode(hash));
         config.setBatcherHash(hash);
         assertEq(config.batcherHash(), hash);
@@ -154,7 +157,8 @@ contract SystemConfigTest is Test {
     }
 
     function testFuzz_setEIP1559Params_bothNonzero_succeeds(uint32 denominator, uint32 elasticity) public {
-        vm.assume(denominator != 0 && elasticity != 0);
+        elasticity = uint32(bound(elasticity, 1, 1000));
+        denominator = uint32(bound(denominator, elasticity == 1 ? 1 : elasticity - 1, type(uint32).max));
         _expectUpdate(ISystemConfig.UpdateType.EIP_1559_PARAMS, abi.encode((uint256(denominator) << 32) | elasticity));
         config.setEIP1559Params(denominator, elasticity);
         assertEq(config.eip1559Denominator(), denominator);

@@ -12,6 +12,8 @@ abstract contract L2Test is Test {
 
     address internal immutable proxyAdminOwner = makeAddr("proxyAdminOwner");
     address internal immutable feeRecipient = makeAddr("feeRecipient");
+    address internal immutable l1CrossDomainMessenger = makeAddr("l1CrossDomainMessenger");
+    address internal immutable l1StandardBridge = makeAddr("l1StandardBridge");
 
     function setUp() public virtual {
         string memory json = vm.readFile("genesis/layout.json");
@@ -48,6 +50,8 @@ abstract contract L2Test is Test {
     function _chainValue(string memory name) private view returns (address) {
         if (keccak256(bytes(name)) == keccak256("proxyAdminOwner")) return proxyAdminOwner;
         if (keccak256(bytes(name)) == keccak256("feeRecipient")) return feeRecipient;
+        if (keccak256(bytes(name)) == keccak256("l1CrossDomainMessenger")) return l1CrossDomainMessenger;
+        if (keccak256(bytes(name)) == keccak256("l1StandardBridge")) return l1StandardBridge;
         revert(string.concat("unknown chain-dependent value ", name));
     }
 

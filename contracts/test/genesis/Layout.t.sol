@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 pragma solidity 0.8.37;
 
+import {IL2CrossDomainMessenger} from "../../src/interfaces/IL2CrossDomainMessenger.sol";
+import {IL2StandardBridge} from "../../src/interfaces/IL2StandardBridge.sol";
+import {IOptimismMintableERC20Factory} from "../../src/interfaces/IOptimismMintableERC20Factory.sol";
 import {IProxy} from "../../src/interfaces/IProxy.sol";
 import {IProxyAdmin} from "../../src/interfaces/IProxyAdmin.sol";
 import {IVersioned} from "../../src/interfaces/IVersioned.sol";
@@ -17,7 +20,7 @@ contract NewVersion is IVersioned {
 /// @dev `L2Test` builds the genesis; these check that it hangs together.
 contract LayoutTest is L2Test {
     function test_proxies_slots_succeeds() public view {
-        address[8] memory proxied = _proxied();
+        address[11] memory proxied = _proxied();
         for (uint256 i; i < proxied.length; ++i) {
             address implementation =
                 address(uint160(0xc0D3C0d3C0d3C0D3c0d3C0d3c0D3C0d3c0d30000) | (uint160(proxied[i]) & 0xffff));
@@ -28,8 +31,24 @@ contract LayoutTest is L2Test {
         }
     }
 
+    function test_counterparts_areL1s_succeeds() public view {
+        IL2CrossDomainMessenger messenger = IL2CrossDomainMessenger(Predeploys.L2_CROSS_DOMAIN_MESSENGER);
+        assertEq(messenger.otherMessenger(), l1CrossDomainMessenger);
+        assertEq(messenger.messageNonce(), uint256(1) << 240);
+        IL2StandardBridge bridge = IL2StandardBridge(Predeploys.L2_STANDARD_BRIDGE);
+        assertEq(bridge.otherBridge(), l1StandardBridge);
+        assertEq(bridge.messenger(), address(messenger));
+        IOptimismMintableERC20Factory factory =
+            IOptimismMintableERC20Factory(Predeploys.OPTIMISM_MINTABLE_ERC20_FACTORY);
+        assertEq(factory.bridge(), address(bridge));
+        assertEq(
+            vm.load(address(factory), 0xf0c57e16840df040f15088dc2f81fe391c3923bec73e23a9662efc9c229c6a00),
+            bytes32(uint256(1))
+        );
+    }
+
     function test_proxyAdmin_upgradesEachAndItself_succeeds() public {
-        address[8] memory proxied = _proxied();
+        address[11] memory proxied = _proxied();
         ProxyAdmin admin = ProxyAdmin(Predeploys.PROXY_ADMIN);
         assertEq(admin.owner(), proxyAdminOwner);
         address newVersion = address(new NewVersion());
@@ -46,7 +65,7 @@ contract LayoutTest is L2Test {
     }
 
     function test_proxies_notAdmin_cannotUpgrade_reverts() public {
-        address[8] memory proxied = _proxied();
+        address[11] memory proxied = _proxied();
         address newVersion = address(new NewVersion());
         for (uint256 i; i < proxied.length; ++i) {
             vm.prank(proxyAdminOwner);
@@ -57,14 +76,19 @@ contract LayoutTest is L2Test {
 
     /// @dev The committed artifacts are what these sources compile to.
     function test_artifacts_matchSources_succeeds() public view {
-        string[12] memory names = [
+        string[17] memory names = [
             "BaseFeeVault",
             "BatchInbox",
             "GasPriceOracle",
             "L1Block",
+            "L1CrossDomainMessenger",
             "L1FeeVault",
+            "L1StandardBridge",
+            "L2CrossDomainMessenger",
+            "L2StandardBridge",
             "L2ToL1MessagePasser",
             "OperatorFeeVault",
+            "OptimismMintableERC20Factory",
             "Proxy",
             "ProxyAdmin",
             "SequencerFeeVault",
@@ -84,9 +108,12 @@ contract LayoutTest is L2Test {
         }
     }
 
-    function _proxied() private pure returns (address[8] memory) {
+    function _proxied() private pure returns (address[11] memory) {
         return [
+            Predeploys.L2_CROSS_DOMAIN_MESSENGER,
             Predeploys.GAS_PRICE_ORACLE,
+            Predeploys.L2_STANDARD_BRIDGE,
+            Predeploys.OPTIMISM_MINTABLE_ERC20_FACTORY,
             Predeploys.SEQUENCER_FEE_VAULT,
             Predeploys.L1_BLOCK,
             Predeploys.L2_TO_L1_MESSAGE_PASSER,
