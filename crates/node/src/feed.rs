@@ -1,0 +1,319 @@
+use alloy_primitives::{Address, Bytes, U256};
+use futures::StreamExt as _;
+use openledger_chain::{Chain, ChainError};
+use openledger_l1::{L1Client, L1Error};
+use openledger_primitives::Block;
+use openledger_protocol::{FEED_MESSAGE_BYTES_MAX, FeedError, FeedMessage};
+use std::{
+    sync::Arc,
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
+use tokio::net::TcpStream;
+use tokio_tungstenite::{
+    MaybeTlsStream, WebSocketStream, connect_async_with_config,
+    tungstenite::{self, Message, protocol::WebSocketConfig},
+};
+use tokio_util::sync::CancellationToken;
+use tracing::{info, warn};
+
+/// Pauses before connecting again: the first, and the longest.
+const RETRY_MIN: Duration = Duration::from_millis(250);
+const RETRY_MAX: Duration = Duration::from_secs(15);
+/// How long connecting may take.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+/// A connection on which nothing comes for so long is dead: the server pings more often.
+const SILENCE_MAX: Duration = Duration::from_secs(60);
+/// How far ahead of this machine's clock a block may be (OP specification, "Block validation").
+const AHEAD_MAX: u64 = 5;
+/// `unsafeBlockSigner()` of the L1 `SystemConfig`.
+const UNSAFE_BLOCK_SIGNER: [u8; 4] = [0x1f, 0xd1, 0x9e, 0xe1];
+/// How often the signer is read again at most: a stranger's messages must not cost L1 requests.
+const SIGNER_REFRESH: Duration = Duration::from_secs(30);
+
+/// A feed to follow.
+#[derive(Debug, Clone)]
+pub struct FeedConfig {
+    url: Box<str>,
+}
+
+/// Why a feed's address can't be used.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("a feed's address begins with ws:// or http://, unlike {url:?}")]
+pub struct FeedConfigError {
+    url: Box<str>,
+}
+
+impl FeedConfig {
+    /// The feed of the node at `url`: its address as for JSON-RPC, or the feed's own.
+    ///
+    /// # Errors
+    /// An address that is neither `ws://` nor `http://`.
+    pub fn new(url: &str) -> Result<Self, FeedConfigError> {
+        let refused = || FeedConfigError { url: url.into() };
+        let rest = url
+            .strip_prefix("ws://")
+            .or_else(|| url.strip_prefix("http://"))
+            .ok_or_else(refused)?;
+        let rest = rest.trim_end_matches('/');
+        if rest.is_empty() || rest.contains(['?', '#']) {
+            return Err(refused());
+        }
+        let path = if rest.ends_with("/feed") { "" } else { "/feed" };
+        Ok(Self {
+            url: format!("ws://{rest}{path}").into(),
+        })
+    }
+}
+
+/// Why a block of the feed was not imported, or the feed can't be followed.
+#[derive(Debug, thiserror::Error)]
+enum Problem {
+    #[error("can't connect: {0}")]
+    Connect(Box<tungstenite::Error>),
+    #[error("the server doesn't answer")]
+    Silent,
+    #[error("the connection ended")]
+    Ended,
+    #[error("malformed message: {0}")]
+    Message(#[from] FeedError),
+    #[error("block {number} is signed by {signer}, not by the chain's sequencer {expected}")]
+    Signer {
+        number: u64,
+        signer: Address,
+        expected: Address,
+    },
+    #[error("block {number} is {seconds} s ahead of the clock")]
+    Ahead { number: u64, seconds: u64 },
+    #[error("block {number} doesn't follow a block of this chain")]
+    Gap { number: u64 },
+    #[error("block {number} contradicts the safe chain")]
+    Contradiction { number: u64 },
+    #[error(transparent)]
+    Chain(#[from] ChainError),
+    #[error("the sequencer's address can't be read from L1: {0}")]
+    L1(#[from] L1Error),
+    #[error("the import was interrupted")]
+    Interrupted,
+}
+
+/// Imports the blocks of a feed until `shutdown`; a connection that ends is made again.
+///
+/// Blocks on top of the unsafe head are executed and become the new unsafe head. Where the sequencer
+/// reorganized its own unsafe chain this one follows, down to the safe head and never below it.
+pub async fn follow_feed(
+    chain: Arc<Chain>,
+    l1: L1Client,
+    config: FeedConfig,
+    shutdown: CancellationToken,
+) {
+    let mut follower = Follower {
+        chain,
+        l1,
+        url: config.url,
+        signer: None,
+        from_safe: false,
+    };
+    let mut pause = RETRY_MIN;
+    let mut failing = false;
+    loop {
+        let before = follower.chain.head().number;
+        let problem = tokio::select! {
+            () = shutdown.cancelled() => return,
+            problem = follower.run(&mut failing) => problem,
+        };
+        if follower.chain.head().number > before {
+            pause = RETRY_MIN;
+        }
+        match &problem {
+            // What comes next is asked for from further back.
+            Problem::Gap { .. } if !follower.from_safe => follower.from_safe = true,
+            problem if !failing => {
+                failing = true;
+                warn!(%problem, "the feed can't be followed, trying again");
+            }
+            _ => {}
+        }
+        tokio::select! {
+            () = shutdown.cancelled() => return,
+            () = tokio::time::sleep(pause) => pause = (pause * 2).min(RETRY_MAX),
+        }
+    }
+}
+
+struct Follower {
+    chain: Arc<Chain>,
+    l1: L1Client,
+    url: Box<str>,
+    /// Who signs, and when that was read.
+    signer: Option<(Address, tokio::time::Instant)>,
+    /// Whether to ask from the safe head on: the unsafe chain is not the sequencer's any more.
+    from_safe: bool,
+}
+
+impl Follower {
+    /// Follows one connection to its end.
+    async fn run(&mut self, failing: &mut bool) -> Problem {
+        let mut socket = match self.connect().await {
+            Ok(socket) => socket,
+            Err(problem) => return problem,
+        };
+        loop {
+            let message = match tokio::time::timeout(SILENCE_MAX, socket.next()).await {
+                Err(_) => return Problem::Silent,
+                Ok(None | Some(Ok(Message::Close(_)))) => return Problem::Ended,
+                Ok(Some(Err(error))) => return Problem::Connect(error.into()),
+                Ok(Some(Ok(Message::Binary(message)))) => message,
+                // Pings are answered by the library.
+                Ok(Some(Ok(_))) => continue,
+            };
+            match self.import(message).await {
+                Ok(()) => {
+                    self.from_safe = false;
+                    if std::mem::take(failing) {
+                        info!("the feed can be followed again");
+                    }
+                }
+                Err(problem) => return problem,
+            }
+        }
+    }
+
+    async fn connect(&self) -> Result<WebSocketStream<MaybeTlsStream<TcpStream>>, Problem> {
+        let heads = self.chain.heads();
+        let newest = if self.from_safe {
+            heads.safe.number
+        } else {
+            heads.unsafe_head.number
+        };
+        let url = format!("{}?from={}", self.url, newest.saturating_add(1));
+        let config = WebSocketConfig::default()
+            .max_message_size(Some(FEED_MESSAGE_BYTES_MAX))
+            .max_frame_size(Some(FEED_MESSAGE_BYTES_MAX));
+        let connecting = connect_async_with_config(url, Some(config), true);
+        match tokio::time::timeout(CONNECT_TIMEOUT, connecting).await {
+            Err(_) => Err(Problem::Silent),
+            Ok(Err(error)) => Err(Problem::Connect(error.into())),
+            Ok(Ok((socket, _))) => Ok(socket),
+        }
+    }
+
+    /// Checks and executes a message's block.
+    async fn import(&mut self, message: tungstenite::Bytes) -> Result<(), Problem> {
+        let chain_id = self.chain.config().l2_chain_id;
+        // Recovering the signer and decoding many transactions takes its time.
+        let message = blocking(move || FeedMessage::decode(chain_id, &message)).await??;
+        self.check_signer(&message).await?;
+        let chain = self.chain.clone();
+        blocking(move || import(&chain, &message.block)).await?
+    }
+
+    /// Whether the chain's sequencer signed, as L1 names it now.
+    async fn check_signer(&mut self, message: &FeedMessage) -> Result<(), Problem> {
+        let is_fresh = |read: tokio::time::Instant| read.elapsed() < SIGNER_REFRESH;
+        let known = self
+            .signer
+            .filter(|(signer, read)| *signer == message.signer || is_fresh(*read));
+        let expected = match known {
+            Some((signer, _)) => signer,
+            None => {
+                let signer = self.read_signer().await?;
+                self.signer = Some((signer, tokio::time::Instant::now()));
+                signer
+            }
+        };
+        if message.signer == expected {
+            return Ok(());
+        }
+        Err(Problem::Signer {
+            number: message.block.header.number,
+            signer: message.signer,
+            expected,
+        })
+    }
+
+    async fn read_signer(&self) -> Result<Address, Problem> {
+        let contract = self.chain.config().l1_system_config_address;
+        let data = Bytes::copy_from_slice(&UNSAFE_BLOCK_SIGNER);
+        let answer = self.l1.call(contract, data, Default::default()).await?;
+        // An answer of another form is nobody's address.
+        let word = U256::try_from_be_slice(&answer).unwrap_or_default();
+        Ok(Address::from_word(word.into()))
+    }
+}
+
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Result<T, Problem> {
+    tokio::task::spawn_blocking(work)
+        .await
+        .map_err(|_| Problem::Interrupted)
+}
+
+/// Imports a signed block: does nothing if the chain has it, unwinds the unsafe chain if it forks off
+/// there.
+fn import(chain: &Chain, block: &Block) -> Result<(), Problem> {
+    let header = &block.header;
+    let number = header.number;
+    let hash = header.hash_slow();
+    let now = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .map_or(0, |time| time.as_secs());
+    if header.timestamp > now.saturating_add(AHEAD_MAX) {
+        return Err(Problem::Ahead {
+            number,
+            seconds: header.timestamp.saturating_sub(now),
+        });
+    }
+    let canonical = |number| chain.store().block_hash(number).map_err(ChainError::from);
+    if canonical(number)? == Some(hash) {
+        return Ok(());
+    }
+    let heads = chain.heads();
+    if number <= heads.safe.number {
+        return Err(Problem::Contradiction { number });
+    }
+    let parent = number.saturating_sub(1);
+    if canonical(parent)? != Some(header.parent_hash) {
+        return Err(Problem::Gap { number });
+    }
+    if parent < heads.unsafe_head.number {
+        info!(
+            to = parent,
+            from = heads.unsafe_head.number,
+            "the sequencer reorganized its unsafe chain"
+        );
+        chain.unwind(parent)?;
+    }
+    match chain.import(block) {
+        Ok(_) => Ok(()),
+        // The safe chain moved meanwhile.
+        Err(ChainError::NotChild { .. }) => Err(Problem::Gap { number }),
+        Err(error) => Err(error.into()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_feed_is_found_from_the_node_s_address() {
+        for url in [
+            "http://node:8545",
+            "ws://node:8545/",
+            "ws://node:8545/feed",
+            "http://node:8545/feed/",
+        ] {
+            assert_eq!(&*FeedConfig::new(url).unwrap().url, "ws://node:8545/feed");
+        }
+        for url in ["node:8545", "ftp://node", "ws://", "ws://node?x=1", ""] {
+            assert!(FeedConfig::new(url).is_err(), "{url}");
+        }
+    }
+
+    #[test]
+    fn the_selector_is_the_function_s() {
+        let hash = alloy_primitives::keccak256("unsafeBlockSigner()");
+        assert_eq!(UNSAFE_BLOCK_SIGNER, hash[..4]);
+    }
+}

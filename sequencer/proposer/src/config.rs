@@ -1,0 +1,33 @@
+use alloy_primitives::Address;
+use std::time::Duration;
+
+/// How a proposer works.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ProposerConfig {
+    /// The chain's `DisputeGameFactory`.
+    pub factory: Address,
+    /// Type of the games that it makes.
+    pub game_type: u32,
+    /// Time between claims, by the L1's clock.
+    pub interval: Duration,
+    /// The same while a withdrawal waits for one.
+    pub withdrawal_interval: Duration,
+    /// Time between looks at the L1.
+    pub poll_interval: Duration,
+    /// Games of others and its own that are looked through for the newest right claim.
+    pub games_max: u64,
+}
+
+impl ProposerConfig {
+    /// The defaults for a factory: a claim an hour, and one every ten minutes while a withdrawal waits.
+    pub const fn new(factory: Address, game_type: u32) -> Self {
+        Self {
+            factory,
+            game_type,
+            interval: Duration::from_secs(3_600),
+            withdrawal_interval: Duration::from_secs(600),
+            poll_interval: Duration::from_secs(6),
+            games_max: 512,
+        }
+    }
+}

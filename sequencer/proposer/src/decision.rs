@@ -1,0 +1,132 @@
+//! Whether a claim is due.
+
+use crate::ProposerConfig;
+
+/// A right claim that stands on L1.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Claimed {
+    /// Number of the L2 block that it is about.
+    pub block: u64,
+    /// When it was made, seconds by the L1's clock.
+    pub created_at: u64,
+}
+
+/// What the decision rests on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct View {
+    /// Timestamp of the newest L1 block, seconds.
+    pub now: u64,
+    /// Number of the safe head.
+    pub safe: u64,
+    /// Number of the block that the anchor is about: claims must be about later ones.
+    pub anchor: u64,
+    /// The newest right claim; `None` if there is none yet.
+    pub newest: Option<Claimed>,
+    /// Whether a withdrawal began after the newest claim's block and up to the safe head.
+    pub withdrawal_waits: bool,
+}
+
+/// What is due.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Due {
+    /// A claim about this block.
+    Claim {
+        /// Its number.
+        block: u64,
+    },
+    /// Nothing yet.
+    Nothing,
+}
+
+impl View {
+    /// What is due.
+    pub fn due(&self, config: &ProposerConfig) -> Due {
+        let claim = Due::Claim { block: self.safe };
+        let claimed = self
+            .newest
+            .map_or(0, |newest| newest.block)
+            .max(self.anchor);
+        if self.safe <= claimed {
+            return Due::Nothing;
+        }
+        let Some(newest) = self.newest else {
+            return claim;
+        };
+        let wait = if self.withdrawal_waits {
+            config.withdrawal_interval.min(config.interval)
+        } else {
+            config.interval
+        };
+        if self.now >= newest.created_at.saturating_add(wait.as_secs()) {
+            claim
+        } else {
+            Due::Nothing
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloy_primitives::Address;
+
+    const CONFIG: ProposerConfig = ProposerConfig::new(Address::ZERO, 6);
+    const VIEW: View = View {
+        now: 10_000,
+        safe: 500,
+        anchor: 0,
+        newest: Some(Claimed {
+            block: 400,
+            created_at: 10_000 - 3_600,
+        }),
+        withdrawal_waits: false,
+    };
+
+    #[test]
+    fn the_first_claim_is_due_at_once() {
+        let view = View {
+            newest: None,
+            ..VIEW
+        };
+        assert_eq!(view.due(&CONFIG), Due::Claim { block: 500 });
+        let nothing_safe = View { safe: 0, ..view };
+        assert_eq!(nothing_safe.due(&CONFIG), Due::Nothing);
+    }
+
+    #[test]
+    fn the_interval_is_kept() {
+        assert_eq!(VIEW.due(&CONFIG), Due::Claim { block: 500 });
+        let early = View {
+            now: VIEW.now - 1,
+            ..VIEW
+        };
+        assert_eq!(early.due(&CONFIG), Due::Nothing);
+    }
+
+    #[test]
+    fn a_withdrawal_does_not_wait_for_the_interval() {
+        let waiting = View {
+            now: VIEW.now - 3_000,
+            withdrawal_waits: true,
+            ..VIEW
+        };
+        assert_eq!(waiting.due(&CONFIG), Due::Claim { block: 500 });
+        let early = View {
+            now: waiting.now - 1,
+            ..waiting
+        };
+        assert_eq!(early.due(&CONFIG), Due::Nothing);
+    }
+
+    #[test]
+    fn only_blocks_after_what_is_claimed_and_anchored_are_claimed() {
+        for (safe, anchor) in [(400, 0), (399, 0), (500, 500), (500, 501)] {
+            let view = View {
+                safe,
+                anchor,
+                ..VIEW
+            };
+            assert_eq!(view.due(&CONFIG), Due::Nothing, "{safe} {anchor}");
+        }
+    }
+}

@@ -1,0 +1,289 @@
+use crate::{
+    Due, OutputSource, ProposerConfig, SourceError, View,
+    games::{BondStep, Games, GamesError, Listed, OwnGame},
+};
+use alloy_primitives::{Address, B256, U256};
+use alloy_sol_types::{SolCall, SolValue};
+use openledger_l1::{
+    Confirmed, L1Client, SendError, TxCandidate, TxSender,
+    contracts::{DisputeGame, DisputeGameFactory},
+};
+use std::{collections::VecDeque, sync::Arc};
+use tokio::{sync::watch, task::JoinHandle};
+use tokio_util::sync::CancellationToken;
+use tracing::{error, info, warn};
+
+/// Own games whose bonds are watched at the same time. Older ones are looked at again after a restart.
+const OWN_GAMES_MAX: usize = 4_096;
+/// Own games that are looked at in one round: a long list must not hold up a claim.
+const OWN_GAMES_PER_ROUND: usize = 8;
+
+/// How a proposer is doing.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ProposerStatus {
+    /// Number of the block that the newest right claim is about.
+    pub claimed_to: u64,
+    /// When that claim was made, seconds by the L1's clock.
+    pub claimed_at: u64,
+    /// Own games whose bonds are not back.
+    pub bonds_out: usize,
+    /// Rounds that failed since the last that didn't.
+    pub failures: u32,
+}
+
+/// Why a round failed. The next one tries again.
+#[derive(Debug, thiserror::Error)]
+pub enum ProposerError {
+    /// The games can't be read.
+    #[error(transparent)]
+    Games(#[from] GamesError),
+    /// The L1 can't be read.
+    #[error("L1: {0}")]
+    L1(#[from] openledger_l1::L1Error),
+    /// The chain can't be read.
+    #[error("chain: {0}")]
+    Source(#[source] SourceError),
+    /// A transaction was not sent.
+    #[error("{what}: {source}")]
+    Send {
+        /// What it was to do.
+        what: &'static str,
+        /// Why.
+        #[source]
+        source: SendError,
+    },
+    /// A transaction reverted.
+    #[error("{what}: transaction {hash} reverted")]
+    Reverted {
+        /// What it was to do.
+        what: &'static str,
+        /// Its hash.
+        hash: B256,
+    },
+    /// The step that reads the chain panicked.
+    #[error("a read of the chain was interrupted")]
+    Interrupted,
+}
+
+/// A running proposer.
+#[derive(Debug, Clone)]
+pub struct Proposer {
+    status: watch::Receiver<ProposerStatus>,
+}
+
+impl Proposer {
+    /// Starts a proposer, which runs until `shutdown`. What goes wrong is logged and tried again: an
+    /// empty wallet, an L1 out of reach and fees above the ceiling all end.
+    pub fn run(
+        config: ProposerConfig,
+        source: Arc<dyn OutputSource>,
+        l1: L1Client,
+        sender: TxSender,
+        shutdown: CancellationToken,
+    ) -> (Self, JoinHandle<()>) {
+        let (status_sender, status) = watch::channel(ProposerStatus::default());
+        let mut role = Role {
+            config,
+            source,
+            l1,
+            account: sender.account(),
+            sender,
+            status: status_sender,
+            own: VecDeque::new(),
+            newest_index: None,
+        };
+        let task = tokio::spawn(async move {
+            loop {
+                let round = tokio::select! {
+                    () = shutdown.cancelled() => return,
+                    round = role.round() => round,
+                };
+                role.judge(round);
+                tokio::select! {
+                    () = shutdown.cancelled() => return,
+                    () = tokio::time::sleep(role.config.poll_interval) => {}
+                }
+            }
+        });
+        (Self { status }, task)
+    }
+
+    /// How it is doing.
+    pub fn status(&self) -> watch::Receiver<ProposerStatus> {
+        self.status.clone()
+    }
+}
+
+struct Role {
+    config: ProposerConfig,
+    source: Arc<dyn OutputSource>,
+    l1: L1Client,
+    sender: TxSender,
+    account: Address,
+    status: watch::Sender<ProposerStatus>,
+    /// Own games whose bonds are not back, the one to look at next first.
+    own: VecDeque<OwnGame>,
+    /// Index of the newest own game that was ever listed.
+    newest_index: Option<u64>,
+}
+
+impl Role {
+    /// Looks at L1 once, makes a claim if one is due, and looks after bonds.
+    async fn round(&mut self) -> Result<(), ProposerError> {
+        let games = Games {
+            l1: &self.l1,
+            config: &self.config,
+        };
+        let Listed { newest, own } = games.list(self.account, &*self.source).await?;
+        let anchor = games.anchor().await?;
+        for game in own.into_iter().rev() {
+            if self.newest_index.is_none_or(|known| game.index > known) {
+                self.newest_index = Some(game.index);
+                if self.own.len() < OWN_GAMES_MAX {
+                    self.own.push_back(game);
+                }
+            }
+        }
+        let now = self.l1.latest().await?.timestamp;
+        let safe = self.source.safe_head().number;
+        let claimed = newest.map_or(anchor, |newest| newest.block);
+        let view = View {
+            now,
+            safe,
+            anchor,
+            newest,
+            withdrawal_waits: self.withdrawals_between(claimed, safe).await?,
+        };
+        self.status.send_modify(|status| {
+            status.claimed_to = newest.map_or(0, |newest| newest.block);
+            status.claimed_at = newest.map_or(0, |newest| newest.created_at);
+            status.bonds_out = self.own.len();
+        });
+        if let Due::Claim { block } = view.due(&self.config) {
+            self.claim(block).await?;
+        }
+        self.look_after_bonds(now).await
+    }
+
+    /// Whether a withdrawal began in a block after `from` and up to `to`.
+    async fn withdrawals_between(&self, from: u64, to: u64) -> Result<bool, ProposerError> {
+        let source = self.source.clone();
+        let roots = tokio::task::spawn_blocking(move || {
+            Ok::<_, SourceError>((source.withdrawals_root(from)?, source.withdrawals_root(to)?))
+        });
+        let (before, after) = roots
+            .await
+            .map_err(|_| ProposerError::Interrupted)?
+            .map_err(ProposerError::Source)?;
+        Ok(before != after)
+    }
+
+    async fn claim(&mut self, block: u64) -> Result<(), ProposerError> {
+        let source = self.source.clone();
+        let output = tokio::task::spawn_blocking(move || source.output_root(block))
+            .await
+            .map_err(|_| ProposerError::Interrupted)?
+            .map_err(ProposerError::Source)?;
+        // The safe head moved back meanwhile.
+        let Some(output) = output else { return Ok(()) };
+        let games = Games {
+            l1: &self.l1,
+            config: &self.config,
+        };
+        let bond = games.bond().await?;
+        let call = DisputeGameFactory::createCall {
+            gameType: self.config.game_type,
+            rootClaim: output,
+            extraData: U256::from(block).abi_encode().into(),
+        };
+        let confirmed = self
+            .send("claim an output root", self.config.factory, &call, bond)
+            .await?;
+        info!(block, %output, tx = %confirmed.tx_hash, bond_wei = %bond, "claimed an output root");
+        Ok(())
+    }
+
+    /// Decides and empties own games as far as their clocks allow.
+    async fn look_after_bonds(&mut self, now: u64) -> Result<(), ProposerError> {
+        for _ in 0..self.own.len().min(OWN_GAMES_PER_ROUND) {
+            let Some(game) = self.own.pop_front() else {
+                break;
+            };
+            let games = Games {
+                l1: &self.l1,
+                config: &self.config,
+            };
+            let step = games.bond_step(game.address, self.account, now).await;
+            // Whatever happens next, it is looked at again in its turn.
+            if !matches!(step, Ok(BondStep::Done)) {
+                self.own.push_back(game);
+            }
+            match step? {
+                BondStep::Wait | BondStep::Done => {}
+                BondStep::Resolve => {
+                    let call = DisputeGame::resolveCall {};
+                    self.send("resolve a game", game.address, &call, U256::ZERO)
+                        .await?;
+                    info!(game = %game.address, "resolved a game");
+                }
+                BondStep::Claim => {
+                    let call = DisputeGame::claimCreditCall {
+                        recipient: self.account,
+                    };
+                    self.send("claim a bond", game.address, &call, U256::ZERO)
+                        .await?;
+                    info!(game = %game.address, "got a bond back");
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Sends a transaction and waits until it is confirmed.
+    async fn send(
+        &self,
+        what: &'static str,
+        to: Address,
+        call: &impl SolCall,
+        value: U256,
+    ) -> Result<Confirmed, ProposerError> {
+        let candidate = TxCandidate::call(to, call.abi_encode()).with_value(value);
+        let confirmed = self
+            .sender
+            .send_and_confirm(candidate)
+            .await
+            .map_err(|source| ProposerError::Send { what, source })?;
+        if confirmed.success {
+            Ok(confirmed)
+        } else {
+            Err(ProposerError::Reverted {
+                what,
+                hash: confirmed.tx_hash,
+            })
+        }
+    }
+
+    /// Logs a failure once, at its beginning, and its end.
+    fn judge(&self, round: Result<(), ProposerError>) {
+        let failures = self.status.borrow().failures;
+        match &round {
+            Ok(()) if failures > 0 => info!(failures, "the proposer is well again"),
+            Ok(()) => {}
+            Err(problem @ ProposerError::Send { .. }) if failures == 0 => {
+                error!(%problem, "the proposer can't send, trying again");
+            }
+            Err(problem) if failures == 0 => warn!(%problem, "the proposer failed, trying again"),
+            Err(_) => {}
+        }
+        self.status.send_if_modified(|status| {
+            let failures = if round.is_ok() {
+                0
+            } else {
+                failures.saturating_add(1)
+            };
+            let changed = status.failures != failures;
+            status.failures = failures;
+            changed
+        });
+    }
+}
