@@ -1,5 +1,5 @@
-use crate::{ExecutionError, next_base_fee};
-use alloy_evm::{EvmEnv, precompiles::PrecompilesMap};
+use crate::{ExecutionError, next_base_fee, precompiles};
+use alloy_evm::{Evm as _, EvmEnv, precompiles::PrecompilesMap};
 use alloy_op_evm::{OpEvm, OpEvmContext, OpEvmFactory, OpTx, evm_env_for_op_block};
 use op_revm::OpSpecId;
 use openledger_primitives::{BlockAttributes, ChainConfig, Header};
@@ -23,7 +23,10 @@ pub const fn evm_factory() -> EvmFactory {
 impl EvmFactory {
     /// An EVM without inspection.
     pub fn create<DB: alloy_evm::Database>(&self, db: DB, env: EvmEnv<OpSpecId>) -> Evm<DB> {
-        alloy_evm::EvmFactory::create_evm(&OpEvmFactory::<OpTx>::default(), db, env)
+        let fork = env.cfg_env.spec;
+        let mut evm = alloy_evm::EvmFactory::create_evm(&OpEvmFactory::<OpTx>::default(), db, env);
+        precompiles::install(evm.components_mut().2, fork);
+        evm
     }
 
     /// An EVM with an inspector, which is on.
@@ -33,12 +36,15 @@ impl EvmFactory {
         env: EvmEnv<OpSpecId>,
         inspector: I,
     ) -> Evm<DB, I> {
-        alloy_evm::EvmFactory::create_evm_with_inspector(
+        let fork = env.cfg_env.spec;
+        let mut evm = alloy_evm::EvmFactory::create_evm_with_inspector(
             &OpEvmFactory::<OpTx>::default(),
             db,
             env,
             inspector,
-        )
+        );
+        precompiles::install(evm.components_mut().2, fork);
+        evm
     }
 }
 

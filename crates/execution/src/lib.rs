@@ -20,6 +20,7 @@ mod error;
 mod evm;
 mod executor;
 mod fees;
+mod precompiles;
 mod seal;
 
 pub use base_fee::next_base_fee;

@@ -1,0 +1,5 @@
+mod calls;
+mod pure;
+mod scoring;
+pub(crate) mod vectors;
+mod world;
