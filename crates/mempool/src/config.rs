@@ -42,7 +42,8 @@ pub struct MempoolConfig {
     /// Whether legacy transactions without a chain id (before EIP-155) are accepted. They can be
     /// replayed from other chains.
     pub allow_unprotected: bool,
-    /// The most gas that one transaction may ask for (EIP-7825), besides the block's limit.
+    /// The most gas that one transaction may ask for, besides the block's limit, so that none can claim a
+    /// block for itself. A rule of the pool: EIP-7825's 16,777,216 becomes the protocol's with Osaka.
     pub transaction_gas_max: u64,
     /// Authorizations in one EIP-7702 transaction: each costs a signature recovery at admission.
     pub authorizations_max: usize,
@@ -54,6 +55,9 @@ pub struct MempoolConfig {
     /// Events that a subscriber may lag behind before it loses the oldest.
     pub subscription_capacity: usize,
 }
+
+/// Half of the default block: a transaction that asks for all of it leaves room for others.
+const TRANSACTION_GAS_MAX: u64 = 30_000_000;
 
 impl Default for MempoolConfig {
     fn default() -> Self {
@@ -68,7 +72,7 @@ impl Default for MempoolConfig {
             min_fee_wei: 1,
             queue_below_base_fee: true,
             allow_unprotected: false,
-            transaction_gas_max: u64::MAX,
+            transaction_gas_max: TRANSACTION_GAS_MAX,
             authorizations_max: 256,
             lifetime_secs: 3 * 60 * 60,
             order: Ordering::Arrival,

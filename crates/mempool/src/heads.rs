@@ -23,6 +23,8 @@ pub(crate) struct Heads {
     ready: BTreeMap<HeadKey, Head>,
     /// By fee cap and sequence number.
     blocked: BTreeMap<(u128, u64), Head>,
+    /// Passed over until they are returned, by sequence number.
+    aside: BTreeMap<u64, Head>,
 }
 
 impl Heads {
@@ -32,6 +34,7 @@ impl Heads {
             base_fee: 0,
             ready: BTreeMap::new(),
             blocked: BTreeMap::new(),
+            aside: BTreeMap::new(),
         }
     }
 
@@ -70,15 +73,30 @@ impl Heads {
         let key =
             self.key(&head.tx, head.place)
                 .unwrap_or((Reverse(0), head.place, head.tx.sequence));
-        if self.ready.remove(&key).is_none() {
-            self.blocked
-                .remove(&(head.tx.max_fee_per_gas(), head.tx.sequence));
+        if self.ready.remove(&key).is_some() || self.aside.remove(&head.tx.sequence).is_some() {
+            return;
+        }
+        self.blocked
+            .remove(&(head.tx.max_fee_per_gas(), head.tx.sequence));
+    }
+
+    /// Passes a head over until [`Heads::return_aside`].
+    pub(crate) fn set_aside(&mut self, head: Head) {
+        self.remove(&head);
+        self.aside.insert(head.tx.sequence, head);
+    }
+
+    /// Puts back what was set aside.
+    pub(crate) fn return_aside(&mut self) {
+        for head in std::mem::take(&mut self.aside).into_values() {
+            self.insert(head);
         }
     }
 
     pub(crate) fn clear(&mut self) {
         self.ready.clear();
         self.blocked.clear();
+        self.aside.clear();
     }
 
     /// Orders for another base fee. By arrival this costs as much as there are heads that now pay
@@ -135,15 +153,21 @@ impl Heads {
 
     #[cfg(test)]
     pub(crate) fn contains(&self, head: &Head) -> bool {
-        let ready = self.ready.values().chain(self.blocked.values());
-        ready
+        let heads = self.ready.values().chain(self.blocked.values());
+        heads
+            .chain(self.aside.values())
             .filter(|known| known.place == head.place && Arc::ptr_eq(&known.tx, &head.tx))
             .count()
             == 1
     }
 
     #[cfg(test)]
+    pub(crate) fn aside(&self) -> impl Iterator<Item = &Head> {
+        self.aside.values()
+    }
+
+    #[cfg(test)]
     pub(crate) fn len(&self) -> usize {
-        self.ready.len() + self.blocked.len()
+        self.ready.len() + self.blocked.len() + self.aside.len()
     }
 }

@@ -11,7 +11,8 @@
 //! - *queued*: a nonce gap is before it, or the balance does not reach this far.
 //!
 //! The block builder asks for [`Mempool::next_executable`], executes it into the open block, publishes
-//! the new state, and says [`Mempool::mark_executed`] or [`Mempool::mark_invalid`]. So in an unloaded
+//! the new state, and says [`Mempool::mark_executed`] or [`Mempool::mark_invalid`], or
+//! [`Mempool::set_aside`] of a sender whose next transaction must wait for another block. So in an unloaded
 //! node a transaction spends some microseconds here. After an unwind [`Mempool::reinject`] puts the
 //! unwound transactions back in front, in their old order.
 //!

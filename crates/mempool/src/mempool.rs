@@ -136,11 +136,11 @@ impl Mempool {
 
     /// Puts back transactions of unwound blocks, in their old order and before everything else.
     ///
-    /// They were executed once, so the limits of an account, the price rules of replacements and the
-    /// rules of delegated accounts don't apply: such a transaction takes the place of whatever has
-    /// its nonce. Nor does the balance: what they live on may come with one that is reinjected before them, so
-    /// execution decides. The pool's own caps do apply. `accounts` must answer from the state after the
-    /// unwinding. One result for each transaction, in order.
+    /// They were executed once, so the limits of a transaction and of an account, the price rules of
+    /// replacements and the rules of delegated accounts don't apply: such a transaction takes the place
+    /// of whatever has its nonce. Nor does the balance: what they live on may come with one that is
+    /// reinjected before them, so execution decides. The pool's own caps do apply. `accounts` must answer
+    /// from the state after the unwinding. One result for each transaction, in order.
     pub fn reinject<A: AccountReader>(
         &self,
         txs: Vec<RecoveredTransaction>,
@@ -170,7 +170,7 @@ impl Mempool {
         fees: &FeeContext<'_>,
         reinjected: Option<u64>,
     ) -> Result<Inserted, InsertError> {
-        validate::stateless(&tx, fees, &self.config)?;
+        validate::stateless(&tx, fees, &self.config, reinjected.is_some())?;
         let (cost, l1_fee) = validate::cost(&tx, fees);
         let (sender, hash) = (tx.sender, tx.hash);
         let mut version = self.versions.get(sender);
@@ -280,6 +280,25 @@ impl Mempool {
     /// them, were each executed in turn. They stay in the pool until they are marked.
     pub fn take_executable(&self, base_fee: u64, max: usize) -> Vec<Arc<PooledTransaction>> {
         self.pool.lock().take(base_fee, max)
+    }
+
+    /// Passes these senders over, whose next transaction can't be in the open block, until
+    /// [`Mempool::return_aside`]. One whose next transaction becomes another, such as by replacement, is
+    /// asked again.
+    pub fn set_aside<'a>(&self, senders: impl IntoIterator<Item = &'a Address>) {
+        let mut senders = senders.into_iter().peekable();
+        if senders.peek().is_none() {
+            return;
+        }
+        let mut pool = self.pool.lock();
+        for sender in senders {
+            pool.set_aside(sender);
+        }
+    }
+
+    /// Lets everyone whom [`Mempool::set_aside`] passed over take part again: the next block is open.
+    pub fn return_aside(&self) {
+        self.pool.lock().return_aside();
     }
 
     /// The transaction is in the open block: it leaves the pool, and its sender's next nonce is one

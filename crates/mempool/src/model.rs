@@ -46,6 +46,9 @@ enum Operation {
     /// Unwinds the last so many executed.
     Unwind(usize),
     Expire,
+    /// Passes a sender over.
+    Aside(u8),
+    ReturnAside,
 }
 
 fn operation() -> impl Strategy<Value = Operation> {
@@ -66,6 +69,8 @@ fn operation() -> impl Strategy<Value = Operation> {
         2 => (1..30u64).prop_map(Operation::BaseFee),
         1 => (1..5usize).prop_map(Operation::Unwind),
         1 => Just(Operation::Expire),
+        2 => (0..5u8).prop_map(Operation::Aside),
+        1 => Just(Operation::ReturnAside),
     ]
 }
 
@@ -258,7 +263,23 @@ impl Model {
                 assert_eq!(expired.len(), len);
                 assert!(self.pool.is_empty());
             }
+            Operation::Aside(sender) => {
+                let sender = Address::repeat_byte(sender);
+                self.pool.set_aside([&sender]);
+                let has_head = self.pool.next_nonce(sender).is_some();
+                assert_eq!(self.aside().contains(&sender), has_head);
+            }
+            Operation::ReturnAside => {
+                self.pool.return_aside();
+                assert!(self.aside().is_empty());
+            }
         }
+    }
+
+    /// Who is passed over: what becomes of the sender's first transaction may end it at any time.
+    fn aside(&self) -> BTreeSet<Address> {
+        let pool = self.pool.lock();
+        pool.heads.aside().map(|head| head.tx.sender).collect()
     }
 
     /// An account whose nonce goes back has unwound what set its floor.
@@ -404,9 +425,11 @@ impl Model {
     /// The order of execution, found by looking at every sender for every step.
     fn naive_order(&self) -> Vec<B256> {
         let content = self.pool.content();
+        let aside = self.aside();
         let mut rest: BTreeMap<Address, Vec<Arc<PooledTransaction>>> = content
             .pending
             .into_iter()
+            .filter(|(sender, _)| !aside.contains(sender))
             .map(|(sender, txs)| (sender, txs.into_values().rev().collect()))
             .collect();
         let mut floors = self.floors.clone();

@@ -293,6 +293,18 @@ impl Pool {
         (self.bytes, self.pending, self.queued) = (0, 0, 0);
     }
 
+    /// Passes a sender over until [`Pool::return_aside`], or until its first transaction is another.
+    pub(crate) fn set_aside(&mut self, address: &Address) {
+        if let Some(head) = self.senders.get(address).and_then(Sender::head) {
+            self.heads.set_aside(head);
+        }
+    }
+
+    /// Puts back who was set aside.
+    pub(crate) fn return_aside(&mut self) {
+        self.heads.return_aside();
+    }
+
     /// The transaction to be executed first at this base fee.
     pub(crate) fn first(&mut self, base_fee: u64) -> Option<Arc<PooledTransaction>> {
         self.heads.set_base_fee(base_fee);

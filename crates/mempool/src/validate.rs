@@ -20,11 +20,13 @@ const NONZERO_BYTE_TOKENS: u64 = 4;
 /// EIP-3860: twice the largest code.
 const INIT_CODE_SIZE_MAX: usize = 2 * 24_576;
 
-/// Checks everything that depends on nothing but the transaction, the rules and the configuration.
+/// Checks everything that depends on nothing but the transaction, the rules and the configuration. One
+/// that was in a block once need not meet the pool's own limits.
 pub(crate) fn stateless(
     tx: &RecoveredTransaction,
     fees: &FeeContext<'_>,
     config: &MempoolConfig,
+    is_reinjected: bool,
 ) -> Result<(), InsertError> {
     let authorizations = match &tx.transaction {
         Transaction::Legacy(_) | Transaction::Eip2930(_) | Transaction::Eip1559(_) => None,
@@ -60,7 +62,7 @@ pub(crate) fn stateless(
             limit: fees.gas_limit_max,
         });
     }
-    if gas_limit > config.transaction_gas_max {
+    if gas_limit > config.transaction_gas_max && !is_reinjected {
         return Err(InsertError::GasLimitTooHigh {
             gas_limit,
             limit: config.transaction_gas_max,
@@ -86,13 +88,13 @@ pub(crate) fn stateless(
             needed: gas.floor,
         });
     }
-    if tip < config.min_tip_wei {
+    if tip < config.min_tip_wei && !is_reinjected {
         return Err(InsertError::TipUnderpriced {
             tip,
             minimum: config.min_tip_wei,
         });
     }
-    if fee_cap < config.min_fee_wei {
+    if fee_cap < config.min_fee_wei && !is_reinjected {
         return Err(InsertError::FeeUnderpriced {
             fee_cap,
             minimum: config.min_fee_wei,

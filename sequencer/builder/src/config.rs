@@ -31,6 +31,12 @@ pub struct BuilderConfig {
     pub active: bool,
     /// Whether the pool orders by fee (it then gathers) or by arrival.
     pub gather_by_fee: bool,
+    /// A block with less gas left than this takes no more transactions. While it has more, senders whose
+    /// next transaction asks for too much are passed over and others are looked for.
+    pub gas_left_min: u64,
+    /// For how many blocks a transaction that was in an unwound block is tried again when it can't be
+    /// executed: what it lives on, such as a deposit, comes back with a later L1 block.
+    pub reinjected_hold_blocks: u64,
 }
 
 impl Default for BuilderConfig {
@@ -44,6 +50,8 @@ impl Default for BuilderConfig {
             seal_reserve: Duration::from_millis(60),
             active: true,
             gather_by_fee: false,
+            gas_left_min: 50_000,
+            reinjected_hold_blocks: 600,
         }
     }
 }

@@ -87,6 +87,17 @@ impl Draft {
         self.view.transactions.len().saturating_sub(self.prescribed)
     }
 
+    /// Whether it holds nothing but what every block must: there will be no emptier one.
+    pub(crate) fn is_bare(&self) -> bool {
+        self.pooled_transactions() == 0 && self.prescribed <= 1
+    }
+
+    /// Gas that transactions may still ask for.
+    pub(crate) const fn gas_left(&self) -> u64 {
+        let header = &self.view.header;
+        header.gas_limit.saturating_sub(header.gas_used)
+    }
+
     /// The transactions beyond those prescribed.
     pub(crate) fn pooled(&self) -> Vec<RecoveredTransaction> {
         let transactions = self.view.transactions.iter().skip(self.prescribed);

@@ -47,10 +47,18 @@ pub struct Builder;
 pub struct BuilderHandle {
     commands: SyncSender<Command>,
     mempool: Arc<Mempool>,
-    active: Arc<AtomicBool>,
-    stopping: Arc<AtomicBool>,
-    data_limits: Arc<DataLimits>,
+    shared: Arc<Shared>,
     queue_max: usize,
+}
+
+/// What the handle and the thread see of each other without a command.
+#[derive(Debug)]
+pub(crate) struct Shared {
+    /// Blocks are being built.
+    pub(crate) active: AtomicBool,
+    /// The node is shutting down.
+    pub(crate) stopping: AtomicBool,
+    pub(crate) data_limits: DataLimits,
 }
 
 /// The most that a transaction and a block may take on L1, bytes after estimated compression; zero is
@@ -59,6 +67,32 @@ pub struct BuilderHandle {
 pub(crate) struct DataLimits {
     pub(crate) transaction_bytes: AtomicU64,
     pub(crate) block_bytes: AtomicU64,
+}
+
+/// The least that a transaction is estimated to take on L1, bytes (Fjord).
+const DATA_BYTES_MIN: u64 = 100;
+
+impl DataLimits {
+    /// Whether a transaction of so many bytes may enter a block whose transactions take `in_block`.
+    pub(crate) fn allow(&self, bytes: u64, in_block: u64) -> bool {
+        let within = |limit: &AtomicU64, bytes: u64| {
+            let limit = limit.load(Ordering::Relaxed);
+            limit == 0 || bytes <= limit
+        };
+        within(&self.transaction_bytes, bytes)
+            && within(&self.block_bytes, in_block.saturating_add(bytes))
+    }
+
+    /// Whether nothing fits a block any more whose transactions take `in_block`.
+    pub(crate) fn are_spent(&self, in_block: u64) -> bool {
+        let limit = self.block_bytes.load(Ordering::Relaxed);
+        limit > 0 && in_block.saturating_add(DATA_BYTES_MIN) > limit
+    }
+}
+
+/// What a transaction takes on L1, as Fjord estimates it for fees, bytes.
+pub(crate) fn data_bytes(encoded: &[u8]) -> u64 {
+    op_revm::estimate_tx_compressed_size(encoded) / 1_000_000
 }
 
 impl Builder {
@@ -75,15 +109,15 @@ impl Builder {
         origins: Arc<OriginFeed>,
     ) -> Result<(Arc<BuilderHandle>, JoinHandle<Result<(), BuilderError>>), BuilderError> {
         let (commands, receiver) = sync_channel(config.queue_max);
-        let active = Arc::new(AtomicBool::new(config.active));
-        let stopping = Arc::new(AtomicBool::new(false));
-        let data_limits = Arc::new(DataLimits::default());
+        let shared = Arc::new(Shared {
+            active: AtomicBool::new(config.active),
+            stopping: AtomicBool::new(false),
+            data_limits: DataLimits::default(),
+        });
         let handle = Arc::new(BuilderHandle {
             commands,
             mempool: mempool.clone(),
-            active: active.clone(),
-            stopping: stopping.clone(),
-            data_limits: data_limits.clone(),
+            shared: shared.clone(),
             queue_max: config.queue_max,
         });
         // The EVM can't move between threads, so the engine is made where it runs.
@@ -91,16 +125,7 @@ impl Builder {
         let thread = std::thread::Builder::new()
             .name("builder".into())
             .spawn(move || {
-                let mut engine = Engine::new(
-                    config,
-                    chain,
-                    mempool,
-                    origins,
-                    receiver,
-                    active,
-                    stopping,
-                    data_limits,
-                );
+                let mut engine = Engine::new(config, chain, mempool, origins, receiver, shared);
                 let result = engine.recover();
                 let usable = result.is_ok();
                 // The caller waits for this and can't be gone.
@@ -117,7 +142,7 @@ impl Builder {
 impl BuilderHandle {
     /// Asks the thread to end. What is preconfirmed stays in the journal.
     pub fn shutdown(&self) {
-        self.stopping.store(true, Ordering::Relaxed);
+        self.shared.stopping.store(true, Ordering::Relaxed);
         // A queue that is full wakes the thread as well.
         let _ = self.commands.try_send(Command::Shutdown);
     }
@@ -196,7 +221,7 @@ impl Sequencer for BuilderHandle {
     }
 
     fn is_active(&self) -> bool {
-        self.active.load(Ordering::Relaxed)
+        self.shared.active.load(Ordering::Relaxed)
     }
 
     fn start(&self, head: B256) -> BoxFuture<'_, Result<(), SequencerError>> {
@@ -216,12 +241,11 @@ impl Sequencer for BuilderHandle {
     }
 
     fn set_data_limits(&self, transaction_bytes: u64, block_bytes: u64) -> bool {
-        self.data_limits
+        let limits = &self.shared.data_limits;
+        limits
             .transaction_bytes
             .store(transaction_bytes, Ordering::Relaxed);
-        self.data_limits
-            .block_bytes
-            .store(block_bytes, Ordering::Relaxed);
+        limits.block_bytes.store(block_bytes, Ordering::Relaxed);
         info!(transaction_bytes, block_bytes, "data limits were set");
         true
     }

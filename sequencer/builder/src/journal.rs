@@ -49,18 +49,39 @@ pub(crate) fn encode(sender: Address, encoded: &Bytes) -> Vec<u8> {
     [sender.as_slice(), encoded].concat()
 }
 
-/// The record of a transaction that waits in the pool: its place among all, then its EIP-2718 bytes.
-pub(crate) fn encode_pooled(sequence: u64, encoded: &Bytes) -> Vec<u8> {
-    [&sequence.to_be_bytes(), encoded.as_ref()].concat()
+/// Set in a pooled transaction's place if it was in a block that was unwound.
+const REINJECTED: u64 = 1 << 63;
+
+/// What is stored of a transaction that waits in the pool.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct PooledRecord {
+    /// Its place among all.
+    pub(crate) sequence: u64,
+    /// Whether it was in a block that was unwound.
+    pub(crate) is_reinjected: bool,
+    /// Its EIP-2718 bytes; none if the record is damaged.
+    pub(crate) encoded: Bytes,
 }
 
-/// The place and the bytes of a pooled transaction's record; a damaged one has no bytes.
-pub(crate) fn decode_pooled(record: &[u8]) -> (u64, &[u8]) {
-    record
+/// The record of a transaction that waits in the pool: its place among all (8 bytes, the top bit set if
+/// it was in a block that was unwound), then its EIP-2718 bytes.
+pub(crate) fn encode_pooled(sequence: u64, is_reinjected: bool, encoded: &Bytes) -> Vec<u8> {
+    let flag = if is_reinjected { REINJECTED } else { 0 };
+    [&(sequence | flag).to_be_bytes(), encoded.as_ref()].concat()
+}
+
+/// Reads what [`encode_pooled`] wrote.
+pub(crate) fn decode_pooled(record: &[u8]) -> PooledRecord {
+    let (place, encoded) = record
         .split_first_chunk::<8>()
-        .map_or((0, &[]), |(sequence, encoded)| {
-            (u64::from_be_bytes(*sequence), encoded)
-        })
+        .map_or((0, &[][..]), |(place, encoded)| {
+            (u64::from_be_bytes(*place), encoded)
+        });
+    PooledRecord {
+        sequence: place & !REINJECTED,
+        is_reinjected: place & REINJECTED != 0,
+        encoded: Bytes::copy_from_slice(encoded),
+    }
 }
 
 fn decode(record: &[u8]) -> Option<RecoveredTransaction> {
@@ -108,6 +129,21 @@ mod tests {
         for length in 0..record.len() {
             assert!(decode(&record[..length]).is_none(), "{length} bytes");
         }
+    }
+
+    #[test]
+    fn a_pooled_record_keeps_its_place_and_where_it_came_from() {
+        let encoded = Bytes::from(transaction().encoded_2718());
+        for is_reinjected in [false, true] {
+            let record = encode_pooled(7, is_reinjected, &encoded);
+            let expected = PooledRecord {
+                sequence: 7,
+                is_reinjected,
+                encoded: encoded.clone(),
+            };
+            assert_eq!(decode_pooled(&record), expected);
+        }
+        assert!(decode_pooled(&[1, 2, 3]).encoded.is_empty());
     }
 
     #[test]

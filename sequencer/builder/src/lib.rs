@@ -1,6 +1,6 @@
 //! The block builder: executes transactions as they arrive, journals them and seals blocks on time.
 //!
-//! One thread owns the open block (`engine.rs`). A submitted transaction enters the pool, is executed
+//! One thread owns the open block (`engine.rs`, a step a file below `engine/`). A submitted transaction enters the pool, is executed
 //! into the open block at once if it can be, and is answered after the group of transactions that
 //! arrived with it is journaled in one synced write: that answer is a preconfirmation. When the block
 //! time comes the open block is sealed, durable in the same atomic write that clears its journal, and
@@ -19,7 +19,6 @@ mod error;
 mod follow;
 mod handle;
 mod journal;
-mod local;
 mod origin;
 
 pub use config::{BuilderConfig, Mode};

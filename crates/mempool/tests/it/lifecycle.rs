@@ -468,3 +468,50 @@ fn subscribers_hear_what_becomes_pending_and_what_leaves() {
             .all(|reason| reason == RemovalReason::Cleared)
     );
 }
+
+#[test]
+fn whoever_is_set_aside_is_passed_over_until_returned() {
+    let bench = bench();
+    let a0 = put(&bench, 1, 0, 2_000, 1);
+    let b0 = put(&bench, 2, 0, 2_000, 1);
+    let a1 = put(&bench, 1, 1, 2_000, 1);
+    bench.pool.set_aside([&Key::new(1).address()]);
+    let taken = |bench: &Bench| -> Vec<B256> {
+        let taken = bench.pool.take_executable(BASE_FEE, 9);
+        taken.iter().map(|tx| tx.hash).collect()
+    };
+    assert_eq!(taken(&bench), [b0]);
+    assert_eq!(bench.pool.next_executable(BASE_FEE).unwrap().hash, b0);
+    assert_eq!(bench.pool.status(), (3, 0), "they are pending all the same");
+    // Another transaction in its place is looked at anew.
+    let replaced = put(&bench, 1, 0, 3_000, 10);
+    assert_eq!(taken(&bench), [b0, replaced, a1]);
+    assert!(!bench.pool.contains(&a0));
+    bench.pool.set_aside([&Key::new(1).address()]);
+    assert_eq!(taken(&bench), [b0]);
+    bench.pool.return_aside();
+    assert_eq!(bench.execute_all(), [b0, replaced, a1]);
+}
+
+#[test]
+fn nobody_claims_a_block_for_himself() {
+    let bench = bench();
+    let with_gas = |gas_limit| {
+        Key::new(1).recovered(alloy_consensus::TxEip1559 {
+            gas_limit,
+            ..transfer(0, 2_000, 1)
+        })
+    };
+    assert!(matches!(
+        bench.insert(with_gas(30_000_001)),
+        Err(InsertError::GasLimitTooHigh {
+            gas_limit: 30_000_001,
+            limit: 30_000_000
+        })
+    ));
+    assert!(bench.insert(with_gas(30_000_000)).is_ok());
+    // What was in a block once was let in under other limits.
+    let unwound = vec![with_gas(30_000_001)];
+    let results = bench.pool.reinject(unwound, &bench.accounts, &fees());
+    assert!(results[0].is_ok());
+}

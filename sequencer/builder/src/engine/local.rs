@@ -2,7 +2,8 @@
 //!
 //! A change of state is sealed at once in a block of its own, so that `latest` shows it.
 
-use crate::{BuilderError, Mode, engine::Engine};
+use super::Engine;
+use crate::{BuilderError, Mode};
 use alloy_primitives::{Address, U256, keccak256};
 use openledger_chain::{ChainError, LocalCommand, LocalError, LocalReply};
 use openledger_mempool::AccountState;
@@ -11,7 +12,7 @@ use revm::{
     bytecode::Bytecode,
     state::{Account, AccountInfo, EvmState, EvmStorageSlot},
 };
-use std::time::Duration;
+use std::{collections::VecDeque, time::Duration};
 
 /// Blocks that one command may mine.
 const MINE_MAX: u64 = 100_000;
@@ -20,9 +21,40 @@ const TIMESTAMP_MAX: u64 = 1 << 40;
 /// Snapshots that are kept.
 const SNAPSHOTS_MAX: usize = 1_024;
 
+/// Blocks to which a local chain can be taken back, oldest first.
+#[derive(Debug, Default)]
+pub(super) struct Snapshots {
+    /// Id and block number.
+    taken: VecDeque<(u64, u64)>,
+    last_id: u64,
+}
+
+impl Snapshots {
+    /// Remembers a block and answers the snapshot's id, from 1 on. Beyond the most that are kept the
+    /// oldest goes.
+    fn take(&mut self, block: u64) -> u64 {
+        if self.taken.len() >= SNAPSHOTS_MAX {
+            self.taken.pop_front();
+        }
+        self.last_id = self.last_id.saturating_add(1);
+        self.taken.push_back((self.last_id, block));
+        self.last_id
+    }
+
+    fn block(&self, id: u64) -> Option<u64> {
+        let (_, block) = self.taken.iter().find(|(known, _)| *known == id)?;
+        Some(*block)
+    }
+
+    /// Forgets this snapshot and those after it.
+    fn forget_from(&mut self, id: u64) {
+        self.taken.retain(|(known, _)| *known < id);
+    }
+}
+
 impl Engine {
     /// Runs a local command.
-    pub(crate) fn local(
+    pub(super) fn local(
         &mut self,
         command: LocalCommand,
     ) -> Result<Result<LocalReply, LocalError>, BuilderError> {
@@ -52,7 +84,8 @@ impl Engine {
                     }
                     if index > 0 && interval > 0 {
                         let parent = self.chain.head().timestamp;
-                        self.next_timestamp = Some(parent.saturating_add(interval));
+                        let timestamp = parent.saturating_add(interval);
+                        self.clock.set_next_timestamp(Some(timestamp));
                     }
                     self.refresh()?;
                     self.seal()?;
@@ -83,12 +116,13 @@ impl Engine {
                 self.change(address, |_, storage| *storage = Some((slot, value)))?;
             }
             LocalCommand::IncreaseTime(seconds) => {
-                if seconds > TIMESTAMP_MAX - self.clock_offset.min(TIMESTAMP_MAX) {
+                let offset = self.clock.offset().saturating_add(seconds);
+                if offset > TIMESTAMP_MAX {
                     return invalid("the clock can't be moved that far");
                 }
-                self.clock_offset = self.clock_offset.saturating_add(seconds);
+                self.clock.set_offset(offset);
                 self.refresh()?;
-                return Ok(Ok(LocalReply::Number(self.clock_offset)));
+                return Ok(Ok(LocalReply::Number(offset)));
             }
             LocalCommand::SetNextBlockTimestamp(timestamp) => {
                 if timestamp > TIMESTAMP_MAX {
@@ -97,64 +131,50 @@ impl Engine {
                 if timestamp <= head.timestamp {
                     return invalid("the timestamp must be after the last block's");
                 }
-                self.next_timestamp = Some(timestamp);
-                let now = crate::engine::since_epoch().as_secs();
-                self.clock_offset = timestamp.saturating_sub(now);
+                self.clock.jump(timestamp);
                 self.refresh()?;
             }
             LocalCommand::SetAutomine(on) => {
                 self.seal_pending()?;
-                self.mode = if on { Mode::Instant } else { Mode::Manual };
-                self.interval = None;
+                let mode = if on { Mode::Instant } else { Mode::Manual };
+                self.clock.set_mode(mode, None);
             }
             LocalCommand::SetIntervalMining(seconds) => {
-                self.mode = if seconds == 0 {
-                    Mode::Manual
+                if seconds == 0 {
+                    self.clock.set_mode(Mode::Manual, None);
                 } else {
-                    Mode::Interval
-                };
-                self.interval = (seconds > 0).then(|| Duration::from_secs(seconds));
-                self.sealed_at = std::time::Instant::now();
+                    let interval = Duration::from_secs(seconds);
+                    self.clock.set_mode(Mode::Interval, Some(interval));
+                }
             }
             LocalCommand::Snapshot => {
                 self.seal_pending()?;
-                if self.snapshots.len() >= SNAPSHOTS_MAX {
-                    self.snapshots.remove(0);
-                }
-                let id = self.snapshot_next;
-                self.snapshot_next += 1;
-                self.snapshots.push((id, self.chain.head().number));
+                let id = self.snapshots.take(self.chain.head().number);
                 return Ok(Ok(LocalReply::Number(id)));
             }
             LocalCommand::Revert(id) => {
-                let Some(position) = self.snapshots.iter().position(|(known, _)| *known == id)
-                else {
+                let Some(number) = self.snapshots.block(id) else {
                     return Ok(Ok(LocalReply::Bool(false)));
                 };
-                let (_, number) = self.snapshots[position];
                 if let Err(error) = self.rewind(number)? {
                     return Ok(Err(error));
                 }
-                self.snapshots.truncate(position);
+                self.snapshots.forget_from(id);
                 return Ok(Ok(LocalReply::Bool(true)));
             }
             LocalCommand::Reset => {
                 if let Err(error) = self.rewind(0)? {
                     return Ok(Err(error));
                 }
-                self.snapshots.clear();
-                self.clock_offset = 0;
+                self.snapshots.forget_from(0);
+                self.clock.set_offset(0);
             }
         }
         Ok(Ok(LocalReply::Done))
     }
 
     fn seal_pending(&mut self) -> Result<(), BuilderError> {
-        if self
-            .draft
-            .as_ref()
-            .is_some_and(|draft| draft.pooled_transactions() > 0)
-        {
+        if self.has_pooled() {
             self.seal()?;
             self.open()?;
         }
@@ -163,7 +183,7 @@ impl Engine {
 
     /// Returns to block `number`; a store that keeps no history that far refuses.
     fn rewind(&mut self, number: u64) -> Result<Result<(), LocalError>, BuilderError> {
-        self.next_timestamp = None;
+        self.clock.set_next_timestamp(None);
         match self.unwind(number, false) {
             Ok(_) => self.mempool.clear(),
             Err(BuilderError::Chain(ChainError::Store(error))) => {
