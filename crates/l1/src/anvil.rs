@@ -24,6 +24,9 @@ pub const SKIP_VARIABLE: &str = "OPENLEDGER_SKIP_ANVIL";
 const INSTALLED: &str = "contracts/node_modules/@foundry-rs/anvil-linux-amd64/bin/anvil";
 /// How long anvil may take to answer.
 const START_TIMEOUT: Duration = Duration::from_secs(20);
+/// How long it may take to answer a request. It loads the KZG set-up with its first blob, and answers
+/// nothing meanwhile.
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(60);
 const START_POLL: Duration = Duration::from_millis(10);
 
 /// Why anvil could not be started.
@@ -111,6 +114,7 @@ impl Anvil {
     /// If anvil doesn't answer, or answers with an error.
     pub async fn request(&self, method: &'static str, params: Value) -> Result<Value, L1Error> {
         let config = RequestConfig {
+            timeout: REQUEST_TIMEOUT,
             attempts: 1,
             ..Default::default()
         };

@@ -1,15 +1,15 @@
 use crate::{
-    Commitment, CommitmentChain, L1BlockData, L1Client, L1Error, L1Transaction, commitments_in,
-    contracts::SystemConfig,
+    BatchBlobs, Commitment, CommitmentChain, L1BlockData, L1Client, L1Error, L1Transaction,
+    batcher_in, commitments_in, contracts::SystemConfig,
 };
 use alloy_eips::{BlockId, BlockNumHash, BlockNumberOrTag};
-use alloy_primitives::{Address, B256, keccak256};
+use alloy_primitives::{Address, B256, Bytes, keccak256};
 use alloy_sol_types::SolCall;
 use futures::{StreamExt, stream};
 use openledger_primitives::ChainConfig;
 use openledger_protocol::{
-    Batch, CONFIG_UPDATE_TOPIC, ChannelAssembler, ChannelId, ChannelReader, ChannelReaderError,
-    ConfigUpdate, DecompressError, Frame, FrameError, FrameOutcome, IgnoredFrame, decode_frames,
+    Batch, ChannelAssembler, ChannelId, ChannelReader, ChannelReaderError, DecompressError, Frame,
+    FrameError, FrameOutcome, IgnoredFrame, decode_frames,
 };
 use std::collections::BTreeMap;
 
@@ -67,9 +67,12 @@ pub struct BatchTx {
     pub tx_hash: B256,
     /// Its index in the block.
     pub index: usize,
-    /// Its calldata, bytes.
+    /// Its data, bytes: calldata, or what its blobs decode to.
     pub bytes: usize,
-    /// Its frames, or why it has none.
+    /// Its blobs.
+    pub blobs: usize,
+    /// Its frames, or why it has none. A blob without frames beside others with frames is passed
+    /// over.
     pub frames: Result<Vec<FrameSummary>, FrameError>,
     /// Whether the inbox recorded it.
     pub commitment: CommitmentStatus,
@@ -241,7 +244,9 @@ pub async fn scan_batches(
                 expected,
             });
         }
-        for item in scan.block(&block)? {
+        scan.batcher = batcher_in(&block, config, scan.batcher);
+        let blobs = client.batch_blobs(&block, config, scan.batcher).await?;
+        for item in scan.block(&block, &blobs)? {
             if !visit(item) {
                 return Ok(());
             }
@@ -315,8 +320,7 @@ impl<'a> Scan<'a> {
         }
     }
 
-    fn block(&mut self, block: &L1BlockData) -> Result<Vec<ScanItem>, L1Error> {
-        self.follow_config(block);
+    fn block(&mut self, block: &L1BlockData, blobs: &BatchBlobs) -> Result<Vec<ScanItem>, L1Error> {
         let inbox = self.config.batch_inbox_address;
         self.assembler.expire(
             block.header.number,
@@ -334,7 +338,8 @@ impl<'a> Scan<'a> {
                 .map(|(_, commitment)| commitment);
             let commitment = self.commitment(tx, recorded);
             let mut channels = Vec::new();
-            let frames = decode_frames(tx.input()).map(|frames| {
+            let data = data_of(tx, blobs);
+            let frames = frames_of(data).map(|frames| {
                 frames
                     .into_iter()
                     .map(|frame| self.frame(frame, block, tx.hash(), &mut channels))
@@ -345,30 +350,14 @@ impl<'a> Scan<'a> {
                 l1_timestamp: block.header.timestamp,
                 tx_hash: tx.hash(),
                 index,
-                bytes: tx.input().len(),
+                bytes: data.iter().map(|data| data.len()).sum(),
+                blobs: tx.blob_hashes().len(),
                 frames,
                 commitment,
             }));
             items.extend(channels.into_iter().map(ScanItem::Channel));
         }
         Ok(items)
-    }
-
-    /// A change of the batcher counts from the block that announces it.
-    fn follow_config(&mut self, block: &L1BlockData) {
-        let logs = block
-            .receipts
-            .iter()
-            .filter(|receipt| receipt.is_success())
-            .flat_map(|r| r.logs());
-        for log in logs {
-            if log.address == self.config.l1_system_config_address
-                && log.topics().first() == Some(&CONFIG_UPDATE_TOPIC)
-                && let Ok(ConfigUpdate::Batcher(batcher)) = ConfigUpdate::decode(log)
-            {
-                self.batcher = batcher;
-            }
-        }
     }
 
     fn commitment(
@@ -527,5 +516,30 @@ impl<'a> Scan<'a> {
             // The hash of a transaction is that of its EIP-2718 form.
             transaction_hashes: transactions.iter().map(keccak256).collect(),
         }
+    }
+}
+
+/// What derivation reads of a batcher transaction: calldata, or each blob on its own.
+fn data_of<'a>(tx: &'a L1Transaction, blobs: &'a BatchBlobs) -> &'a [Bytes] {
+    if tx.blob_hashes().is_empty() {
+        std::slice::from_ref(tx.input())
+    } else {
+        blobs.of(tx.hash())
+    }
+}
+
+fn frames_of(data: &[Bytes]) -> Result<Vec<Frame>, FrameError> {
+    let mut frames = Vec::new();
+    let mut failure = None;
+    for data in data {
+        match decode_frames(data) {
+            Ok(decoded) => frames.extend(decoded),
+            Err(error) => failure = failure.or(Some(error)),
+        }
+    }
+    match failure {
+        Some(error) if frames.is_empty() => Err(error),
+        None if frames.is_empty() => Err(FrameError::Empty),
+        _ => Ok(frames),
     }
 }

@@ -1,5 +1,5 @@
 use crate::{
-    L1BlockData, L1Error,
+    BlobSource, L1BlockData, L1Error,
     block::{seal_header, verified_receipts, verified_transactions},
     endpoints::{Endpoints, OnRefusal, RequestConfig},
 };
@@ -42,6 +42,7 @@ impl From<L1Tag> for BlockNumberOrTag {
 #[derive(Debug, Clone)]
 pub struct L1Client {
     endpoints: Endpoints,
+    blobs: Option<BlobSource>,
 }
 
 impl L1Client {
@@ -53,7 +54,21 @@ impl L1Client {
     pub fn new(urls: &[String], config: RequestConfig) -> Result<Self, L1Error> {
         Ok(Self {
             endpoints: Endpoints::new(urls, config)?,
+            blobs: None,
         })
+    }
+
+    /// The same client, which gets blobs from `source`.
+    pub fn with_blobs(self, source: BlobSource) -> Self {
+        Self {
+            blobs: Some(source),
+            ..self
+        }
+    }
+
+    /// Where blobs are got from, if anywhere.
+    pub const fn blobs(&self) -> Option<&BlobSource> {
+        self.blobs.as_ref()
     }
 
     /// The L1's chain id.

@@ -83,4 +83,177 @@ sol! {
         function owner() external view returns (address);
         function transferOwnership(address newOwner) external;
     }
+
+    /// Makes and lists dispute games (`contracts/src/interfaces/IDisputeGameFactory.sol`).
+    #[derive(Debug, PartialEq, Eq)]
+    interface DisputeGameFactory {
+        struct GameSearchResult {
+            uint256 index;
+            bytes32 metadata;
+            uint64 timestamp;
+            bytes32 rootClaim;
+            bytes extraData;
+        }
+
+        event DisputeGameCreated(address indexed disputeProxy, uint32 indexed gameType, bytes32 indexed rootClaim);
+
+        function initialize(address initialOwner) external;
+        function create(uint32 gameType, bytes32 rootClaim, bytes calldata extraData) external payable returns (address);
+        function setImplementation(uint32 gameType, address implementation) external;
+        function setInitBond(uint32 gameType, uint256 initBond) external;
+        function gameAtIndex(uint256 index) external view returns (uint32 gameType, uint64 timestamp, address proxy);
+        function gameCount() external view returns (uint256);
+        function findLatestGames(uint32 gameType, uint256 start, uint256 n)
+            external view returns (GameSearchResult[] memory);
+        function gameImpls(uint32 gameType) external view returns (address);
+        function initBonds(uint32 gameType) external view returns (uint256);
+        function owner() external view returns (address);
+        function transferOwnership(address newOwner) external;
+    }
+
+    /// A claim of an output root (`contracts/src/interfaces/IVetoDisputeGame.sol`).
+    #[derive(Debug, PartialEq, Eq)]
+    interface DisputeGame {
+        function resolve() external returns (uint8);
+        function veto() external;
+        function claimCredit(address recipient) external;
+        function status() external view returns (uint8);
+        function gameCreator() external view returns (address);
+        function rootClaim() external view returns (bytes32);
+        function l2BlockNumber() external view returns (uint256);
+        function createdAt() external view returns (uint64);
+        function resolvedAt() external view returns (uint64);
+        function expiresAt() external view returns (uint64);
+        function bond() external view returns (uint256);
+        function credit(address recipient) external view returns (uint256);
+        function anchorStateRegistry() external view returns (address);
+    }
+
+    /// What the factory makes clones of (`contracts/src/interfaces/IVetoDisputeGame.sol`).
+    #[derive(Debug, PartialEq, Eq)]
+    contract VetoDisputeGame {
+        struct Parameters {
+            uint32 gameType;
+            uint64 maxClockDuration;
+            address anchorStateRegistry;
+            address proposer;
+            address challenger;
+            uint64 proposerFallbackSeconds;
+        }
+
+        constructor(Parameters parameters);
+        function gameType() external view returns (uint32);
+        function maxClockDuration() external view returns (uint64);
+        function proposerFallbackSeconds() external view returns (uint64);
+        function proposer() external view returns (address);
+        function challenger() external view returns (address);
+    }
+
+    /// Which games count (`contracts/src/interfaces/IAnchorStateRegistry.sol`).
+    #[derive(Debug, PartialEq, Eq)]
+    contract AnchorStateRegistry {
+        struct Proposal {
+            bytes32 root;
+            uint256 l2SequenceNumber;
+        }
+
+        constructor(uint256 delaySeconds);
+        function initialize(
+            address factory,
+            address rollupPortal,
+            Proposal calldata startingAnchor,
+            uint32 startingGameType
+        ) external;
+        function getAnchorRoot() external view returns (bytes32 root, uint256 l2SequenceNumber);
+        function isGameFinalized(address game) external view returns (bool);
+        function isGameProper(address game) external view returns (bool);
+        function isGameClaimValid(address game) external view returns (bool);
+        function respectedGameType() external view returns (uint32);
+        function disputeGameFinalityDelaySeconds() external view returns (uint256);
+        function disputeGameFactory() external view returns (address);
+        function portal() external view returns (address);
+        function paused() external view returns (bool);
+    }
+
+    /// Locks and pays OPEN (`contracts/src/interfaces/IRollupPortal.sol`).
+    #[derive(Debug, PartialEq, Eq)]
+    contract RollupPortal {
+        event TransactionDeposited(address indexed from, address indexed to, uint256 indexed version, bytes opaqueData);
+        event WithdrawalProven(bytes32 indexed withdrawalHash, address indexed from, address indexed to);
+        event WithdrawalFinalized(bytes32 indexed withdrawalHash, bool success);
+
+        constructor(address token, uint256 delaySeconds);
+        function initialize(address config, address registry, address initialGuardian, uint256 supply) external;
+        function depositERC20Transaction(
+            address to,
+            uint256 mint,
+            uint256 value,
+            uint64 gasLimit,
+            bool isCreation,
+            bytes calldata data
+        ) external;
+        function pause() external;
+        function setGuardian(address newGuardian) external;
+        function open() external view returns (address);
+        function systemConfig() external view returns (address);
+        function anchorStateRegistry() external view returns (address);
+        function guardian() external view returns (address);
+        function pausedUntil() external view returns (uint64);
+        function genesisSupply() external view returns (uint256);
+        function proofMaturityDelaySeconds() external view returns (uint256);
+    }
+
+    /// The token on L1 (`contracts/src/interfaces/IOPEN.sol`).
+    #[derive(Debug, PartialEq, Eq)]
+    contract OPEN {
+        event Transfer(address indexed from, address indexed to, uint256 value);
+
+        constructor(address recipient);
+        function transfer(address to, uint256 value) external returns (bool);
+        function approve(address spender, uint256 value) external returns (bool);
+        function balanceOf(address account) external view returns (uint256);
+        function totalSupply() external view returns (uint256);
+    }
+
+    /// Messages to L2 and from it (`contracts/src/interfaces/IL1CrossDomainMessenger.sol`).
+    #[derive(Debug, PartialEq, Eq)]
+    interface L1CrossDomainMessenger {
+        function initialize(address newPortal) external;
+        function portal() external view returns (address);
+    }
+
+    /// Tokens to L2 and from it (`contracts/src/interfaces/IL1StandardBridge.sol`).
+    #[derive(Debug, PartialEq, Eq)]
+    interface L1StandardBridge {
+        function initialize(address newMessenger) external;
+        function messenger() external view returns (address);
+    }
+
+    /// Makes tokens that stand for L2's (`contracts/src/interfaces/IOptimismMintableERC20Factory.sol`).
+    #[derive(Debug, PartialEq, Eq)]
+    interface OptimismMintableERC20Factory {
+        function initialize(address newBridge) external;
+        function bridge() external view returns (address);
+    }
+
+    /// Where withdrawals begin, on L2 (`contracts/src/interfaces/IL2ToL1MessagePasser.sol`).
+    #[derive(Debug, PartialEq, Eq)]
+    interface L2ToL1MessagePasser {
+        event MessagePassed(
+            uint256 indexed nonce,
+            address indexed sender,
+            address indexed target,
+            uint256 value,
+            uint256 gasLimit,
+            bytes data,
+            bytes32 withdrawalHash
+        );
+    }
+
+    /// OpenZeppelin's `TimelockController`.
+    #[derive(Debug, PartialEq, Eq)]
+    contract TimelockController {
+        constructor(uint256 minDelay, address[] proposers, address[] executors, address admin);
+        function getMinDelay() external view returns (uint256);
+    }
 }

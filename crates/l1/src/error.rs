@@ -180,6 +180,26 @@ pub enum L1Error {
         #[source]
         source: alloy_sol_types::Error,
     },
+    /// Blobs can't be had.
+    #[error(transparent)]
+    Blobs(#[from] crate::BlobSourceError),
+    /// A batch is in blobs, and no source of blobs is configured.
+    #[error(
+        "L1 transaction {tx_hash} in block {number} carries blobs: name a beacon node (l1.beacon-url) or an \
+         archive (l1.blob-archive)"
+    )]
+    NoBlobSource {
+        /// The block's number.
+        number: u64,
+        /// The transaction.
+        tx_hash: B256,
+    },
+    /// A record of the sender's journal can't be written.
+    #[error("the L1 sender's journal: {0}")]
+    Journal(#[from] crate::JournalError),
+    /// KZG failed.
+    #[error(transparent)]
+    Kzg(#[from] crate::KzgError),
     /// Work on another thread ended without a result.
     #[error("verification of L1 block data was interrupted")]
     Interrupted,
@@ -200,6 +220,7 @@ impl L1Error {
                 id: BlockId::Hash(_),
             }
             | Self::Reorganised { .. } => Severity::Reset,
+            Self::Blobs(error) => error.severity(),
             _ => Severity::Transient,
         }
     }

@@ -12,30 +12,46 @@
 
 #[cfg(feature = "anvil")]
 pub mod anvil;
+mod batch_blobs;
 mod batches;
+mod blobs;
 mod block;
 mod client;
 pub mod contracts;
 mod deploy;
 mod endpoints;
 mod error;
+mod fuzz;
 mod inbox;
 mod ring;
 mod sender;
+mod throttle;
 mod watcher;
 
+pub use batch_blobs::{BatchBlobs, batcher_in};
 pub use batches::{
     BatchSummary, BatchTx, ChannelDefect, ChannelSummary, CommitmentStatus, FrameSummary,
     SCAN_RANGE_MAX, ScanItem, list_batches, list_channels, scan_batches,
 };
+pub use blobs::{
+    ArchiveLocation, BLOBS_PER_TX_MAX, BlobBlock, BlobSidecar, BlobSource, BlobSourceConfig,
+    BlobSourceError, BlobStatus, KzgError, MissingBlob, SidecarVersion, versioned_hash,
+};
 pub use block::{L1BlockData, L1Transaction};
 pub use client::{L1Client, L1Tag};
-pub use deploy::{DeployConfig, DeployError, deploy_contracts};
+pub use deploy::{
+    DeployConfig, DeployError, DeployOptions, Deployment, Expectations, GameClocks, Reading,
+    Standing, TimelockConfig, VETO_GAME, Value, deploy_contracts, inspect,
+};
 pub use endpoints::{ENDPOINTS_MAX, RequestConfig};
 pub use error::{L1Error, Severity};
+pub use fuzz::l1_answer;
 pub use inbox::{COMMITMENT_RANGE_MAX, Commitment, CommitmentChain, InboxReader, commitments_in};
 pub use sender::{
-    Confirmed, FEE_BUMP_PERCENT_MIN, Fees, KeyError, Market, Obstacle, Rejection, SendError,
-    SendResult, SenderStatus, TxCandidate, TxSender, TxSenderConfig, key_from_env, key_from_file,
+    BLOB_FEE_BUMP_PERCENT_MIN, Carrier, Confirmed, FEE_BUMP_PERCENT_MIN, FeeCeiling, Fees,
+    JournalError, KeyError, Market, Obstacle, Pressure, Rejection, RemoteSigner, ResumedTx,
+    SendError, SendResult, SenderJournal, SenderStatus, SignError, TAG_BYTES_MAX, TooExpensive,
+    TxCandidate, TxSender, TxSenderConfig, TxSigner, key_from_env, key_from_file,
 };
+pub use throttle::{DaThrottle, ThrottleConfig};
 pub use watcher::{L1Event, L1Heads, L1Watcher, WatcherConfig};

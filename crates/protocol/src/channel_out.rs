@@ -140,6 +140,15 @@ impl ChannelOut {
         }
     }
 
+    /// Has the compressor write out what it holds back, at the cost of a block boundary, so that
+    /// [`Self::compressed_bytes`] is exact.
+    pub fn settle(&mut self) {
+        if !self.closed {
+            self.compressor.flush();
+            self.rlp_bytes_settled = self.rlp_bytes;
+        }
+    }
+
     fn compressed_bytes_with(&self, further: usize) -> usize {
         let pending = self
             .rlp_bytes
@@ -208,8 +217,7 @@ impl ChannelOut {
         if bytes > target
             && self.rlp_bytes.saturating_sub(self.rlp_bytes_settled) >= SETTLE_BYTES_MIN
         {
-            self.compressor.flush();
-            self.rlp_bytes_settled = self.rlp_bytes;
+            self.settle();
             bytes = self.compressed_bytes_with(len);
         }
         if !self.is_empty() && bytes > target {

@@ -1,8 +1,9 @@
 //! The L1 wire codec: everything that the chain writes to L1 or reads from it, in both directions.
 //!
 //! The batcher turns blocks into [`Batch`]es, packs them into a compressed channel ([`ChannelOut`]),
-//! cuts the channel into [`Frame`]s and puts frames into L1 transactions ([`encode_frames_tx`]).
-//! Derivation goes the other way: [`decode_frames`], [`ChannelAssembler`], [`ChannelReader`],
+//! cuts the channel into [`Frame`]s and puts frames into L1 transactions ([`encode_frames_tx`]), as
+//! calldata or in blobs ([`encode_blob`]). Derivation goes the other way: [`decode_blob`],
+//! [`decode_frames`], [`ChannelAssembler`], [`ChannelReader`],
 //! [`Batch`]. Both use this crate, so that what one writes the other reads. Beside batches it holds
 //! what else crosses from L1 to L2: deposits ([`decode_deposit`]), configuration updates
 //! ([`ConfigUpdate`]), the L1 attributes transaction ([`L1Attributes`]), and the rules that sequencer
@@ -27,6 +28,7 @@ extern crate std;
 mod abi;
 mod attributes;
 mod batch;
+mod blob;
 mod block_ref;
 mod channel;
 mod channel_out;
@@ -50,6 +52,10 @@ mod test_config;
 
 pub use attributes::{AttributesError, payload_attributes};
 pub use batch::{Batch, BatchError, SINGULAR_BATCH_TYPE, SPAN_BATCH_TYPE};
+pub use blob::{
+    BLOB_BYTES, BLOB_DATA_MAX, BLOB_ENCODING_VERSION, BlobBytes, BlobError, decode_blob,
+    encode_blob,
+};
 pub use block_ref::{BlockRefError, L2BlockRef, system_config_of};
 pub use channel::{
     ChannelAssembler, ChannelId, FRAME_MEMORY_OVERHEAD, FrameOutcome, IgnoredFrame, OpenChannel,
@@ -63,9 +69,7 @@ pub use deposit::{
     DEPOSIT_OPAQUE_BYTES_MIN, DepositError, TRANSACTION_DEPOSITED_TOPIC, decode_deposit,
     encode_deposit,
 };
-pub use feed::{
-    FEED_MESSAGE_BYTES_MAX, FeedError, FeedMessage, encode_feed_message, feed_digest,
-};
+pub use feed::{FEED_MESSAGE_BYTES_MAX, FeedError, FeedMessage, encode_feed_message, feed_digest};
 pub use forks::{first_active_block, upgrade_fork};
 pub use frame::{
     DERIVATION_VERSION_0, FRAME_OVERHEAD, Frame, FrameError, MAX_FRAME_LEN, decode_frames,

@@ -1,16 +1,16 @@
 //! The batcher against a real L1 and the real inbox.
 
 use crate::{
-    Batcher, BatcherConfig, BatcherStatus, BlockSource,
-    testing::{FakeSource, block_batch, chain_config},
+    BatchKind, Batcher, BatcherConfig, BatcherStatus, BlockSource, DataAvailability,
+    testing::{FakeSource, block_batch, chain_config, plain},
 };
 use alloy_eips::{BlockId, BlockNumberOrTag};
 use alloy_primitives::keccak256;
 use alloy_signer_local::PrivateKeySigner;
 use openledger_l1::{
-    BatchTx, CommitmentChain, CommitmentStatus, DeployConfig, InboxReader, L1Client, RequestConfig,
-    TxCandidate, TxSender, TxSenderConfig, anvil::Anvil, deploy_contracts, list_batches,
-    list_channels,
+    BatchTx, BlobSource, BlobSourceConfig, CommitmentChain, CommitmentStatus, DeployConfig,
+    InboxReader, L1Client, RequestConfig, TxCandidate, TxSender, TxSenderConfig, anvil::Anvil,
+    deploy_contracts, list_batches, list_channels,
 };
 use openledger_primitives::{ChainConfig, GenesisId};
 use std::{sync::Arc, time::Duration};
@@ -30,21 +30,19 @@ struct L1 {
 /// An L1 with the contracts; `None` where the operator asked for no such tests.
 async fn l1() -> Option<L1> {
     let anvil = Anvil::start(&["--block-time", "1"]).await.expect("anvil")?;
-    let client = L1Client::new(&[anvil.url()], RequestConfig::default()).expect("a valid URL");
+    let blobs = BlobSource::new(BlobSourceConfig {
+        beacon_urls: vec![anvil.url()],
+        ..Default::default()
+    });
+    let client = L1Client::new(&[anvil.url()], RequestConfig::default())
+        .expect("a valid URL")
+        .with_blobs(blobs.expect("a valid URL"));
     let deployer: PrivateKeySigner = DEPLOYER.parse().expect("a key");
     let batcher: PrivateKeySigner = BATCHER.parse().expect("a key");
     let deploy = DeployConfig {
-        owner: deployer.address(),
-        batcher: batcher.address(),
-        gas_limit: 60_000_000,
         base_fee_scalar: 1,
         blob_base_fee_scalar: 1,
-        eip1559_denominator: 0,
-        eip1559_elasticity: 0,
-        operator_fee_scalar: 0,
-        operator_fee_constant: 0,
-        unsafe_block_signer: batcher.address(),
-        batch_inbox: None,
+        ..DeployConfig::new(deployer.address(), batcher.address())
     };
     let contracts = deploy_contracts(&client, deployer, &deploy)
         .await
@@ -71,7 +69,7 @@ impl L1 {
             poll_interval: Duration::from_millis(100),
             ..Default::default()
         };
-        let signer = BATCHER.parse().expect("a key");
+        let signer: PrivateKeySigner = BATCHER.parse().expect("a key");
         TxSender::spawn(self.client.clone(), signer, config, shutdown.clone()).0
     }
 
@@ -87,6 +85,7 @@ impl L1 {
             source.clone(),
             self.client.clone(),
             self.sender(shutdown),
+            Vec::new(),
             shutdown.clone(),
         );
         let (mut status, source) = (batcher.status(), source.clone());
@@ -109,7 +108,7 @@ impl L1 {
 
 async fn confirmed(status: &mut watch::Receiver<BatcherStatus>, block: u64) {
     let reached = status.wait_for(|status| status.confirmed_to >= block);
-    tokio::time::timeout(Duration::from_secs(60), reached)
+    tokio::time::timeout(Duration::from_secs(120), reached)
         .await
         .expect("in time")
         .expect("running");
@@ -123,7 +122,7 @@ async fn what_is_posted_is_on_l1_and_committed_to() {
         tx_bytes_target: 20_000,
         channel_txs_target: 2,
         poll_interval: Duration::from_millis(100),
-        ..BatcherConfig::new(l1.chain.clone())
+        ..plain(l1.chain.clone())
     };
     let shutdown = CancellationToken::new();
     let (mut status, ended) = l1.batcher(config.clone(), &source, &shutdown);
@@ -281,7 +280,7 @@ async fn an_l1_reorg_loses_no_batch() {
     let shutdown = CancellationToken::new();
     let config = BatcherConfig {
         poll_interval: Duration::from_millis(100),
-        ..BatcherConfig::new(l1.chain.clone())
+        ..plain(l1.chain.clone())
     };
     let (mut status, ended) = l1.batcher(config, &source, &shutdown);
     source.seal(5, &[100]);
@@ -317,4 +316,79 @@ async fn an_l1_reorg_loses_no_batch() {
         .await
         .expect("verified");
     assert!(block.header.number >= channels.last().expect("channels").closed.number);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn blobs_and_calldata_take_turns() {
+    let Some(l1) = l1().await else { return };
+    let source = Arc::new(FakeSource::new());
+    let mut next = 1;
+    for (data_availability, sizes) in [
+        (DataAvailability::Blobs, &[90_000, 90_000, 90_000][..]),
+        (DataAvailability::Calldata, &[5_000]),
+        (DataAvailability::Blobs, &[100]),
+    ] {
+        let config = BatcherConfig {
+            data_availability,
+            poll_interval: Duration::from_millis(100),
+            blobs_per_tx: 2,
+            ..BatcherConfig::new(l1.chain.clone())
+        };
+        assert_eq!(config.batch_kind, BatchKind::Span);
+        let shutdown = CancellationToken::new();
+        let (mut status, ended) = l1.batcher(config, &source, &shutdown);
+        source.seal(9, &[]);
+        source.seal(1, sizes);
+        confirmed(&mut status, next + 9).await;
+        assert_eq!(status.borrow().restarts, 0);
+        shutdown.cancel();
+        ended.await.expect("ends");
+        next += 10;
+    }
+
+    let posted = l1.posted().await;
+    let blobs: Vec<_> = posted.iter().map(|tx| tx.blobs).collect();
+    // Three blobs' worth of data are two transactions.
+    assert!(
+        blobs.contains(&2) && blobs.contains(&0) && blobs.contains(&1),
+        "{blobs:?}"
+    );
+    for (index, tx) in (0..).zip(&posted) {
+        assert!(tx.frames.is_ok());
+        assert!(matches!(tx.commitment, CommitmentStatus::Recorded { index: i, .. } if i == index));
+    }
+    let latest = l1.client.latest().await.expect("reachable").number;
+    let channels = list_channels(&l1.client, &l1.chain, 0, latest)
+        .await
+        .expect("read");
+    let mut next = 1;
+    for batch in channels.iter().flat_map(|channel| &channel.batches) {
+        let expected = block_batch(&source, next);
+        assert_eq!(batch.block_number, Some(next));
+        assert_eq!(batch.epoch_num, expected.epoch_num);
+        let hashes: Vec<_> = expected.transactions.iter().map(keccak256).collect();
+        assert_eq!(batch.transaction_hashes, hashes);
+        next += 1;
+    }
+    assert_eq!(next, 31);
+    // Contract and transactions agree about the blobs too.
+    let mut chain = CommitmentChain::default();
+    for tx in &posted {
+        let block = l1
+            .client
+            .block_with_receipts(tx.l1_block.hash)
+            .await
+            .expect("verified");
+        let tx = &block.transactions[tx.index];
+        chain.extend(tx.input(), tx.blob_hashes());
+    }
+    let reader = InboxReader::new(l1.client.clone(), l1.chain.batch_inbox_address);
+    let batcher = l1.chain.genesis.system_config.batcher_address;
+    assert_eq!(
+        reader
+            .chain_of(batcher, BlockId::latest())
+            .await
+            .expect("read"),
+        chain
+    );
 }

@@ -2,15 +2,18 @@
 
 use crate::{
     BatcherConfig, BatcherStatus, BlockSource, L1Point, RestartReason,
-    channel::{FrameTx, FrameTxInfo},
+    blobs::{Building, build},
+    channel::ChannelTxInfo,
     pipeline::{Advance, Pipeline, PipelineError},
+    tag::ChannelTag,
 };
 use alloy_primitives::{B256, hex};
 use futures::{FutureExt, StreamExt, future::BoxFuture, stream::FuturesUnordered};
 use openledger_l1::{
-    Confirmed, L1Client, L1Error, SendError, SendResult, Severity, TxCandidate, TxSender,
+    Carrier, Confirmed, L1Client, L1Error, Pressure, ResumedTx, SendError, SendResult, Severity,
+    TxCandidate, TxSender,
 };
-use std::{future::Future, sync::Arc};
+use std::{future::Future, sync::Arc, time::Duration};
 use tokio::{
     sync::{oneshot, watch},
     task::JoinHandle,
@@ -33,6 +36,8 @@ impl L1Head for L1Client {
         Ok(L1Point {
             number: header.number,
             timestamp: header.timestamp,
+            base_fee: header.base_fee_per_gas.unwrap_or_default().into(),
+            excess_blob_gas: header.excess_blob_gas,
         })
     }
 }
@@ -44,11 +49,18 @@ pub trait TxSubmit: Send + Sync + 'static {
     /// # Errors
     /// If it can't be taken now, or never again.
     fn submit(&self, candidate: TxCandidate) -> Result<oneshot::Receiver<SendResult>, SendError>;
+
+    /// Says how urgent the transactions are.
+    fn set_pressure(&self, pressure: Pressure);
 }
 
 impl TxSubmit for TxSender {
     fn submit(&self, candidate: TxCandidate) -> Result<oneshot::Receiver<SendResult>, SendError> {
         self.try_send(candidate)
+    }
+
+    fn set_pressure(&self, pressure: Pressure) {
+        Self::set_pressure(self, pressure);
     }
 }
 
@@ -79,16 +91,18 @@ pub struct Batcher {
 impl Batcher {
     /// Starts a batcher, which runs until `shutdown` or until it meets a block that can't be posted.
     ///
-    /// At shutdown nothing is sent any more; what was sent stays with the L1, and the next run
-    /// begins from the safe head.
+    /// At shutdown nothing is sent any more; what was sent stays with the L1. `resumed` is what the
+    /// sender's journal has of an earlier run ([`TxSender::spawn_with_journal`]): channels of it that
+    /// are on their way as a whole are not posted again. Everything else begins from the safe head.
     pub fn run(
         config: BatcherConfig,
         source: Arc<dyn BlockSource>,
         l1: L1Client,
         sender: TxSender,
+        resumed: Vec<ResumedTx>,
         shutdown: CancellationToken,
     ) -> (Self, JoinHandle<Result<(), BatcherError>>) {
-        Self::run_with(config, source, l1, sender, shutdown)
+        Self::run_with(config, source, l1, sender, resumed, shutdown)
     }
 
     /// [`Self::run`] over any view of the L1.
@@ -97,6 +111,7 @@ impl Batcher {
         source: Arc<dyn BlockSource>,
         l1: impl L1Head,
         sender: impl TxSubmit,
+        resumed: Vec<ResumedTx>,
         shutdown: CancellationToken,
     ) -> (Self, JoinHandle<Result<(), BatcherError>>) {
         let safe = source.safe_head();
@@ -116,6 +131,8 @@ impl Batcher {
             l1_head: None,
             l1_down: false,
             results: FuturesUnordered::new(),
+            resumed,
+            building: None,
             paused_until: None,
             source_down: false,
             status: status_sender,
@@ -130,7 +147,7 @@ impl Batcher {
 }
 
 /// A transaction's result, with what it was.
-type SentResult = (FrameTxInfo, Result<SendResult, oneshot::error::RecvError>);
+type SentResult = (ChannelTxInfo, Result<SendResult, oneshot::error::RecvError>);
 
 struct Driver<L, S> {
     /// Away while a step runs on another thread.
@@ -142,6 +159,10 @@ struct Driver<L, S> {
     l1_head: Option<L1Point>,
     l1_down: bool,
     results: FuturesUnordered<BoxFuture<'static, SentResult>>,
+    /// What an earlier run sent, until it was looked at.
+    resumed: Vec<ResumedTx>,
+    /// The blobs of the next transaction.
+    building: Option<Building>,
     /// No step is taken before.
     paused_until: Option<Instant>,
     source_down: bool,
@@ -165,15 +186,69 @@ impl<L: L1Head, S: TxSubmit> Driver<L, S> {
         let mut ticks = tokio::time::interval(self.config.poll_interval);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
+            let building = self
+                .building
+                .as_mut()
+                .filter(|building| !building.is_done());
             tokio::select! {
                 biased;
                 Some((info, result)) = self.results.next() => self.on_result(info, result)?,
+                () = Building::finish(building) => {}
                 _ = ticks.tick() => self.look_at_l1().await,
             }
+            self.take_up_resumed().await?;
             self.advance().await?;
             self.submit()?;
             self.publish();
         }
+    }
+
+    /// Goes on with what an earlier run sent, once the L1's head is known.
+    async fn take_up_resumed(&mut self) -> Result<(), BatcherError> {
+        let Some(l1) = self.l1_head else {
+            return Ok(());
+        };
+        if self.resumed.is_empty() {
+            return Ok(());
+        }
+        let resumed = std::mem::take(&mut self.resumed);
+        let tags: Vec<_> = resumed
+            .iter()
+            .map(|tx| ChannelTag::decode(&tx.tag))
+            .collect();
+        let Some(mut pipeline) = self.pipeline.take() else {
+            return Err(BatcherError::Interrupted);
+        };
+        let source = self.source.clone();
+        let step = tokio::task::spawn_blocking(move || {
+            let infos = pipeline.resume(&tags, source.as_ref(), l1.timestamp);
+            (pipeline, infos)
+        });
+        let (pipeline, infos) = step.await.map_err(|_| BatcherError::Interrupted)?;
+        let cursor = pipeline.cursor().number;
+        self.pipeline = Some(pipeline);
+        let infos = match infos {
+            Ok(infos) => infos,
+            Err(error) => {
+                tracing::warn!(%error, "what an earlier run posted can't be taken up: it is posted again");
+                return Ok(());
+            }
+        };
+        let mut taken_up = 0_usize;
+        for (tx, info) in resumed.into_iter().zip(infos) {
+            let Some(info) = info else { continue };
+            taken_up += 1;
+            self.results
+                .push(tx.result.map(move |outcome| (info, outcome)).boxed());
+        }
+        if taken_up > 0 {
+            tracing::info!(
+                transactions = taken_up,
+                block_to = cursor,
+                "batcher takes up what an earlier run posted"
+            );
+        }
+        Ok(())
     }
 
     async fn look_at_l1(&mut self) {
@@ -222,6 +297,10 @@ impl<L: L1Head, S: TxSubmit> Driver<L, S> {
                     return Ok(());
                 }
                 Ok(Advance::Restart(reason)) => {
+                    if matches!(reason, RestartReason::NotRederived { .. }) {
+                        tracing::error!(%reason, "batch is not posted");
+                        self.refuse();
+                    }
                     self.restart(&reason);
                     return Ok(());
                 }
@@ -241,29 +320,69 @@ impl<L: L1Head, S: TxSubmit> Driver<L, S> {
         }
     }
 
-    /// Hands over as many transactions as may be on their way.
+    /// Hands over as many transactions as may be on their way. Blobs are built first, on a thread of
+    /// their own, one transaction's at a time.
     fn submit(&mut self) -> Result<(), BatcherError> {
-        let Some(pipeline) = &mut self.pipeline else {
-            return Err(BatcherError::Interrupted);
-        };
-        while let Some(FrameTx { info, to, data }) = pipeline.next_tx() {
-            match self.sender.submit(TxCandidate::call(to, data)) {
+        loop {
+            let Some(pipeline) = &mut self.pipeline else {
+                return Err(BatcherError::Interrupted);
+            };
+            let Some(tx) = pipeline.next_tx() else {
+                return Ok(());
+            };
+            let info = tx.info;
+            let candidate = match tx.carrier {
+                Carrier::Calldata => {
+                    TxCandidate::call(tx.to, tx.payloads.into_iter().next().unwrap_or_default())
+                }
+                Carrier::Blobs => {
+                    let building = match &mut self.building {
+                        Some(building) if building.info() == info => building,
+                        other => {
+                            *other = Some(build(info, tx.payloads));
+                            return Ok(());
+                        }
+                    };
+                    match building.result() {
+                        None => return Ok(()),
+                        Some(Ok(sidecar)) => TxCandidate::blobs(tx.to, sidecar.clone()),
+                        Some(Err(error)) => {
+                            let reason = RestartReason::Blobs(error.clone());
+                            tracing::error!(%reason, "batch is not posted");
+                            self.refuse();
+                            self.restart(&reason);
+                            return Ok(());
+                        }
+                    }
+                }
+            };
+            match self.sender.submit(candidate.with_tag(tx.tag.encode())) {
                 Ok(result) => {
                     pipeline.mark_sent();
+                    if tx.carrier == Carrier::Blobs {
+                        self.building = None;
+                    }
                     self.results
                         .push(result.map(move |outcome| (info, outcome)).boxed());
                 }
                 Err(SendError::Stopped) => return Err(BatcherError::SenderStopped),
                 // The queue is full: the next tick tries again.
-                Err(_) => break,
+                Err(_) => return Ok(()),
             }
         }
-        Ok(())
+    }
+
+    /// Notes that a channel would have come out wrong. Trying at once again could be in vain.
+    fn refuse(&mut self) {
+        self.paused_until = Some(Instant::now() + self.config.refused_pause);
+        self.status.send_modify(|status| {
+            status.refused_channels = status.refused_channels.saturating_add(1);
+        });
     }
 
     fn on_result(
         &mut self,
-        info: FrameTxInfo,
+        info: ChannelTxInfo,
         result: Result<SendResult, oneshot::error::RecvError>,
     ) -> Result<(), BatcherError> {
         let error = match result {
@@ -284,7 +403,7 @@ impl<L: L1Head, S: TxSubmit> Driver<L, S> {
         Ok(())
     }
 
-    fn on_confirmed(&mut self, info: FrameTxInfo, confirmed: Confirmed) {
+    fn on_confirmed(&mut self, info: ChannelTxInfo, confirmed: Confirmed) {
         let Some(pipeline) = &mut self.pipeline else {
             return;
         };
@@ -292,10 +411,11 @@ impl<L: L1Head, S: TxSubmit> Driver<L, S> {
             let ratio = channel.compressed_bytes as f64 / channel.rlp_bytes.max(1) as f64;
             tracing::info!(
                 channel = %hex::encode(channel.id),
-                frame = info.frame,
-                frames = channel.frames_total,
-                block_from = channel.from,
-                block_to = channel.to.number,
+                carrier = ?channel.carrier,
+                transaction = info.index,
+                transactions = channel.txs_total,
+                block_from = channel.range.from,
+                block_to = channel.range.to.number,
                 bytes = channel.compressed_bytes,
                 ratio = format_args!("{ratio:.3}"),
                 tx_hash = %confirmed.tx_hash,
@@ -311,6 +431,14 @@ impl<L: L1Head, S: TxSubmit> Driver<L, S> {
             );
         }
         let l1_timestamp = self.l1_head.map_or(u64::MAX, |head| head.timestamp);
+        let posted = pipeline
+            .channel(info)
+            .filter(|channel| info.index.saturating_add(1) == channel.txs_total)
+            .map_or(0, |channel| channel.compressed_bytes);
+        self.status.send_modify(|status| {
+            status.posted_bytes = status.posted_bytes.saturating_add(posted as u64);
+            status.fee_wei = status.fee_wei.saturating_add(confirmed.fee_wei);
+        });
         match pipeline.confirm(info, confirmed.block, l1_timestamp) {
             Ok(channels) => {
                 if let Some(last) = channels.last() {
@@ -337,6 +465,7 @@ impl<L: L1Head, S: TxSubmit> Driver<L, S> {
         }
         // Dropping the receivers takes back what is not sent yet.
         self.results.clear();
+        self.building = None;
         if let Some(pipeline) = &mut self.pipeline {
             pipeline.restart(safe);
         }
@@ -357,22 +486,59 @@ impl<L: L1Head, S: TxSubmit> Driver<L, S> {
         let Some(pipeline) = &self.pipeline else {
             return;
         };
-        let backlog_blocks = self
-            .source
-            .unsafe_head()
-            .number
-            .saturating_sub(pipeline.cursor().number);
+        let head = self.source.unsafe_head().number;
+        let backlog_blocks = head.saturating_sub(pipeline.cursor().number);
+        let backlog_bytes = pipeline.backlog_bytes(head);
+        self.config
+            .throttle
+            .set_backlog(backlog_bytes, &self.config.throttle_limits);
+        let window_left = self.l1_head.and_then(|l1| pipeline.window_left(l1));
+        let deadline_permille = self.deadline_permille(window_left);
+        self.press(pipeline, deadline_permille);
+        let deadline_near = deadline_permille >= self.config.deadline_alarm_permille;
+        if deadline_near && !self.status.borrow().deadline_near {
+            tracing::error!(
+                window_left,
+                block = pipeline.confirmed_to(),
+                "the sequencing window of blocks that are not on l1 comes to its end"
+            );
+        }
         self.status.send_if_modified(|status| {
             let next = BatcherStatus {
                 submitted_to: pipeline.submitted_to(),
                 confirmed_to: pipeline.confirmed_to(),
                 pending_txs: pipeline.pending_txs(),
                 backlog_blocks,
+                backlog_bytes,
+                block_bytes_max: self.config.throttle_limits.block_bytes(backlog_bytes),
+                carrier: pipeline.carrier(),
+                window_left,
+                deadline_near,
                 ..status.clone()
             };
             let changed = *status != next;
             *status = next;
             changed
+        });
+    }
+
+    /// How much of the oldest block's sequencing window is over, in thousandths.
+    fn deadline_permille(&self, window_left: Option<u64>) -> u32 {
+        let window = self.config.chain.seq_window_size.max(1);
+        let over = window_left.map_or(0, |left| window.saturating_sub(left));
+        u32::try_from(over.saturating_mul(1_000) / window).unwrap_or(u32::MAX)
+    }
+
+    /// Tells the sender how urgent the transactions are. A full channel is an ordinary amount.
+    fn press(&self, pipeline: &Pipeline, deadline_permille: u32) {
+        let carrier = pipeline.carrier().unwrap_or_default();
+        let ordinary = self.config.channel_bytes_target(carrier).max(1);
+        let backlog = pipeline.closed_bytes().saturating_mul(1_000) / ordinary;
+        let waited = self.l1_head.map_or(0, |l1| pipeline.waited(l1));
+        self.sender.set_pressure(Pressure {
+            backlog_permille: u32::try_from(backlog).unwrap_or(u32::MAX),
+            waited: Duration::from_secs(waited),
+            deadline_permille,
         });
     }
 }

@@ -1,5 +1,8 @@
 use super::*;
-use crate::testing::{FakeSource, block_batch, config};
+use crate::{
+    DataAvailability,
+    testing::{FakeSource, block_batch, config, l1},
+};
 use alloy_eips::BlockNumHash;
 use openledger_protocol::{Batch, ChannelAssembler, ChannelReader, FrameOutcome, decode_frames};
 use std::{
@@ -19,6 +22,7 @@ struct FakeL1 {
     down: Arc<AtomicBool>,
     sent: Arc<Mutex<Vec<Sent>>>,
     room: Arc<AtomicU64>,
+    pressure: Arc<Mutex<Pressure>>,
 }
 
 impl L1Head for FakeL1 {
@@ -26,11 +30,7 @@ impl L1Head for FakeL1 {
         if self.down.load(Ordering::SeqCst) {
             return Err(L1Error::Interrupted);
         }
-        let number = self.number.load(Ordering::SeqCst);
-        Ok(L1Point {
-            number,
-            timestamp: number * 2,
-        })
+        Ok(l1(self.number.load(Ordering::SeqCst)))
     }
 }
 
@@ -46,6 +46,10 @@ impl TxSubmit for FakeL1 {
             .expect("not poisoned")
             .push((candidate, result));
         Ok(receiver)
+    }
+
+    fn set_pressure(&self, pressure: Pressure) {
+        *self.pressure.lock().expect("not poisoned") = pressure;
     }
 }
 
@@ -105,6 +109,7 @@ fn start(
         source.clone(),
         l1.clone(),
         l1.clone(),
+        Vec::new(),
         shutdown.clone(),
     );
     (batcher, task, shutdown)
@@ -308,4 +313,122 @@ async fn the_sender_s_end_is_the_batcher_s_end() {
         task.await.expect("ends"),
         Err(BatcherError::SenderStopped)
     ));
+}
+
+#[tokio::test]
+async fn blobs_are_built_and_posted() {
+    let source = Arc::new(FakeSource::new());
+    let l1 = FakeL1::new();
+    source.seal(2, &[100]);
+    let config = BatcherConfig {
+        channel_duration_max: 0,
+        data_availability: DataAvailability::Blobs,
+        ..config()
+    };
+    let (batcher, task, shutdown) = start(config, &source, &l1);
+    let status = batcher.status();
+    until("a transaction is sent", || l1.waiting() == 1).await;
+    let (candidate, result) = l1.take();
+    assert!(candidate.data.is_empty());
+    let tag = ChannelTag::decode(&candidate.tag).expect("a tag");
+    assert_eq!((tag.from, tag.to, tag.total), (1, source.unsafe_head(), 1));
+    let sidecar = candidate.blobs.expect("blobs");
+    let data = openledger_protocol::decode_blob(sidecar.blobs()[0].as_slice()).expect("data");
+    assert_eq!(blocks_in(&source, &data), (1, 2));
+    result.send(Ok(l1.confirmed())).expect("awaited");
+    until("it is confirmed", || status.borrow().confirmed_to == 2).await;
+    let seen = status.borrow().clone();
+    assert_eq!((seen.carrier, seen.fee_wei), (Some(Carrier::Blobs), 5));
+    assert!(seen.posted_bytes > 0 && seen.backlog_bytes == 0);
+    shutdown.cancel();
+    assert!(task.await.expect("ends").is_ok());
+}
+
+#[tokio::test]
+async fn a_backlog_is_told_to_builder_and_sender() {
+    let source = Arc::new(FakeSource::new());
+    let l1 = FakeL1::new();
+    source.seal(10, &[1_000]);
+    let config = BatcherConfig {
+        channel_duration_max: 0,
+        throttle_limits: openledger_l1::ThrottleConfig {
+            backlog_start: 5_000,
+            backlog_full: 8_000,
+            block_bytes_start: 4_000,
+            block_bytes_min: 500,
+            tx_bytes_max: 800,
+        },
+        ..config()
+    };
+    let throttle = config.throttle.clone();
+    let (batcher, task, shutdown) = start(config, &source, &l1);
+    let status = batcher.status();
+    until("a transaction is sent", || l1.waiting() == 1).await;
+    until("blocks are limited", || throttle.block_bytes_max() == 500).await;
+    assert_eq!(throttle.tx_bytes_max(), 800);
+    assert_eq!(status.borrow().block_bytes_max, Some(500));
+    assert!(!status.borrow().deadline_near);
+    // Blocks of the source begin with L1 origin 1, and the window is 3,600 blocks.
+    l1.grow(2_500);
+    until("the alarm is raised", || status.borrow().deadline_near).await;
+    assert_eq!(status.borrow().window_left, Some(1 + 3_600 - 2_510));
+    let pressure = *l1.pressure.lock().expect("not poisoned");
+    assert_eq!(pressure.deadline_permille, (2_509 * 1_000 / 3_600) as u32);
+    assert!(pressure.waited >= Duration::from_secs(5_000) && pressure.backlog_permille > 0);
+    let (_, result) = l1.take();
+    result.send(Ok(l1.confirmed())).expect("awaited");
+    until("blocks are not limited", || !throttle.is_active()).await;
+    until("the alarm is over", || !status.borrow().deadline_near).await;
+    shutdown.cancel();
+    assert!(task.await.expect("ends").is_ok());
+}
+
+#[tokio::test]
+async fn what_an_earlier_run_sent_is_taken_up() {
+    let source = Arc::new(FakeSource::new());
+    let l1 = FakeL1::new();
+    source.seal(4, &[100]);
+    let tag = ChannelTag {
+        id: [1; 16],
+        from: 1,
+        to: source.unsafe_head(),
+        first_epoch: 1,
+        index: 0,
+        total: 1,
+    };
+    source.seal(2, &[100]);
+    let (on_its_way, result) = oneshot::channel();
+    let resumed = vec![ResumedTx {
+        tag: tag.encode(),
+        nonce: 7,
+        result,
+    }];
+    let config = BatcherConfig {
+        channel_duration_max: 0,
+        poll_interval: Duration::from_millis(5),
+        ..config()
+    };
+    let shutdown = CancellationToken::new();
+    let (batcher, task) = Batcher::run_with(
+        config,
+        source.clone(),
+        l1.clone(),
+        l1.clone(),
+        resumed,
+        shutdown.clone(),
+    );
+    let status = batcher.status();
+    until("the rest is sent", || l1.waiting() == 1).await;
+    let (candidate, second) = l1.take();
+    assert_eq!(blocks_in(&source, &candidate.data), (5, 6));
+    assert_eq!(status.borrow().confirmed_to, 0);
+    on_its_way.send(Ok(l1.confirmed())).expect("awaited");
+    until("the first is confirmed", || {
+        status.borrow().confirmed_to == 4
+    })
+    .await;
+    second.send(Ok(l1.confirmed())).expect("awaited");
+    until("all is confirmed", || status.borrow().confirmed_to == 6).await;
+    shutdown.cancel();
+    assert!(task.await.expect("ends").is_ok());
 }

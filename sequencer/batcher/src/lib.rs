@@ -1,26 +1,39 @@
 //! The batcher: what makes the chain's blocks final on L1.
 //!
-//! It follows the unsafe head, turns each block after the safe head into a batch, packs batches into
-//! compressed channels, cuts these into frames and sends each frame as calldata to the inbox on L1,
-//! in order. Derivation (`openledger-derive`) reads the same bytes back with the same codec.
+//! It follows the unsafe head, turns the blocks after the safe head into batches, packs batches into
+//! compressed channels, cuts these into frames and sends the frames to the inbox on L1, in order, as
+//! calldata or in blobs, whichever is cheaper. Derivation (`openledger-derive`) reads the same bytes
+//! back with the same codec; before anything is sent it is read back here, and not sent if it would
+//! not come out as the blocks that went in.
 //!
 //! The decisions are in `pipeline.rs`, which does no I/O and reads no clock: it is told of blocks, of
 //! the L1's head and of confirmations, and answers with transactions and reasons to start over. The
 //! loop around it is in `driver.rs`.
 //!
+//! A channel takes blocks in `open_channel.rs` and waits for L1 in `channel.rs`; `costs.rs` decides
+//! what carries it, and `rederive.rs` is the last look.
+//!
 //! Invariants: frames are sent in the order of their channels and their numbers, and included in
 //! that order, because they have one sender with consecutive nonces; at most a configured number of
 //! channels and transactions is held, and a backlog waits in the store; whatever goes wrong, the
-//! batcher starts over from the safe head, never from what it believes to have posted. Start reading
-//! at [`Batcher`].
+//! batcher starts over from the safe head, never from what it believes to have posted. Only a new
+//! process goes on behind what the sender's journal still has on its way. Start reading at
+//! [`Batcher`].
 
 mod batch;
+mod blobs;
 mod channel;
 mod config;
+mod costs;
 mod driver;
+mod open_channel;
+mod pack;
 mod pipeline;
+mod rederive;
+mod restart;
 mod source;
 mod status;
+mod tag;
 
 #[cfg(test)]
 mod anvil_tests;
@@ -28,8 +41,11 @@ mod anvil_tests;
 mod testing;
 
 pub use batch::{BatchOfBlockError, batch_of};
-pub use config::BatcherConfig;
+pub use config::{BatchKind, BatcherConfig, DataAvailability};
 pub use driver::{Batcher, BatcherError, L1Head, TxSubmit};
-pub use pipeline::{L1Point, RestartReason};
+pub use pack::{PackError, pack};
+pub use pipeline::L1Point;
+pub use rederive::RederiveError;
+pub use restart::{BlobsError, RestartReason};
 pub use source::{BlockSource, SourceError};
 pub use status::BatcherStatus;

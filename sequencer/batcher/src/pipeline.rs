@@ -1,20 +1,27 @@
 //! What to post and when: the batcher without its clock, its L1 and its threads.
 
 use crate::{
-    BatchOfBlockError, BatcherConfig, BlockSource, SourceError, batch_of,
-    channel::{ChannelIds, ClosedChannel, FrameTx, FrameTxInfo, TX_OVERHEAD},
+    BatchKind, BatchOfBlockError, BatcherConfig, BlockSource, RestartReason, SourceError,
+    batch::BlockBatch,
+    channel::{ChannelIds, ChannelTx, ChannelTxInfo, ClosedChannel},
+    costs,
+    open_channel::{CloseError, OpenChannel},
+    tag::ChannelTag,
 };
 use alloy_eips::BlockNumHash;
 use alloy_primitives::B256;
-use openledger_protocol::{
-    ChannelError, ChannelId, ChannelOptions, ChannelOut, FRAME_OVERHEAD, Full,
-};
+use openledger_l1::Carrier;
+use openledger_protocol::{ChannelError, Compression, Full};
 use std::collections::VecDeque;
 
 /// Confirmed channels that wait for the safe head, at most. Beyond it blocks wait.
 const AWAITING_SAFE_MAX: usize = 1024;
 /// How often the time that the safe head gets is doubled.
 const SAFE_LAG_DOUBLINGS_MAX: u32 = 5;
+/// zlib level of the plainest form.
+const PLAIN_ZLIB_LEVEL: u8 = 6;
+/// How much a newly read block counts in the mean of block sizes, as a part of one.
+const MEAN_PART: u64 = 32;
 
 /// The L1's head.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,49 +30,10 @@ pub struct L1Point {
     pub number: u64,
     /// Its timestamp, seconds.
     pub timestamp: u64,
-}
-
-/// Why the batcher starts over from the safe head. What was sent is not taken back: derivation
-/// ignores what no longer fits.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum RestartReason {
-    /// Blocks that were put into channels are no longer canonical.
-    #[error("l2 was unwound below block {}", posted.number)]
-    Unwound {
-        /// The last block that was put into a channel.
-        posted: BlockNumHash,
-    },
-    /// The safe head is ahead of everything that was put into channels.
-    #[error("the safe head {safe} is ahead of block {posted}")]
-    SafeHeadAhead {
-        /// The safe head's number.
-        safe: u64,
-        /// The last block that was put into a channel.
-        posted: u64,
-    },
-    /// A channel was not complete on L1 in time, so that derivation drops it.
-    #[error("channel was not complete within {timeout} l1 blocks of block {opened}")]
-    ChannelTimedOut {
-        /// The channel.
-        channel: ChannelId,
-        /// The L1 block of its first frame.
-        opened: u64,
-        /// L1 blocks that it had.
-        timeout: u64,
-    },
-    /// A channel is complete on L1, but the safe head has not reached its last block.
-    #[error("the safe head {safe} has not reached block {expected} by l1 block {l1_number}")]
-    SafeHeadStalled {
-        /// The safe head's number.
-        safe: u64,
-        /// The channel's last block.
-        expected: u64,
-        /// The L1 head's number.
-        l1_number: u64,
-    },
-    /// The L1 sender gave up a transaction.
-    #[error("an l1 transaction was lost")]
-    TransactionLost,
+    /// Its base fee, wei a gas.
+    pub base_fee: u128,
+    /// Its excess blob gas; `None` where the L1 has no blobs.
+    pub excess_blob_gas: Option<u64>,
 }
 
 /// Why a block can't be posted at all.
@@ -110,16 +78,6 @@ pub(crate) struct ConfirmedChannel {
     pub(crate) inclusion: BlockNumHash,
 }
 
-/// A channel that takes blocks.
-struct OpenChannel {
-    out: ChannelOut,
-    from: u64,
-    /// The L1 head's number when it was opened.
-    opened_at: u64,
-    /// The L1 origin of its first block.
-    first_epoch: u64,
-}
-
 struct AwaitingSafe {
     to: BlockNumHash,
     included_in: u64,
@@ -139,6 +97,17 @@ pub(crate) struct Pipeline {
     confirmed_to: u64,
     stalls: u32,
     safe_number: u64,
+    /// What carried the last channel.
+    carrier: Option<Carrier>,
+    /// How well the last channel compressed, for the estimate of the next.
+    ratio: Option<usize>,
+    /// Up to this block channels are written in the plainest form: a better one failed.
+    plain_to: Option<u64>,
+    /// Mean bytes of transactions of a block, for an estimate of what is not read yet.
+    mean_block_bytes: u64,
+    /// Makes the next channel come out wrong.
+    #[cfg(test)]
+    pub(crate) corrupt_next: bool,
 }
 
 impl Pipeline {
@@ -158,7 +127,69 @@ impl Pipeline {
             confirmed_to: safe.number,
             stalls: 0,
             safe_number: safe.number,
+            carrier: None,
+            ratio: None,
+            plain_to: None,
+            mean_block_bytes: 0,
+            #[cfg(test)]
+            corrupt_next: false,
         }
+    }
+
+    /// Takes up channels that an earlier run sent as a whole, by the tags of their transactions in
+    /// the order in which they were sent. Answers what each of them is about, `None` for those that
+    /// are of no use: what they carry is posted again. Blocking.
+    ///
+    /// # Errors
+    /// If a block can't be read.
+    pub(crate) fn resume(
+        &mut self,
+        tags: &[Option<ChannelTag>],
+        source: &dyn BlockSource,
+        now: u64,
+    ) -> Result<Vec<Option<ChannelTxInfo>>, PipelineError> {
+        let mut infos = vec![None; tags.len()];
+        let mut at = 0;
+        while let Some(first) = tags.get(at).copied() {
+            let Some(first) = first.filter(|tag| tag.index == 0) else {
+                at = at.saturating_add(1);
+                continue;
+            };
+            let end = at.saturating_add(usize::from(first.total));
+            let whole = tags.get(at..end).is_some_and(|tags| {
+                (0..first.total)
+                    .zip(tags)
+                    .all(|(index, tag)| *tag == Some(ChannelTag { index, ..first }))
+            });
+            let number = first.to.number;
+            let follows = first.from <= self.cursor.number.saturating_add(1);
+            if !whole || first.total == 0 || !follows {
+                break;
+            }
+            let canonical = source
+                .block(number)
+                .map_err(|source| PipelineError::Source { number, source })?
+                .is_some_and(|block| block.header.hash_slow() == first.to.hash);
+            if !canonical {
+                break;
+            }
+            if number > self.cursor.number {
+                let resumed = ClosedChannel::resumed(self.sequence, first, now);
+                for (info, index) in infos.iter_mut().skip(at).zip(0..first.total) {
+                    *info = Some(ChannelTxInfo {
+                        channel: self.sequence,
+                        index,
+                    });
+                }
+                self.sequence = self.sequence.wrapping_add(1);
+                self.pending_txs = self.pending_txs.saturating_add(usize::from(first.total));
+                self.cursor = first.to;
+                self.submitted_to = number;
+                self.closed.push_back(resumed);
+            }
+            at = end;
+        }
+        Ok(infos)
     }
 
     /// Forgets everything since the safe head. Results of transactions from before must not be
@@ -224,12 +255,67 @@ impl Pipeline {
                 number,
                 hash: block.header.hash_slow(),
             };
-            self.add(batch_of(&block)?, id, l1)?;
+            let block = BlockBatch::of(&block)?;
+            self.count(block.tx_bytes());
+            if let Some(reason) = self.add(block, id, l1)? {
+                return Ok(Advance::Restart(reason));
+            }
         }
-        if self.is_due(l1, head.number) {
-            self.close()?;
+        if self.is_due(l1, head.number)
+            && let Some(reason) = self.close(l1)?
+        {
+            return Ok(Advance::Restart(reason));
         }
         Ok(Advance::Idle)
+    }
+
+    fn count(&mut self, bytes: usize) {
+        let mean = self.mean_block_bytes.saturating_mul(MEAN_PART - 1);
+        self.mean_block_bytes = mean.saturating_add(bytes as u64).div_ceil(MEAN_PART);
+    }
+
+    /// Bytes of transactions that are sealed below `head` and not on L1; what was not read yet is
+    /// estimated.
+    pub(crate) fn backlog_bytes(&self, head: u64) -> u64 {
+        let unread = head.saturating_sub(self.cursor.number);
+        let held: usize = self
+            .closed
+            .iter()
+            .map(|channel| channel.range.tx_bytes)
+            .chain(self.open.as_ref().map(OpenChannel::tx_bytes))
+            .fold(0, usize::saturating_add);
+        unread
+            .saturating_mul(self.mean_block_bytes)
+            .saturating_add(held as u64)
+    }
+
+    /// L1 blocks that are left of the sequencing window of the oldest block that is in a channel and
+    /// not on L1; `None` if there is none.
+    pub(crate) fn window_left(&self, l1: L1Point) -> Option<u64> {
+        let closed = self.closed.front().map(|channel| channel.range.first_epoch);
+        let first_epoch = closed.or(self.open.as_ref().map(|open| open.first_epoch))?;
+        let end = first_epoch.saturating_add(self.config.chain.seq_window_size);
+        Some(end.saturating_sub(l1.number))
+    }
+
+    /// Seconds since the oldest channel that is not on L1 was closed.
+    pub(crate) fn waited(&self, l1: L1Point) -> u64 {
+        self.closed
+            .front()
+            .map_or(0, |channel| l1.timestamp.saturating_sub(channel.closed_at))
+    }
+
+    /// Compressed bytes that are closed and not on L1, about.
+    pub(crate) fn closed_bytes(&self) -> usize {
+        self.closed
+            .iter()
+            .map(|channel| channel.compressed_bytes)
+            .fold(0, usize::saturating_add)
+    }
+
+    /// What carried the last channel.
+    pub(crate) const fn carrier(&self) -> Option<Carrier> {
+        self.carrier
     }
 
     /// Whether another block may be read.
@@ -287,51 +373,52 @@ impl Pipeline {
 
     fn add(
         &mut self,
-        batch: openledger_protocol::SingularBatch,
+        block: BlockBatch,
         id: BlockNumHash,
         l1: L1Point,
-    ) -> Result<(), PipelineError> {
+    ) -> Result<Option<RestartReason>, PipelineError> {
+        let first = (id.number, block.batch.epoch_num);
         let mut open = match self.open.take() {
             Some(open) => open,
-            None => self.open_channel(id.number, batch.epoch_num, l1),
+            None => self.open_channel(first, l1),
         };
-        if let Err(full) = open.out.add_batch(&batch) {
-            if open.out.is_empty() {
-                return Err(PipelineError::TooLarge {
-                    number: id.number,
-                    reason: full,
-                });
+        let too_large = |reason| PipelineError::TooLarge {
+            number: id.number,
+            reason,
+        };
+        if let Err((block, full)) = open.add(block) {
+            if open.is_empty() {
+                return Err(too_large(full));
             }
             self.open = Some(open);
-            self.close()?;
-            open = self.open_channel(id.number, batch.epoch_num, l1);
-            if let Err(reason) = open.out.add_batch(&batch) {
-                return Err(PipelineError::TooLarge {
-                    number: id.number,
-                    reason,
-                });
+            if let Some(reason) = self.close(l1)? {
+                return Ok(Some(reason));
             }
+            open = self.open_channel(first, l1);
+            open.add(block).map_err(|(_, full)| too_large(full))?;
         }
         self.open = Some(open);
         self.cursor = id;
-        Ok(())
+        Ok(None)
     }
 
-    fn open_channel(&mut self, from: u64, first_epoch: u64, l1: L1Point) -> OpenChannel {
-        let overhead = TX_OVERHEAD + FRAME_OVERHEAD;
-        let frame_data = self.config.tx_bytes_target.saturating_sub(overhead);
-        let options = ChannelOptions {
-            compression: self.config.compression,
-            rlp_bytes_max: self.config.chain.channel_rlp_bytes_max(),
-            compressed_bytes_target: frame_data
-                .saturating_mul(self.config.channel_txs_target.max(1)),
-        };
-        OpenChannel {
-            out: ChannelOut::new(self.ids.next(), options),
-            from,
-            opened_at: l1.number,
-            first_epoch,
+    fn open_channel(&mut self, first: (u64, u64), l1: L1Point) -> OpenChannel {
+        // What a channel of the usual size would be carried in.
+        let usual = self.config.channel_bytes_target(Carrier::Blobs);
+        let carrier = self
+            .carrier
+            .unwrap_or_else(|| costs::choose(&self.config, l1, usual, None));
+        let id = self.ids.next();
+        if self.plain_to.is_some_and(|to| first.0 <= to) {
+            let plain = BatcherConfig {
+                compression: Compression::Zlib(PLAIN_ZLIB_LEVEL),
+                ..self.config.clone()
+            };
+            return OpenChannel::new(id, &plain, BatchKind::Singular, carrier, first, l1, None);
         }
+        self.plain_to = None;
+        let kind = self.config.batch_kind;
+        OpenChannel::new(id, &self.config, kind, carrier, first, l1, self.ratio)
     }
 
     /// Whether the open channel can't wait for more blocks.
@@ -348,32 +435,53 @@ impl Pipeline {
             || l1.number.saturating_add(self.config.window_margin) >= window_end
     }
 
-    fn close(&mut self) -> Result<(), PipelineError> {
+    /// Closes the open channel.
+    ///
+    /// # Errors
+    /// If it can't be cut into frames. Answers the reason to start over if it would not come out as
+    /// the blocks that went in.
+    fn close(&mut self, l1: L1Point) -> Result<Option<RestartReason>, PipelineError> {
         let Some(mut open) = self.open.take() else {
-            return Ok(());
+            return Ok(None);
         };
-        open.out.close();
         let (from, to) = (open.from, self.cursor);
-        let closed = ClosedChannel::new(
-            self.sequence,
-            &open.out,
-            from,
-            to,
-            self.config.tx_bytes_target,
-        )
-        .map_err(|source| PipelineError::Channel {
-            from,
-            to: to.number,
-            source,
-        })?;
+        #[cfg(test)]
+        if std::mem::take(&mut self.corrupt_next) {
+            open.corrupt();
+        }
+        let (config, present) = (&self.config, self.carrier);
+        let choose = |bytes| costs::choose(config, l1, bytes, present);
+        let closed = match open.close(self.sequence, to, config, l1, choose) {
+            Ok(closed) => closed,
+            Err(CloseError::Channel(source)) => {
+                return Err(PipelineError::Channel {
+                    from,
+                    to: to.number,
+                    source,
+                });
+            }
+            Err(CloseError::Rederive(difference)) => {
+                self.plain_to = Some(to.number);
+                return Ok(Some(RestartReason::NotRederived {
+                    from,
+                    to: to.number,
+                    difference,
+                }));
+            }
+        };
+        self.ratio = Some(open.ratio());
+        if self.carrier != Some(closed.carrier) {
+            tracing::info!(carrier = ?closed.carrier, base_fee_wei = l1.base_fee, "batches are carried in");
+        }
+        self.carrier = Some(closed.carrier);
         self.sequence = self.sequence.wrapping_add(1);
         self.closed.push_back(closed);
-        Ok(())
+        Ok(None)
     }
 
     /// The next transaction to be sent, in order; `None` if there is none or enough are on their
     /// way.
-    pub(crate) fn next_tx(&self) -> Option<FrameTx> {
+    pub(crate) fn next_tx(&self) -> Option<ChannelTx> {
         if self.pending_txs >= self.config.txs_in_flight_max.max(1) {
             return None;
         }
@@ -389,13 +497,13 @@ impl Pipeline {
             channel.mark_sent();
             self.pending_txs += 1;
             if channel.is_sent() {
-                self.submitted_to = channel.to.number;
+                self.submitted_to = channel.range.to.number;
             }
         }
     }
 
     /// The channel of a transaction.
-    pub(crate) fn channel(&self, info: FrameTxInfo) -> Option<&ClosedChannel> {
+    pub(crate) fn channel(&self, info: ChannelTxInfo) -> Option<&ClosedChannel> {
         self.closed
             .iter()
             .find(|channel| channel.sequence == info.channel)
@@ -408,7 +516,7 @@ impl Pipeline {
     /// The reason to start over, if the channel was complete too late.
     pub(crate) fn confirm(
         &mut self,
-        info: FrameTxInfo,
+        info: ChannelTxInfo,
         block: BlockNumHash,
         l1_timestamp: u64,
     ) -> Result<Vec<ConfirmedChannel>, RestartReason> {
@@ -429,7 +537,7 @@ impl Pipeline {
             if channel.is_timed_out(inclusion.number, timeout) {
                 return Err(timed_out(channel, timeout));
             }
-            let to = channel.to;
+            let to = channel.range.to;
             self.confirmed_to = to.number;
             self.awaiting_safe.push_back(AwaitingSafe {
                 to,

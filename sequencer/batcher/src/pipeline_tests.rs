@@ -1,17 +1,13 @@
 use super::*;
-use crate::testing::{FakeSource, block_batch, config};
+use crate::{
+    DataAvailability, RederiveError, batch_of,
+    testing::{FakeSource, block_batch, config, l1},
+};
 use alloy_primitives::Bytes;
 use openledger_protocol::{
     Batch, ChannelAssembler, ChannelReader, FrameOutcome, SingularBatch, decode_frames,
 };
 use proptest::prelude::*;
-
-fn l1(number: u64) -> L1Point {
-    L1Point {
-        number,
-        timestamp: number * 2,
-    }
-}
 
 fn inclusion(number: u64) -> BlockNumHash {
     BlockNumHash {
@@ -25,13 +21,19 @@ fn pipeline(source: &FakeSource, config: BatcherConfig) -> Pipeline {
 }
 
 /// Takes all transactions that may be sent now.
-fn send_all(pipeline: &mut Pipeline) -> Vec<FrameTx> {
+fn send_all(pipeline: &mut Pipeline) -> Vec<ChannelTx> {
     let mut sent = Vec::new();
     while let Some(tx) = pipeline.next_tx() {
         pipeline.mark_sent();
         sent.push(tx);
     }
     sent
+}
+
+/// The only payload of a calldata transaction.
+fn data(tx: &ChannelTx) -> Bytes {
+    assert_eq!((tx.carrier, tx.payloads.len()), (Carrier::Calldata, 1));
+    tx.payloads[0].clone()
 }
 
 /// The batches in calldata that arrives on L1 in this order.
@@ -87,7 +89,7 @@ fn a_channel_closes_when_its_time_is_over() {
     assert_eq!(pipeline.submitted_to(), 4);
     assert_eq!(pipeline.confirmed_to(), 0);
     let expected: Vec<_> = (1..=4).map(|number| block_batch(&source, number)).collect();
-    assert_eq!(decode(sent.iter().map(|tx| tx.data.clone())), expected);
+    assert_eq!(decode(sent.iter().map(data)), expected);
 
     let confirmed = pipeline
         .confirm(sent[0].info, inclusion(13), 26)
@@ -201,7 +203,7 @@ fn an_unwound_block_is_posted_again_in_its_new_form() {
     pipeline.advance(&source, l1(13)).expect("advances");
     let again = send_all(&mut pipeline);
     let expected: Vec<_> = (5..=7).map(|number| block_batch(&source, number)).collect();
-    assert_eq!(decode(again.into_iter().map(|tx| tx.data)), expected);
+    assert_eq!(decode(again.iter().map(data)), expected);
 }
 
 #[test]
@@ -217,7 +219,7 @@ fn a_channel_that_is_late_is_posted_again() {
     pipeline.advance(&source, l1(10)).expect("advances");
     pipeline.advance(&source, l1(11)).expect("advances");
     let sent = send_all(&mut pipeline);
-    let first = pipeline.channel(sent[0].info).expect("held").frames_total;
+    let first = usize::from(pipeline.channel(sent[0].info).expect("held").txs_total);
     assert!(first >= 3, "{first}");
     let channel = pipeline.channel(sent[0].info).expect("held").id;
     pipeline
@@ -252,7 +254,7 @@ fn a_channel_that_is_late_is_posted_again() {
     pipeline.advance(&source, l1(73)).expect("advances");
     let again = send_all(&mut pipeline);
     assert_ne!(pipeline.channel(again[0].info).expect("held").id, channel);
-    let batches = decode(again.into_iter().map(|tx| tx.data));
+    let batches = decode(again.iter().map(data));
     assert_eq!(batches[0], block_batch(&source, 1));
 }
 
@@ -325,7 +327,7 @@ fn a_safe_head_ahead_is_followed() {
     pipeline.restart(source.safe_head());
     pipeline.advance(&source, l1(10)).expect("advances");
     pipeline.advance(&source, l1(11)).expect("advances");
-    let batches = decode(send_all(&mut pipeline).into_iter().map(|tx| tx.data));
+    let batches = decode(send_all(&mut pipeline).iter().map(data));
     assert_eq!(
         batches,
         (6..=9)
@@ -347,7 +349,7 @@ fn a_store_that_fails_stops_nothing() {
     source.fail_at(None);
     pipeline.advance(&source, l1(10)).expect("advances");
     pipeline.advance(&source, l1(11)).expect("advances");
-    let batches = decode(send_all(&mut pipeline).into_iter().map(|tx| tx.data));
+    let batches = decode(send_all(&mut pipeline).iter().map(data));
     assert_eq!(batches.len(), 3);
 }
 
@@ -390,6 +392,8 @@ enum Event {
     Unwind(u8),
     /// The L1 sender gives up.
     Lose,
+    /// The next channel comes out wrong.
+    Corrupt,
 }
 
 fn event() -> impl Strategy<Value = Event> {
@@ -401,7 +405,46 @@ fn event() -> impl Strategy<Value = Event> {
         3 => Just(Event::Derive),
         1 => (1..20_u8).prop_map(Event::Unwind),
         1 => Just(Event::Lose),
+        1 => Just(Event::Corrupt),
     ]
+}
+
+/// A block as a batch of any kind gives it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Content {
+    timestamp: u64,
+    epoch_num: u64,
+    transactions: Vec<Bytes>,
+}
+
+impl From<SingularBatch> for Content {
+    fn from(batch: SingularBatch) -> Self {
+        Self {
+            timestamp: batch.timestamp,
+            epoch_num: batch.epoch_num,
+            transactions: batch.transactions,
+        }
+    }
+}
+
+/// All batches of a channel.
+fn batches(channel: Vec<u8>) -> Vec<Batch> {
+    let mut reader = ChannelReader::new(channel, 100_000_000, 161_299).expect("a stream");
+    std::iter::from_fn(|| reader.next_batch().expect("well formed")).collect()
+}
+
+fn contents(batch: Batch, config: &BatcherConfig) -> Vec<Content> {
+    match batch {
+        Batch::Singular(batch) => vec![batch.into()],
+        Batch::Span(span) => span
+            .into_blocks(&config.chain)
+            .map(|block| Content {
+                timestamp: block.timestamp,
+                epoch_num: block.epoch_num,
+                transactions: block.transactions,
+            })
+            .collect(),
+    }
 }
 
 /// An L1 with a batcher, and the chain that derivation makes of it.
@@ -411,7 +454,7 @@ struct World {
     config: BatcherConfig,
     l1: u64,
     /// Sent and not included; those without info were sent before a restart.
-    pending: VecDeque<(Option<FrameTxInfo>, Bytes)>,
+    pending: VecDeque<(Option<ChannelTxInfo>, Vec<Bytes>)>,
     assembler: ChannelAssembler,
     derived: u64,
 }
@@ -449,8 +492,9 @@ impl World {
             }
         }
         for tx in send_all(&mut self.pipeline) {
-            assert!(tx.data.len() <= self.config.tx_bytes_target);
-            self.pending.push_back((Some(tx.info), tx.data));
+            let most = self.config.payload_bytes_max(tx.carrier);
+            assert!(tx.payloads.iter().all(|payload| payload.len() <= most));
+            self.pending.push_back((Some(tx.info), tx.payloads));
         }
         assert!(self.pipeline.pending_txs() <= self.config.txs_in_flight_max);
         assert!(self.pipeline.closed.len() <= self.config.channels_in_flight_max + 1);
@@ -473,22 +517,26 @@ impl World {
                 self.restart();
             }
             Event::Lose => self.restart(),
+            Event::Corrupt => self.pipeline.corrupt_next = true,
         }
         self.step();
     }
 
     fn include(&mut self) {
-        let Some((info, data)) = self.pending.pop_front() else {
+        let Some((info, payloads)) = self.pending.pop_front() else {
             return;
         };
         let timeout = self.config.chain.channel_timeout(l1(self.l1).timestamp);
         self.assembler.expire(self.l1, timeout);
-        for frame in decode_frames(&data).expect("frames") {
+        for frame in payloads
+            .iter()
+            .flat_map(|payload| decode_frames(payload).expect("frames"))
+        {
             if let FrameOutcome::Complete(channel) = self.assembler.add(frame, self.l1, usize::MAX)
             {
-                read(channel)
-                    .into_iter()
-                    .for_each(|batch| self.derive(&batch));
+                for batch in batches(channel) {
+                    self.derive(batch);
+                }
             }
         }
         if let Some(info) = info
@@ -502,21 +550,68 @@ impl World {
         assert!(self.pipeline.confirmed_to() <= self.derived);
     }
 
-    /// Takes a batch that extends the derived chain; others are old or do not fit.
-    fn derive(&mut self, batch: &SingularBatch) {
-        let next = self.derived + 1;
-        if next <= self.source.unsafe_head().number && *batch == block_batch(&self.source, next) {
-            self.derived = next;
+    /// Takes the blocks of a batch that extends the derived chain; others are old or do not fit.
+    fn derive(&mut self, batch: Batch) {
+        let head = self.source.unsafe_head().number;
+        let first = match &batch {
+            Batch::Singular(batch) => batch.timestamp,
+            Batch::Span(span) => span.start_timestamp(&self.config.chain),
+        } - 1_000;
+        if first > head || first > self.derived + 1 {
+            return;
+        }
+        let parent = block_batch(&self.source, first).parent_hash;
+        let fits = match &batch {
+            Batch::Singular(batch) => batch.parent_hash == parent,
+            Batch::Span(span) => span.checks_parent(parent),
+        };
+        if !fits {
+            return;
+        }
+        for content in contents(batch, &self.config) {
+            let number = content.timestamp - 1_000;
+            if number <= self.derived {
+                continue;
+            }
+            if number > head || content != block_batch(&self.source, number).into() {
+                return;
+            }
+            self.derived = number;
         }
     }
+}
+
+fn form() -> impl Strategy<Value = BatcherConfig> {
+    let kind = prop_oneof![Just(BatchKind::Span), Just(BatchKind::Singular)];
+    let compression = prop_oneof![
+        Just(Compression::Zlib(6)),
+        Just(Compression::Brotli(5)),
+        Just(Compression::Brotli(1))
+    ];
+    let carrier = prop_oneof![
+        2 => Just(DataAvailability::Calldata),
+        1 => Just(DataAvailability::Blobs),
+        1 => Just(DataAvailability::Auto)
+    ];
+    (kind, compression, carrier, 1..4_usize).prop_map(
+        |(batch_kind, compression, data_availability, blobs_per_tx)| BatcherConfig {
+            batch_kind,
+            compression,
+            data_availability,
+            blobs_per_tx,
+            ..config()
+        },
+    )
 }
 
 proptest! {
     #![proptest_config(ProptestConfig { cases: 96, ..ProptestConfig::default() })]
 
-    /// Whatever the cuts: what is posted decodes to the blocks, in order, from the first on.
+    /// Whatever the form and the cuts: what is posted decodes to the blocks, in order, from the
+    /// first on.
     #[test]
     fn what_is_posted_decodes_to_the_blocks(
+        form in form(),
         seals in proptest::collection::vec((1..6_u64, proptest::collection::vec(0..3_000_usize, 0..4)), 1..12),
         tx_bytes_target in 200..6_000_usize,
         channel_txs_target in 1..4_usize,
@@ -524,12 +619,13 @@ proptest! {
         blocks_per_step in 1..20_usize,
     ) {
         let config = BatcherConfig {
-            tx_bytes_target, channel_txs_target, channel_duration_max, blocks_per_step, ..config()
+            tx_bytes_target, channel_txs_target, channel_duration_max, blocks_per_step, ..form
         };
         let source = FakeSource::new();
-        let mut pipeline = pipeline(&source, config);
+        let mut pipeline = pipeline(&source, config.clone());
         let mut posted = Vec::new();
         let mut number = 10;
+        let mut assembler = ChannelAssembler::default();
         for (blocks, sizes) in seals {
             source.seal(blocks, &sizes);
             // Until nothing is left to send, with time to close the last channel.
@@ -541,9 +637,16 @@ proptest! {
                         break;
                     }
                     for tx in sent {
-                        prop_assert!(tx.data.len() <= tx_bytes_target);
+                        prop_assert!(tx.payloads.len() <= config.blobs_per_tx);
                         pipeline.confirm(tx.info, inclusion(number), number * 2).expect("in time");
-                        posted.push(tx.data);
+                        for payload in tx.payloads {
+                            prop_assert!(payload.len() <= config.payload_bytes_max(tx.carrier));
+                            for frame in decode_frames(&payload).expect("frames") {
+                                if let FrameOutcome::Complete(channel) = assembler.add(frame, 1, usize::MAX) {
+                                    posted.extend(batches(channel).into_iter().flat_map(|batch| contents(batch, &config)));
+                                }
+                            }
+                        }
                     }
                 }
                 number += 1;
@@ -551,13 +654,15 @@ proptest! {
         }
         let head = source.unsafe_head().number;
         prop_assert_eq!(pipeline.confirmed_to(), head);
-        let expected: Vec<_> = (1..=head).map(|number| block_batch(&source, number)).collect();
-        prop_assert_eq!(decode(posted), expected);
+        prop_assert_eq!(pipeline.backlog_bytes(head), 0);
+        let expected: Vec<Content> = (1..=head).map(|number| block_batch(&source, number).into()).collect();
+        prop_assert_eq!(posted, expected);
     }
 
     /// Whatever happens on the way: in the end derivation has every block.
     #[test]
     fn every_block_arrives_in_the_end(
+        form in form(),
         events in proptest::collection::vec(event(), 1..60),
         tx_bytes_target in 300..2_000_usize,
         channel_txs_target in 1..4_usize,
@@ -573,7 +678,7 @@ proptest! {
             channels_in_flight_max,
             blocks_per_step: 3,
             safe_lag_max: 8,
-            ..config()
+            ..form
         };
         let mut world = World::new(config);
         for event in events {
@@ -589,4 +694,167 @@ proptest! {
         }
         prop_assert_eq!(world.derived, world.source.unsafe_head().number);
     }
+}
+
+#[test]
+fn blobs_share_a_transaction() {
+    let source = FakeSource::new();
+    // Incompressible: about 500 kB, four blobs.
+    source.seal(25, &[20_000]);
+    let config = BatcherConfig {
+        batch_kind: BatchKind::Span,
+        compression: Compression::Brotli(5),
+        data_availability: DataAvailability::Auto,
+        blobs_per_tx: 3,
+        channel_txs_target: 2,
+        ..config()
+    };
+    let mut pipeline = pipeline(&source, config.clone());
+    pipeline.advance(&source, l1(10)).expect("advances");
+    pipeline.advance(&source, l1(11)).expect("advances");
+    let sent = send_all(&mut pipeline);
+    let shape: Vec<_> = sent
+        .iter()
+        .map(|tx| (tx.carrier, tx.payloads.len()))
+        .collect();
+    assert_eq!(shape, [(Carrier::Blobs, 3), (Carrier::Blobs, 1)]);
+    assert!(
+        sent[0]
+            .payloads
+            .iter()
+            .all(|payload| payload.len() == 130_044)
+    );
+    let tags: Vec<_> = sent
+        .iter()
+        .map(|tx| (tx.tag.from, tx.tag.to.number, tx.tag.index, tx.tag.total))
+        .collect();
+    assert_eq!(tags, [(1, 25, 0, 2), (1, 25, 1, 2)]);
+    assert_eq!(pipeline.carrier(), Some(Carrier::Blobs));
+    assert!(pipeline.backlog_bytes(25) > 500_000);
+    assert_eq!(pipeline.window_left(l1(11)), Some(1 + 3_600 - 11));
+    assert_eq!(pipeline.waited(l1(15)), 8);
+}
+
+#[test]
+fn a_channel_of_spans_is_filled_and_not_overfilled() {
+    let source = FakeSource::new();
+    source.seal(200, &[3_000; 4]);
+    let config = BatcherConfig {
+        batch_kind: BatchKind::Span,
+        compression: Compression::Brotli(5),
+        blocks_per_step: 1_000,
+        channels_in_flight_max: 100,
+        txs_in_flight_max: 1_000,
+        ..config()
+    };
+    let target = config.channel_bytes_target(Carrier::Calldata);
+    let mut pipeline = pipeline(&source, config);
+    pipeline.advance(&source, l1(10)).expect("advances");
+    let sizes: Vec<_> = pipeline
+        .closed
+        .iter()
+        .map(|channel| channel.compressed_bytes)
+        .collect();
+    assert!(sizes.len() > 10, "{sizes:?}");
+    for size in sizes {
+        // A block is a tenth of the target.
+        assert!(
+            size <= target + target / 50 && size >= target * 85 / 100,
+            "{size} of {target}"
+        );
+    }
+    assert!(pipeline.closed.iter().all(|channel| channel.txs_total <= 2));
+}
+
+#[test]
+fn what_would_come_out_wrong_is_not_posted() {
+    let source = FakeSource::new();
+    source.seal(6, &[50]);
+    let config = BatcherConfig {
+        batch_kind: BatchKind::Span,
+        compression: Compression::Brotli(5),
+        channel_duration_max: 0,
+        ..config()
+    };
+    let mut pipeline = pipeline(&source, config);
+    pipeline.corrupt_next = true;
+    let outcome = pipeline.advance(&source, l1(10)).expect("advances");
+    assert_eq!(
+        outcome,
+        Advance::Restart(RestartReason::NotRederived {
+            from: 1,
+            to: 6,
+            difference: RederiveError::Block { index: 5 }
+        })
+    );
+    assert!(pipeline.next_tx().is_none());
+    pipeline.restart(source.safe_head());
+    pipeline.advance(&source, l1(10)).expect("advances");
+    // In the plainest form, once.
+    let batches = decode(send_all(&mut pipeline).iter().map(data));
+    assert_eq!(batches.len(), 6);
+    source.seal(1, &[]);
+    pipeline.advance(&source, l1(11)).expect("advances");
+    let again = send_all(&mut pipeline);
+    let [frame] = &decode_frames(&data(&again[0])).expect("frames")[..] else {
+        panic!("one frame")
+    };
+    assert_eq!(frame.data[0], 1, "brotli again");
+}
+
+#[test]
+fn what_an_earlier_run_sent_is_not_posted_again() {
+    let source = FakeSource::new();
+    source.seal(30, &[700]);
+    let config = BatcherConfig {
+        tx_bytes_target: 1_500,
+        channel_txs_target: 2,
+        channel_duration_max: 0,
+        txs_in_flight_max: 5,
+        ..config()
+    };
+    let mut before = pipeline(&source, config.clone());
+    before.advance(&source, l1(10)).expect("advances");
+    let sent = send_all(&mut before);
+    let total = usize::from(sent[0].tag.total);
+    assert!(total >= 2 && sent.len() == 5, "{total}");
+    let tags = |txs: &[ChannelTx]| -> Vec<_> {
+        txs.iter()
+            .map(|tx| ChannelTag::decode(&tx.tag.encode()))
+            .collect()
+    };
+
+    // All that was sent; the last channel only in part.
+    let whole = sent.len() / total;
+    let mut after = pipeline(&source, config.clone());
+    let infos = after.resume(&tags(&sent), &source, 20).expect("read");
+    assert_eq!(infos.iter().flatten().count(), whole * total);
+    let last = sent[whole * total - 1].tag.to;
+    assert_eq!((after.cursor(), after.submitted_to()), (last, last.number));
+    assert_eq!(after.pending_txs(), whole * total);
+    for info in infos.into_iter().flatten() {
+        after.confirm(info, inclusion(12), 24).expect("in time");
+    }
+    assert_eq!(after.confirmed_to(), last.number);
+    after.advance(&source, l1(12)).expect("advances");
+    let next = send_all(&mut after);
+    assert_eq!(next[0].tag.from, last.number + 1);
+
+    // Nothing of it is of use if a part of the first channel is gone, or the chain is another.
+    let mut partial = pipeline(&source, config.clone());
+    let infos = partial
+        .resume(&tags(&sent[1..]), &source, 20)
+        .expect("read");
+    let infos: Vec<_> = infos.into_iter().flatten().collect();
+    assert!(infos.is_empty(), "{infos:?}");
+    source.unwind(0);
+    source.seal(30, &[700]);
+    let mut other = pipeline(&source, config);
+    let infos = other.resume(&tags(&sent), &source, 20).expect("read");
+    assert_eq!(infos, vec![None; 5]);
+    assert_eq!(other.cursor().number, 0);
+    assert_eq!(
+        other.resume(&[None, None], &source, 20).expect("read"),
+        [None, None]
+    );
 }

@@ -1,4 +1,5 @@
 use alloy_eips::BlockNumHash;
+use openledger_l1::Carrier;
 
 /// How far the batcher is.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -14,6 +15,23 @@ pub struct BatcherStatus {
     pub pending_txs: usize,
     /// Sealed L2 blocks that are in no channel yet.
     pub backlog_blocks: u64,
+    /// Bytes of transactions that are sealed and not on L1, about.
+    pub backlog_bytes: u64,
+    /// Most bytes that a block may hold because of it; `None` if there is no limit.
+    pub block_bytes_max: Option<u64>,
+    /// What carried the last channel; `None` before the first.
+    pub carrier: Option<Carrier>,
+    /// L1 blocks that are left of the sequencing window of the oldest block that is in a channel and
+    /// not on L1.
+    pub window_left: Option<u64>,
+    /// Whether that is less than it should be: posting is urgent.
+    pub deadline_near: bool,
+    /// Compressed bytes posted and confirmed since the start.
+    pub posted_bytes: u64,
+    /// What that cost, wei of ETH.
+    pub fee_wei: u128,
+    /// Channels that were not posted because they would not have come out as the blocks that went in.
+    pub refused_channels: u64,
     /// Times that the batcher had to start over from the safe head.
     pub restarts: u64,
     /// What went wrong last, until something is confirmed again.

@@ -1,6 +1,8 @@
 //! A chain of made-up blocks, for the tests of this crate.
 
-use crate::{BatcherConfig, BlockSource, SourceError, batch_of};
+use crate::{
+    BatchKind, BatcherConfig, BlockSource, DataAvailability, L1Point, SourceError, batch_of,
+};
 use alloy_consensus::{SignableTransaction, TxEip1559};
 use alloy_eips::BlockNumHash;
 use alloy_primitives::{Address, B256, Signature, TxKind};
@@ -8,7 +10,7 @@ use openledger_primitives::{
     Block, BlockBody, ChainConfig, ChainGenesis, FeeConfig, ForkTimes, GenesisId, Header,
     SystemConfig, Transaction,
 };
-use openledger_protocol::{L1Attributes, SingularBatch};
+use openledger_protocol::{Compression, L1Attributes, SingularBatch};
 use std::sync::{Arc, Mutex};
 
 /// A chain with blocks of one second from timestamp 1,000 on.
@@ -45,8 +47,29 @@ pub(crate) fn chain_config() -> ChainConfig {
     }
 }
 
+/// The plainest settings: singular batches and zlib, in calldata.
 pub(crate) fn config() -> BatcherConfig {
-    BatcherConfig::new(Arc::new(chain_config()))
+    plain(Arc::new(chain_config()))
+}
+
+/// The plainest settings for a chain.
+pub(crate) fn plain(chain: Arc<ChainConfig>) -> BatcherConfig {
+    BatcherConfig {
+        batch_kind: BatchKind::Singular,
+        compression: Compression::Zlib(9),
+        data_availability: DataAvailability::Calldata,
+        ..BatcherConfig::new(chain)
+    }
+}
+
+/// The L1's head, with blob gas at its lowest price.
+pub(crate) fn l1(number: u64) -> L1Point {
+    L1Point {
+        number,
+        timestamp: number * 2,
+        base_fee: 1_000_000_000,
+        excess_blob_gas: Some(0),
+    }
 }
 
 fn genesis() -> Block {
@@ -99,9 +122,12 @@ impl FakeSource {
         for _ in 0..blocks {
             let parent = state.blocks.last().map(id_of).expect("genesis");
             let timestamp = 1_000 + parent.number + 1;
+            // A new L1 origin with every eighth block.
+            let (number, sequence_number) = ((parent.number + 1) / 8, (parent.number + 1) % 8);
             let attributes = L1Attributes {
-                number: 1,
-                hash: B256::repeat_byte(0x11),
+                number: 1 + number,
+                hash: B256::repeat_byte(0x11 + number as u8),
+                sequence_number,
                 ..Default::default()
             };
             let mut transactions: Vec<Transaction> =

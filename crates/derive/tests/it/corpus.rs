@@ -4,17 +4,20 @@
 mod targets;
 
 use crate::sim::{OPTIONS, channel, span_channel, transaction};
-use alloy_primitives::{Address, B256, TxKind, U256, hex};
+use alloy_consensus::crypto::secp256k1::sign_message;
+use alloy_eips::{Decodable2718 as _, eip4895::Withdrawals};
+use alloy_primitives::{Address, B256, Bytes, TxKind, U256, hex};
 use op_alloy_consensus::TxDeposit;
-use openledger_primitives::ForkTimes;
+use openledger_primitives::{Block, BlockBody, ForkTimes, Header, Transaction};
 use openledger_protocol::{
-    Batch, CHANNEL_VERSION_BROTLI, ChannelOptions, ChannelOut, ChannelReader, Compression,
-    L1Attributes, L2BlockRef, SingularBatch, SpanBatch, decode_frames, encode_deposit,
+    BLOB_BYTES, Batch, CHANNEL_VERSION_BROTLI, ChannelOptions, ChannelOut, ChannelReader,
+    Compression, FeedMessage, L1Attributes, L2BlockRef, SingularBatch, SpanBatch, decode_blob,
+    decode_frames, encode_blob, encode_deposit, encode_feed_message,
 };
 use proptest::prelude::*;
 use std::{fs, path::PathBuf};
 
-const TARGETS: [(&str, fn(&[u8])); 8] = [
+const TARGETS: [(&str, fn(&[u8])); 10] = [
     ("frames", targets::frames),
     ("channel", targets::channel),
     ("decompressed", targets::decompressed),
@@ -23,6 +26,8 @@ const TARGETS: [(&str, fn(&[u8])); 8] = [
     ("config_update", targets::config_update),
     ("l1_attributes", targets::l1_attributes),
     ("pipeline", targets::pipeline),
+    ("blob", targets::blob),
+    ("feed", targets::feed),
 ];
 
 fn corpus(target: &str) -> PathBuf {
@@ -166,6 +171,45 @@ fn seeds(target: &str) -> Vec<(String, Vec<u8>)> {
                 post(3, two),
             ]
         }
+        "blob" => {
+            let filled = |data: &[u8]| {
+                let blob = encode_blob(data).expect("fits");
+                let used = blob.iter().rposition(|byte| *byte != 0).unwrap_or(0);
+                blob[..=used].to_vec()
+            };
+            let mut version = filled(&frames);
+            version[1] = 1;
+            vec![filled(&frames), filled(&[0xff; 300]), filled(&[]), version]
+        }
+        "feed" => {
+            let key = B256::repeat_byte(7);
+            let message = |transactions: Vec<Transaction>| {
+                let block = Block {
+                    header: Header {
+                        number: 9,
+                        base_fee_per_gas: Some(1),
+                        withdrawals_root: Some(B256::repeat_byte(1)),
+                        blob_gas_used: Some(0),
+                        excess_blob_gas: Some(0),
+                        parent_beacon_block_root: Some(B256::ZERO),
+                        requests_hash: Some(B256::repeat_byte(2)),
+                        ..Header::default()
+                    },
+                    body: BlockBody {
+                        transactions,
+                        withdrawals: Some(Withdrawals::default()),
+                        ..BlockBody::default()
+                    },
+                };
+                let sign = |digest| sign_message(key, digest);
+                encode_feed_message(targets::CHAIN_ID, &block, sign).expect("a valid key")
+            };
+            let decoded = |bytes: &Bytes| Transaction::decode_2718_exact(bytes).expect("valid");
+            vec![
+                message(vec![]),
+                message(batches[3].transactions.iter().map(decoded).collect()),
+            ]
+        }
         other => unreachable!("no seeds for {other}"),
     })
 }
@@ -205,6 +249,15 @@ fn seeds_reach_what_lies_behind_the_decoder() {
         Ok(Batch::Span(_))
     ));
     assert!(L1Attributes::decode(&seed("l1_attributes", 2)).is_ok());
+    for index in 0..3 {
+        let mut blob = seed("blob", index);
+        blob.resize(BLOB_BYTES, 0);
+        assert!(decode_blob(&blob).is_ok(), "blob {index}");
+    }
+    for index in 0..2 {
+        let message = FeedMessage::decode(targets::CHAIN_ID, &seed("feed", index));
+        assert!(message.is_ok(), "feed {index}: {message:?}");
+    }
 }
 
 #[test]

@@ -10,7 +10,7 @@ use openledger_derive::{InboxTransaction, L1Input};
 use openledger_primitives::{ChainConfig, Transaction};
 use openledger_protocol::{
     ChannelOptions, ChannelOut, Compression, Frame, L2BlockRef, NextOrigin, SingularBatch,
-    SpanBatch, encode_frames_tx, next_origin,
+    SpanBatch, decode_blob, encode_blob, encode_frames_tx, next_origin,
 };
 use proptest::prelude::*;
 
@@ -129,15 +129,30 @@ fn post(
                 if choices.one_in(3) {
                     noise(&mut l1[at], frame, choices);
                 }
-                let data = Bytes::from(encode_frames_tx(&waiting));
+                let data = if choices.one_in(2) {
+                    vec![Bytes::from(encode_frames_tx(&waiting))]
+                } else {
+                    // In blobs of one transaction, a frame each; one blob holds nothing.
+                    let frames = waiting.iter().map(|frame| in_blob(frame));
+                    frames.chain([Bytes::new()]).collect()
+                };
                 waiting.clear();
-                l1[at].inbox.push(from_batcher(data));
+                l1[at].inbox.push(InboxTransaction {
+                    data,
+                    ..from_batcher(Bytes::new())
+                });
                 if choices.one_in(2) {
                     at += 1;
                 }
             }
         }
     }
+}
+
+/// What derivation gets of a frame that was put into a blob.
+fn in_blob(frame: &Frame) -> Bytes {
+    let blob = encode_blob(&encode_frames_tx(std::slice::from_ref(frame))).expect("fits");
+    decode_blob(&blob[..]).expect("own").into()
 }
 
 fn noise(block: &mut L1Input, frame: &Frame, choices: &mut Choices) {

@@ -75,7 +75,7 @@ pub(crate) fn l1_config() -> L1ChainConfig {
             system_config: Address::repeat_byte(0xcc),
             portal: Address::repeat_byte(0xdd),
             batch_inbox: Address::repeat_byte(0xff),
-            proxy_admin: Address::ZERO,
+            ..Default::default()
         },
     }
 }

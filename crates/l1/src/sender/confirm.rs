@@ -53,11 +53,11 @@ impl Task {
                 nonce_from = pending,
                 "l1 reorg dropped confirmed transactions: sending them again"
             );
-            for tx in dropped
+            let brought_back = dropped
                 .into_iter()
                 .rev()
-                .filter_map(Retained::into_in_flight)
-            {
+                .filter_map(|kept| InFlight::restore(kept.record));
+            for tx in brought_back {
                 self.in_flight.push_front(tx);
             }
             self.gap_since = None;
@@ -73,7 +73,8 @@ impl Task {
         if since.elapsed() >= self.config.resubmit_after {
             let account = self.account();
             tracing::error!(%account, missing = pending, "l1 nonce vanished: dropping what waits behind it");
-            for tx in self.in_flight.drain(..) {
+            for tx in std::mem::take(&mut self.in_flight) {
+                self.forget(tx.nonce).await;
                 let error = SendError::NonceGap {
                     account,
                     missing: pending,
@@ -134,13 +135,13 @@ impl Task {
             let Some(tx) = self.in_flight.pop_front() else {
                 break;
             };
-            deliver(tx.result, Ok(confirmation));
+            self.forget(tx.nonce).await;
             self.retained.push_back(Retained {
                 nonce: tx.nonce,
-                raw: tx.raw,
-                hashes: tx.hashes,
+                record: tx.record(),
                 block_number: confirmation.block.number,
             });
+            deliver(tx.result, Ok(confirmation));
             if self.retained.len() > RETAINED_MAX {
                 self.retained.pop_front();
             }
@@ -153,6 +154,7 @@ impl Task {
                 nonce: tx.nonce,
             };
             tracing::error!(%error, "l1 transaction lost its nonce");
+            self.forget(tx.nonce).await;
             deliver(tx.result, Err(error));
         }
         Ok(())
@@ -191,9 +193,18 @@ fn confirmation(nonce: u64, receipt: &TransactionReceipt, block: BlockNumHash) -
         tx_hash: receipt.transaction_hash,
         block,
         gas_used: receipt.gas_used,
-        fee_wei: u128::from(receipt.gas_used).saturating_mul(receipt.effective_gas_price),
+        fee_wei: u128::from(receipt.gas_used)
+            .saturating_mul(receipt.effective_gas_price)
+            .saturating_add(blob_fee_wei(receipt)),
         success: receipt.inner.is_success(),
         nonce,
         contract,
     }
+}
+
+fn blob_fee_wei(receipt: &TransactionReceipt) -> u128 {
+    let (Some(gas), Some(price)) = (receipt.blob_gas_used, receipt.blob_gas_price) else {
+        return 0;
+    };
+    u128::from(gas).saturating_mul(price)
 }

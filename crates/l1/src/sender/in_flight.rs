@@ -1,14 +1,16 @@
 //! Transactions on their way, and how they are signed.
 
-use super::{Fees, SendError, SendResult, TxCandidate};
-use alloy_consensus::{SignableTransaction, TxEip1559, TxEnvelope};
+use super::{Fees, SendResult, TxCandidate, TxSigner, journal::Record, signer::SignError};
+use crate::{BlobSidecar, KzgError, SidecarVersion};
+use alloy_consensus::{
+    SignableTransaction, Signed, TxEip1559, TxEip4844, TxEip4844Variant, TxEip4844WithSidecar,
+    TxEnvelope, TypedTransaction, transaction::SignerRecoverable,
+};
 use alloy_eips::{
     BlockNumHash,
     eip2718::{Decodable2718, Encodable2718},
 };
-use alloy_network::TxSignerSync;
-use alloy_primitives::{B256, Bytes};
-use alloy_signer_local::PrivateKeySigner;
+use alloy_primitives::{Address, B256, Bytes, TxKind};
 use tokio::{sync::oneshot, time::Instant};
 
 /// Bytes of a signed transaction that are not its calldata, with some room.
@@ -31,6 +33,8 @@ pub(super) struct InFlight {
     pub(super) accepted: bool,
     /// The newest form was too cheap to be taken: the next has to offer more.
     pub(super) too_cheap: bool,
+    /// The newest form has its blobs proved in a way that the L1 doesn't take.
+    pub(super) wrong_sidecar: bool,
     /// When it is sent again unless it is in a block.
     pub(super) due: Instant,
     /// The block in which it was last seen.
@@ -41,41 +45,67 @@ pub(super) struct InFlight {
     pub(super) result: Option<oneshot::Sender<SendResult>>,
 }
 
-/// A confirmed transaction, kept in case a deeper reorg drops it.
-pub(super) struct Retained {
-    pub(super) nonce: u64,
-    /// The newest signed form.
-    pub(super) raw: Bytes,
-    pub(super) hashes: Vec<B256>,
-    pub(super) block_number: u64,
-}
+impl InFlight {
+    /// What the journal keeps of it.
+    pub(super) fn record(&self) -> Record {
+        Record {
+            tag: self.candidate.tag.clone(),
+            hashes: self.hashes.clone(),
+            raw: self.raw.clone(),
+        }
+    }
 
-impl Retained {
-    /// The transaction as one that is to be sent again. `None` never happens: what is kept was
-    /// encoded by [`sign`].
-    pub(super) fn into_in_flight(self) -> Option<InFlight> {
-        let TxEnvelope::Eip1559(signed) = TxEnvelope::decode_2718(&mut self.raw.as_ref()).ok()?
-        else {
-            return None;
+    /// A transaction that was sent before, as one that is to be sent again. `None` if it isn't one
+    /// that a sender makes.
+    pub(super) fn restore(record: Record) -> Option<Self> {
+        let envelope = TxEnvelope::decode_2718(&mut record.raw.as_ref()).ok()?;
+        let (tx, blobs) = match envelope {
+            TxEnvelope::Eip1559(signed) => {
+                let tx = signed.strip_signature();
+                let fees = Fees {
+                    max_fee: tx.max_fee_per_gas,
+                    tip: tx.max_priority_fee_per_gas,
+                    blob_fee: 0,
+                };
+                ((tx.nonce, tx.gas_limit, fees, tx.to, tx.value, tx.input), None)
+            }
+            TxEnvelope::Eip4844(signed) => {
+                let TxEip4844Variant::TxEip4844WithSidecar(with_sidecar) = signed.strip_signature()
+                else {
+                    return None;
+                };
+                let TxEip4844WithSidecar { tx, sidecar } = with_sidecar;
+                let fees = Fees {
+                    max_fee: tx.max_fee_per_gas,
+                    tip: tx.max_priority_fee_per_gas,
+                    blob_fee: tx.max_fee_per_blob_gas,
+                };
+                let blobs = BlobSidecar::from_variant(sidecar).ok()?;
+                let to = TxKind::Call(tx.to);
+                let place = (tx.nonce, tx.gas_limit, fees, to, tx.value, tx.input);
+                (place, Some(blobs))
+            }
+            _ => return None,
         };
-        let tx = signed.strip_signature();
-        Some(InFlight {
-            nonce: tx.nonce,
+        let (nonce, gas_limit, fees, to, value, data) = tx;
+        Some(Self {
+            nonce,
             candidate: TxCandidate {
-                to: tx.to,
-                data: tx.input,
-                gas_limit: Some(tx.gas_limit),
+                to,
+                data,
+                value,
+                gas_limit: Some(gas_limit),
+                blobs,
+                tag: record.tag,
             },
-            gas_limit: tx.gas_limit,
-            fees: Fees {
-                max_fee: tx.max_fee_per_gas,
-                tip: tx.max_priority_fee_per_gas,
-            },
-            raw: self.raw,
-            hashes: self.hashes,
+            gas_limit,
+            fees,
+            raw: record.raw,
+            hashes: record.hashes,
             tries: 1,
             accepted: false,
             too_cheap: false,
+            wrong_sidecar: false,
             due: Instant::now(),
             seen_in: None,
             taken_since: None,
@@ -84,30 +114,103 @@ impl Retained {
     }
 }
 
-/// The signed form of a candidate and its hash.
-pub(super) fn sign(
-    signer: &PrivateKeySigner,
-    chain_id: Option<u64>,
-    nonce: u64,
-    gas_limit: u64,
+/// Who signed a transaction and for which chain; `None` if it isn't one that a sender makes.
+pub(super) fn origin_of(raw: &Bytes) -> Option<(Address, Option<u64>)> {
+    use alloy_consensus::Transaction;
+    let envelope = TxEnvelope::decode_2718(&mut raw.as_ref()).ok()?;
+    Some((envelope.recover_signer().ok()?, envelope.chain_id()))
+}
+
+/// A confirmed transaction, kept in case a deeper reorg drops it.
+pub(super) struct Retained {
+    pub(super) nonce: u64,
+    pub(super) record: Record,
+    pub(super) block_number: u64,
+}
+
+/// A candidate's place among the account's transactions.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Place {
+    pub(super) chain_id: Option<u64>,
+    pub(super) nonce: u64,
+    pub(super) gas_limit: u64,
+}
+
+/// The signed form of a candidate, as nodes take it, and its hash.
+pub(super) async fn sign(
+    signer: &TxSigner,
+    place: Place,
     fees: Fees,
     candidate: &TxCandidate,
-) -> Result<(Bytes, B256), SendError> {
-    let mut tx = TxEip1559 {
-        chain_id: chain_id.unwrap_or_default(),
+    version: SidecarVersion,
+) -> Result<(Bytes, B256), SignError> {
+    let mut tx = unsigned(place, fees, candidate)?;
+    let signature = signer.sign(&mut tx).await?;
+    let (envelope, hash) = match (tx, candidate.blobs.clone()) {
+        (TypedTransaction::Eip4844(tx), Some(blobs)) => {
+            let tx = TxEip4844::from(tx);
+            // Of the transaction without its blobs.
+            let hash = *tx.clone().into_signed(signature).hash();
+            // Cell proofs take long; others are there already.
+            let sidecar = tokio::task::spawn_blocking(move || blobs.variant(version))
+                .await
+                .map_err(|_| KzgError::Interrupted)??;
+            let with_sidecar = TxEip4844WithSidecar::from_tx_and_sidecar(tx, sidecar);
+            let variant = TxEip4844Variant::TxEip4844WithSidecar(with_sidecar);
+            let signed = Signed::new_unchecked(variant, signature, hash);
+            (TxEnvelope::Eip4844(signed), hash)
+        }
+        (tx, _) => {
+            let envelope = tx.into_envelope(signature);
+            let hash = *envelope.tx_hash();
+            (envelope, hash)
+        }
+    };
+    let mut raw = Vec::with_capacity(candidate.data.len().saturating_add(ENVELOPE_BYTES));
+    envelope.encode_2718(&mut raw);
+    Ok((raw.into(), hash))
+}
+
+fn unsigned(
+    Place {
+        chain_id,
+        nonce,
+        gas_limit,
+    }: Place,
+    fees: Fees,
+    candidate: &TxCandidate,
+) -> Result<TypedTransaction, SignError> {
+    let chain_id = chain_id.unwrap_or_default();
+    let Some(blobs) = &candidate.blobs else {
+        return Ok(TypedTransaction::Eip1559(TxEip1559 {
+            chain_id,
+            nonce,
+            gas_limit,
+            max_fee_per_gas: fees.max_fee,
+            max_priority_fee_per_gas: fees.tip,
+            to: candidate.to,
+            value: candidate.value,
+            input: candidate.data.clone(),
+            ..Default::default()
+        }));
+    };
+    let TxKind::Call(to) = candidate.to else {
+        return Err(SignError::NoRecipient);
+    };
+    let tx = TxEip4844 {
+        chain_id,
         nonce,
         gas_limit,
         max_fee_per_gas: fees.max_fee,
         max_priority_fee_per_gas: fees.tip,
-        to: candidate.to,
+        max_fee_per_blob_gas: fees.blob_fee,
+        to,
+        value: candidate.value,
         input: candidate.data.clone(),
+        blob_versioned_hashes: blobs.versioned_hashes().to_vec(),
         ..Default::default()
     };
-    let signature = signer.sign_transaction_sync(&mut tx)?;
-    let envelope = TxEnvelope::from(tx.into_signed(signature));
-    let mut raw = Vec::with_capacity(candidate.data.len().saturating_add(ENVELOPE_BYTES));
-    envelope.encode_2718(&mut raw);
-    Ok((raw.into(), *envelope.tx_hash()))
+    Ok(TypedTransaction::Eip4844(TxEip4844Variant::TxEip4844(tx)))
 }
 
 /// Answers a candidate, if anybody waits for that.
@@ -121,22 +224,31 @@ pub(super) fn deliver(result: Option<oneshot::Sender<SendResult>>, outcome: Send
 #[cfg(test)]
 mod tests {
     use super::*;
-    use alloy_consensus::transaction::SignerRecoverable;
-    use alloy_primitives::{Address, TxKind};
+    use alloy_primitives::U256;
+    use alloy_signer_local::PrivateKeySigner;
 
-    #[test]
-    fn the_signed_form_is_the_candidate() {
-        let signer = PrivateKeySigner::random();
+    const PLACE: Place = Place {
+        chain_id: Some(31_337),
+        nonce: 5,
+        gas_limit: 90_000,
+    };
+    const FEES: Fees = Fees {
+        max_fee: 100,
+        tip: 3,
+        blob_fee: 0,
+    };
+
+    #[tokio::test]
+    async fn the_signed_form_is_the_candidate() {
+        let key = PrivateKeySigner::random();
         let candidate = TxCandidate::call(Address::repeat_byte(7), vec![1, 2, 3]);
-        let fees = Fees {
-            max_fee: 100,
-            tip: 3,
-        };
-        let (raw, hash) =
-            sign(&signer, Some(31337), 5, 90_000, fees, &candidate).expect("local key");
+        let signer = key.clone().into();
+        let (raw, hash) = sign(&signer, PLACE, FEES, &candidate, SidecarVersion::V0)
+            .await
+            .expect("local key");
         let envelope = TxEnvelope::decode_2718(&mut raw.as_ref()).expect("well formed");
         assert_eq!(*envelope.tx_hash(), hash);
-        assert_eq!(envelope.recover_signer().expect("signed"), signer.address());
+        assert_eq!(origin_of(&raw), Some((key.address(), Some(31_337))));
         let TxEnvelope::Eip1559(signed) = envelope else {
             panic!("type 2 expected")
         };
@@ -153,5 +265,76 @@ mod tests {
                 ..Default::default()
             }
         );
+    }
+
+    #[tokio::test]
+    async fn a_record_brings_a_blob_transaction_back() {
+        let key = PrivateKeySigner::random();
+        let blobs = BlobSidecar::build(&[b"one".as_slice(), b"two"]).expect("fits");
+        let candidate =
+            TxCandidate::blobs(Address::repeat_byte(7), blobs.clone()).with_tag(vec![9; 5]);
+        let fees = Fees {
+            blob_fee: 8,
+            ..FEES
+        };
+        let signer = key.clone().into();
+        for version in [SidecarVersion::V0, SidecarVersion::V1] {
+            let (raw, hash) = sign(&signer, PLACE, fees, &candidate, version)
+                .await
+                .expect("local key");
+            assert_eq!(origin_of(&raw), Some((key.address(), Some(31_337))));
+            let record = Record {
+                tag: candidate.tag.clone(),
+                hashes: vec![hash],
+                raw: raw.clone(),
+            };
+            let back = InFlight::restore(record.clone()).expect("own");
+            assert_eq!((back.nonce, back.gas_limit, back.fees), (5, 90_000, fees));
+            assert_eq!(back.record(), record);
+            let given = candidate.clone().with_gas_limit(90_000);
+            assert_eq!(back.candidate, given);
+            // Signed again, in the same way and in the other, it is the same transaction.
+            let same = sign(&signer, PLACE, fees, &back.candidate, version).await;
+            assert_eq!(same.expect("local key"), (raw, hash));
+            let other = sign(&signer, PLACE, fees, &back.candidate, version.other()).await;
+            assert_eq!(other.expect("local key").1, hash);
+        }
+        let garbage = Record {
+            tag: Bytes::new(),
+            hashes: vec![],
+            raw: vec![2, 0xc0].into(),
+        };
+        assert!(InFlight::restore(garbage).is_none());
+    }
+
+    #[tokio::test]
+    async fn a_record_keeps_the_value() {
+        let candidate = TxCandidate::call(Address::repeat_byte(7), vec![1])
+            .with_value(U256::from(80_000_000_000_000_000_u64))
+            .with_gas_limit(90_000);
+        let signer = PrivateKeySigner::random().into();
+        let signed = sign(&signer, PLACE, FEES, &candidate, SidecarVersion::V0).await;
+        let (raw, hash) = signed.expect("local key");
+        let record = Record {
+            tag: Bytes::new(),
+            hashes: vec![hash],
+            raw,
+        };
+        let back = InFlight::restore(record).expect("own");
+        assert_eq!(back.candidate, candidate);
+    }
+
+    #[tokio::test]
+    async fn blobs_create_no_contract() {
+        let blobs = BlobSidecar::build(&[b"one"]).expect("fits");
+        let candidate = TxCandidate {
+            to: TxKind::Create,
+            ..TxCandidate::blobs(Address::ZERO, blobs)
+        };
+        let signer = PrivateKeySigner::random().into();
+        assert!(matches!(
+            sign(&signer, PLACE, FEES, &candidate, SidecarVersion::V0).await,
+            Err(SignError::NoRecipient)
+        ));
     }
 }

@@ -1,25 +1,34 @@
 //! The write side: one account's transactions, in order, until they are confirmed.
 //!
-//! [`TxSender`] is a handle; [`task`] is the loop behind it, which hands transactions over, and
-//! [`confirm`] its part that looks for them in blocks; [`fees`] is the arithmetic; [`rejection`] is
-//! what nodes say when they refuse a transaction.
+//! [`TxSender`] is a handle; [`task`] is the loop behind it, [`send`] its part that hands
+//! transactions over, [`resubmit`] the one that does so again, and [`confirm`] the one that looks for
+//! them in blocks. [`fees`] is the arithmetic, under a [`ceiling`]; [`journal`] is what outlives the
+//! process; [`signer`] signs; [`rejection`] is what nodes say when they refuse a transaction.
 
+mod ceiling;
 mod confirm;
 mod fees;
 mod in_flight;
+mod journal;
 mod key;
 mod rejection;
+mod resubmit;
+mod send;
+mod signer;
 mod task;
 
-pub use fees::{Fees, Market};
+pub use ceiling::{FeeCeiling, Pressure};
+pub use fees::{BLOB_FEE_BUMP_PERCENT_MIN, Fees, Market, TooExpensive};
+pub use journal::{JournalError, SenderJournal, TAG_BYTES_MAX};
 pub use key::{KeyError, key_from_env, key_from_file};
 pub use rejection::Rejection;
+pub use signer::{RemoteSigner, SignError, TxSigner};
 
-use crate::{L1Client, L1Error, Severity};
+use crate::{BlobSidecar, L1Client, L1Error, Severity};
 use alloy_eips::BlockNumHash;
 use alloy_primitives::{Address, B256, Bytes, TxKind, U256};
-use alloy_signer_local::PrivateKeySigner;
-use std::time::Duration;
+use parking_lot::Mutex;
+use std::{sync::Arc, time::Duration};
 use tokio::{
     sync::{mpsc, oneshot, watch},
     task::JoinHandle,
@@ -51,8 +60,15 @@ pub struct TxSenderConfig {
     pub resubmit_after: Duration,
     /// By how much fees rise then, percent; at least [`FEE_BUMP_PERCENT_MIN`].
     pub fee_bump_percent: u32,
-    /// Highest fee per gas that is ever offered, wei. Above it the sender waits.
+    /// Fee per gas, wei, that is offered without hesitation. Under [`Pressure`] the ceiling rises
+    /// from it ([`FeeCeiling::under`]); above the ceiling the sender waits.
+    pub fee_target_wei: u128,
+    /// Highest fee per gas that is ever offered, wei.
     pub fee_max_wei: u128,
+    /// The same of blob gas: what is offered without hesitation.
+    pub blob_fee_target_wei: u128,
+    /// Highest fee per blob gas that is ever offered, wei.
+    pub blob_fee_max_wei: u128,
     /// Lowest priority fee that is offered, wei a gas.
     pub tip_min_wei: u128,
     /// Gas above an estimate that a transaction gets, percent.
@@ -75,8 +91,12 @@ impl Default for TxSenderConfig {
             backoff_max: Duration::from_secs(30),
             resubmit_after: Duration::from_secs(48),
             fee_bump_percent: 15,
-            // 300 gwei.
+            // 100 and 300 gwei.
+            fee_target_wei: 100_000_000_000,
             fee_max_wei: 300_000_000_000,
+            // 50 and 500 gwei: a blob for 0.0066 and 0.066 ETH.
+            blob_fee_target_wei: 50_000_000_000,
+            blob_fee_max_wei: 500_000_000_000,
             // 0.01 gwei: enough to be above zero-tip transactions, and for a local L1.
             tip_min_wei: 10_000_000,
             gas_margin_percent: 20,
@@ -87,15 +107,33 @@ impl Default for TxSenderConfig {
     }
 }
 
-/// A transaction to be sent; it carries no value.
+/// A transaction to be sent.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TxCandidate {
     /// Whom it calls, or that it creates a contract.
     pub to: TxKind,
     /// Calldata or init code.
     pub data: Bytes,
+    /// ETH that it carries, wei.
+    pub value: U256,
     /// Its gas limit; estimated where it is `None`.
     pub gas_limit: Option<u64>,
+    /// Its blobs, if it has any.
+    pub blobs: Option<BlobSidecar>,
+    /// What its giver wants to know of it after a restart, at most [`TAG_BYTES_MAX`] bytes: kept with
+    /// it in the journal, not sent.
+    pub tag: Bytes,
+}
+
+/// What a transaction carries data in. The pools of L1 nodes keep the kinds apart and refuse one of an
+/// account that has the other waiting.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Carrier {
+    /// Calldata (EIP-1559 transactions).
+    #[default]
+    Calldata,
+    /// Blobs (EIP-4844 transactions).
+    Blobs,
 }
 
 impl TxCandidate {
@@ -104,7 +142,38 @@ impl TxCandidate {
         Self {
             to: TxKind::Call(to),
             data: data.into(),
+            value: U256::ZERO,
             gas_limit: None,
+            blobs: None,
+            tag: Bytes::new(),
+        }
+    }
+
+    /// A call without calldata that carries blobs.
+    pub fn blobs(to: Address, blobs: BlobSidecar) -> Self {
+        Self {
+            blobs: Some(blobs),
+            ..Self::call(to, Bytes::new())
+        }
+    }
+
+    /// The same with ETH, wei.
+    pub const fn with_value(mut self, value: U256) -> Self {
+        self.value = value;
+        self
+    }
+
+    /// The same with a tag.
+    pub fn with_tag(mut self, tag: impl Into<Bytes>) -> Self {
+        self.tag = tag.into();
+        self
+    }
+
+    /// What it carries data in.
+    pub const fn carrier(&self) -> Carrier {
+        match self.blobs {
+            Some(_) => Carrier::Blobs,
+            None => Carrier::Calldata,
         }
     }
 
@@ -112,8 +181,7 @@ impl TxCandidate {
     pub fn create(init_code: impl Into<Bytes>) -> Self {
         Self {
             to: TxKind::Create,
-            data: init_code.into(),
-            gas_limit: None,
+            ..Self::call(Address::ZERO, init_code)
         }
     }
 
@@ -180,7 +248,13 @@ pub enum SendError {
     },
     /// The transaction can't be signed.
     #[error("the transaction can't be signed: {0}")]
-    Signer(#[from] alloy_signer::Error),
+    Signer(#[from] SignError),
+    /// The candidate's tag is too long.
+    #[error("a tag of {bytes} bytes is longer than {TAG_BYTES_MAX}")]
+    TagTooLong {
+        /// Its length.
+        bytes: usize,
+    },
     /// The sender has stopped. A transaction that was sent may still be included.
     #[error("the L1 sender has stopped")]
     Stopped,
@@ -193,9 +267,11 @@ impl SendError {
             Self::QueueFull { .. } => Severity::Transient,
             // What was thought to be on its way is not: look at the L1 and begin from there.
             Self::NonceTaken { .. } | Self::NonceGap { .. } => Severity::Reset,
-            Self::Refused(_) | Self::WouldFail(_) | Self::Signer(_) | Self::Stopped => {
-                Severity::Fatal
-            }
+            Self::Refused(_)
+            | Self::WouldFail(_)
+            | Self::Signer(_)
+            | Self::TagTooLong { .. }
+            | Self::Stopped => Severity::Fatal,
         }
     }
 }
@@ -208,11 +284,26 @@ pub type SendResult = Result<Confirmed, SendError>;
 pub enum Obstacle {
     /// The L1 can't be reached.
     Unreachable,
-    /// The L1's fees are above the configured maximum.
+    /// The L1's fees are above the ceiling.
     FeesTooHigh {
         /// What a transaction would have to offer, wei a gas.
         needed_wei: u128,
     },
+    /// The L1's fees of blob gas are above the ceiling.
+    BlobFeesTooHigh {
+        /// What a transaction would have to offer, wei a blob gas.
+        needed_wei: u128,
+    },
+    /// The next transaction carries data in another way than those that wait for a block: nodes take
+    /// it only after them.
+    OtherCarrier,
+    /// Nodes say that the account has transactions of another kind waiting, which this sender doesn't
+    /// have.
+    Reserved,
+    /// The signer can't be reached.
+    Signer,
+    /// The journal can't be written.
+    Journal,
     /// The account can't pay.
     InsufficientFunds,
 }
@@ -232,6 +323,19 @@ pub struct SenderStatus {
     pub next_nonce: Option<u64>,
     /// What keeps it from sending, if anything.
     pub obstacle: Option<Obstacle>,
+    /// Most that it offers now, wei a gas and a blob gas.
+    pub ceiling: FeeCeiling,
+}
+
+/// A transaction that an earlier run sent and did not see confirmed.
+#[derive(Debug)]
+pub struct ResumedTx {
+    /// The candidate's tag.
+    pub tag: Bytes,
+    /// Its nonce.
+    pub nonce: u64,
+    /// Where its result comes.
+    pub result: oneshot::Receiver<SendResult>,
 }
 
 /// A candidate and where its result goes.
@@ -251,6 +355,7 @@ pub struct TxSender {
     account: Address,
     queue: mpsc::Sender<Request>,
     status: watch::Receiver<SenderStatus>,
+    pressure: Arc<Mutex<Pressure>>,
 }
 
 impl TxSender {
@@ -261,26 +366,80 @@ impl TxSender {
     /// an earlier run left in the L1's pool.
     pub fn spawn(
         client: L1Client,
-        signer: PrivateKeySigner,
+        signer: impl Into<TxSigner>,
         config: TxSenderConfig,
+        shutdown: CancellationToken,
+    ) -> (Self, JoinHandle<()>) {
+        Self::start(client, signer.into(), config, None, Vec::new(), shutdown)
+    }
+
+    /// [`Self::spawn`] with a journal: what an earlier run with the same journal sent and did not see
+    /// confirmed is taken up again, and its results are delivered to the receivers returned, in
+    /// order. Blocking for as long as the journal takes to be read.
+    ///
+    /// # Errors
+    /// If the journal can't be read.
+    pub fn spawn_with_journal(
+        client: L1Client,
+        signer: impl Into<TxSigner>,
+        config: TxSenderConfig,
+        journal: SenderJournal,
+        shutdown: CancellationToken,
+    ) -> Result<(Self, Vec<ResumedTx>, JoinHandle<()>), JournalError> {
+        let signer = signer.into();
+        let mut resumed = Vec::new();
+        let mut in_flight = Vec::new();
+        for mut tx in send::resumable(&journal, &signer, &config)? {
+            let (sender, result) = oneshot::channel();
+            tx.result = Some(sender);
+            resumed.push(ResumedTx {
+                tag: tx.candidate.tag.clone(),
+                nonce: tx.nonce,
+                result,
+            });
+            in_flight.push(tx);
+        }
+        let (sender, task) =
+            Self::start(client, signer, config, Some(journal), in_flight, shutdown);
+        Ok((sender, resumed, task))
+    }
+
+    fn start(
+        client: L1Client,
+        signer: TxSigner,
+        config: TxSenderConfig,
+        journal: Option<SenderJournal>,
+        in_flight: Vec<in_flight::InFlight>,
         shutdown: CancellationToken,
     ) -> (Self, JoinHandle<()>) {
         let account = signer.address();
         let (queue, requests) = mpsc::channel(config.queue_max.max(1));
+        let pressure = Arc::new(Mutex::new(Pressure::default()));
         let (status_sender, status) = watch::channel(SenderStatus {
             account,
             balance: None,
             balance_low: false,
-            in_flight: 0,
+            in_flight: in_flight.len(),
             next_nonce: None,
             obstacle: None,
+            ceiling: FeeCeiling::under(Pressure::default(), &config),
         });
-        let task = task::Task::new(client, signer, config, requests, status_sender);
+        let task = task::Task::new(
+            client,
+            signer,
+            config,
+            journal,
+            in_flight.into(),
+            requests,
+            pressure.clone(),
+            status_sender,
+        );
         (
             Self {
                 account,
                 queue,
                 status,
+                pressure,
             },
             tokio::spawn(task.run(shutdown)),
         )
@@ -296,15 +455,21 @@ impl TxSender {
         self.status.clone()
     }
 
+    /// Says how urgent the candidates are: what the sender is ready to pay follows from it.
+    pub fn set_pressure(&self, pressure: Pressure) {
+        *self.pressure.lock() = pressure;
+    }
+
     /// Queues a candidate, waiting for a place in the queue. The result comes when the transaction
     /// is confirmed; dropping the receiver takes the candidate back if it was not sent yet.
     ///
     /// # Errors
-    /// [`SendError::Stopped`] if the sender has stopped.
+    /// [`SendError::Stopped`] if the sender has stopped; [`SendError::TagTooLong`].
     pub async fn send(
         &self,
         candidate: TxCandidate,
     ) -> Result<oneshot::Receiver<SendResult>, SendError> {
+        check(&candidate)?;
         let (result, receiver) = oneshot::channel();
         self.queue
             .send(Request { candidate, result })
@@ -316,11 +481,13 @@ impl TxSender {
     /// Queues a candidate if there is a place.
     ///
     /// # Errors
-    /// [`SendError::QueueFull`] if there is none, [`SendError::Stopped`] if the sender has stopped.
+    /// [`SendError::QueueFull`] if there is none, [`SendError::Stopped`] if the sender has stopped,
+    /// [`SendError::TagTooLong`].
     pub fn try_send(
         &self,
         candidate: TxCandidate,
     ) -> Result<oneshot::Receiver<SendResult>, SendError> {
+        check(&candidate)?;
         let (result, receiver) = oneshot::channel();
         self.queue
             .try_send(Request { candidate, result })
@@ -343,4 +510,12 @@ impl TxSender {
             .await
             .unwrap_or(Err(SendError::Stopped))
     }
+}
+
+fn check(candidate: &TxCandidate) -> Result<(), SendError> {
+    let bytes = candidate.tag.len();
+    if bytes > TAG_BYTES_MAX {
+        return Err(SendError::TagTooLong { bytes });
+    }
+    Ok(())
 }

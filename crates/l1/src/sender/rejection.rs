@@ -18,6 +18,11 @@ pub enum Rejection {
     InsufficientFunds,
     /// No node takes it, whatever its fees: too large, too little gas, wrong chain.
     Invalid,
+    /// The account has a transaction of the other kind (with blobs, or without) waiting, beside
+    /// which the node takes none of this kind.
+    Reserved,
+    /// The node wants blobs to be proved in the other way: EIP-4844 before Osaka, EIP-7594 since.
+    SidecarVersion,
     /// The node can't take it now.
     Temporary,
 }
@@ -32,6 +37,13 @@ const TABLE: &[(&str, Rejection)] = &[
     ("nonce is too low", Rejection::NonceTooLow),
     ("oldnonce", Rejection::NonceTooLow),
     ("nonce too old", Rejection::NonceTooLow),
+    ("address already reserved", Rejection::Reserved),
+    ("conflicts with existing transaction", Rejection::Reserved),
+    ("pendingtxsofconflictingtype", Rejection::Reserved),
+    ("sidecar version", Rejection::SidecarVersion),
+    ("unexpected eip-4844 sidecar", Rejection::SidecarVersion),
+    ("unexpected eip-7594 sidecar", Rejection::SidecarVersion),
+    ("cell proofs", Rejection::SidecarVersion),
     ("underpriced", Rejection::Underpriced),
     ("feetoolow", Rejection::Underpriced),
     ("fee too low", Rejection::Underpriced),
@@ -40,6 +52,8 @@ const TABLE: &[(&str, Rejection)] = &[
         Rejection::Underpriced,
     ),
     ("could not replace existing", Rejection::Underpriced),
+    ("max fee per blob gas less than", Rejection::Underpriced),
+    ("blob fee cap", Rejection::Underpriced),
     ("insufficient funds", Rejection::InsufficientFunds),
     ("insufficientfunds", Rejection::InsufficientFunds),
     ("balance is too low", Rejection::InsufficientFunds),
@@ -115,6 +129,15 @@ mod tests {
             (
                 "oversized data: transaction size 200000, limit 131072",
                 Rejection::Invalid,
+            ),
+            ("address already reserved", Rejection::Reserved),
+            (
+                "invalid sidecar version post-osaka: 0",
+                Rejection::SidecarVersion,
+            ),
+            (
+                "max fee per blob gas less than block blob gas fee",
+                Rejection::Underpriced,
             ),
             ("txpool is full", Rejection::Temporary),
             ("anything else", Rejection::Temporary),

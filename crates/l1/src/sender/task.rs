@@ -1,16 +1,15 @@
-//! The loop behind a sender: takes candidates, hands them to the L1, and again while it must.
+//! The loop behind a sender: looks at the L1, and does what follows from it.
 
 use super::{
-    Fees, Market, Obstacle, Rejection, Request, SendError, SenderStatus, TxCandidate,
-    TxSenderConfig,
-    in_flight::{InFlight, Retained, deliver, sign},
+    FeeCeiling, Obstacle, Pressure, Request, SendError, SenderJournal, SenderStatus, TooExpensive,
+    TxSenderConfig, TxSigner,
+    in_flight::{InFlight, Retained},
 };
-use crate::{L1Client, L1Error};
+use crate::{L1Client, L1Error, SidecarVersion};
 use alloy_eips::BlockId;
 use alloy_primitives::B256;
-use alloy_rpc_types_eth::TransactionRequest;
-use alloy_signer_local::PrivateKeySigner;
-use std::{collections::VecDeque, time::Duration};
+use parking_lot::Mutex;
+use std::{collections::VecDeque, sync::Arc, time::Duration};
 use tokio::{
     sync::{mpsc, watch},
     time::Instant,
@@ -19,8 +18,6 @@ use tokio_util::sync::CancellationToken;
 
 /// How much longer the pause between looks is while only confirmed transactions are watched.
 const IDLE_PAUSE_FACTOR: u32 = 8;
-/// Wait after a refusal that may pass by itself, as a part of the resubmission time.
-const REFUSED_PART: u32 = 4;
 
 /// When an outage began and how often the L1 was tried since.
 struct Outage {
@@ -28,60 +25,61 @@ struct Outage {
     failures: u32,
 }
 
-/// What handing over a transaction led to, where that is not simply progress.
-enum Handed {
-    Done,
-    /// The L1 will never take it, and never took it.
-    Refused(L1Error),
-    /// Its nonce was used before it was first sent.
-    NonceUsed,
-}
-
 pub(super) struct Task {
     pub(super) client: L1Client,
-    signer: PrivateKeySigner,
+    pub(super) signer: TxSigner,
     pub(super) config: TxSenderConfig,
-    requests: mpsc::Receiver<Request>,
+    pub(super) journal: Option<SenderJournal>,
+    pub(super) requests: mpsc::Receiver<Request>,
     /// All handles are gone.
     closed: bool,
     /// Taken from the queue, but not to be sent yet.
-    waiting: Option<Request>,
+    pub(super) waiting: Option<Request>,
     /// By ascending, consecutive nonce.
     pub(super) in_flight: VecDeque<InFlight>,
     pub(super) retained: VecDeque<Retained>,
-    chain_id: Option<u64>,
+    pub(super) chain_id: Option<u64>,
     pub(super) next_nonce: Option<u64>,
     /// Head and mined nonce at the last look: nothing is new until one changes.
-    last_look: Option<(B256, u64)>,
+    pub(super) last_look: Option<(B256, u64)>,
     pub(super) gap_since: Option<Instant>,
-    balance_due: Instant,
+    pub(super) balance_due: Instant,
+    /// How the L1 wants blobs to be proved, as far as is known.
+    pub(super) sidecar_version: SidecarVersion,
+    pressure: Arc<Mutex<Pressure>>,
     outage: Option<Outage>,
-    obstacle: Option<Obstacle>,
+    pub(super) obstacle: Option<Obstacle>,
     status: watch::Sender<SenderStatus>,
 }
 
 impl Task {
     pub(super) fn new(
         client: L1Client,
-        signer: PrivateKeySigner,
+        signer: TxSigner,
         config: TxSenderConfig,
+        journal: Option<SenderJournal>,
+        in_flight: VecDeque<InFlight>,
         requests: mpsc::Receiver<Request>,
+        pressure: Arc<Mutex<Pressure>>,
         status: watch::Sender<SenderStatus>,
     ) -> Self {
         Self {
             client,
             signer,
             config,
+            journal,
             requests,
             closed: false,
             waiting: None,
-            in_flight: VecDeque::new(),
+            in_flight,
             retained: VecDeque::new(),
             chain_id: config.chain_id,
             next_nonce: None,
             last_look: None,
             gap_since: None,
             balance_due: Instant::now(),
+            sidecar_version: SidecarVersion::V0,
+            pressure,
             outage: None,
             obstacle: None,
             status,
@@ -131,7 +129,7 @@ impl Task {
         self.in_flight.is_empty() && self.waiting.is_none()
     }
 
-    fn in_flight_max(&self) -> usize {
+    pub(super) fn in_flight_max(&self) -> usize {
         self.config.in_flight_max.max(1)
     }
 
@@ -166,6 +164,8 @@ impl Task {
                     tracing::info!(outage_ms, "l1 sender reaches the l1 again");
                 }
             }
+            // Not the L1's fault: it is logged where it is noticed.
+            Err(L1Error::Journal(error)) => self.journal_failed(&error),
             Err(error) => {
                 let outage = self.outage.get_or_insert_with(|| {
                     tracing::warn!(%error, "l1 sender can't reach the l1: transactions wait");
@@ -190,11 +190,14 @@ impl Task {
         }
         self.look_at_balance().await?;
         if self.next_nonce.is_none() {
-            self.next_nonce = Some(
-                self.client
-                    .nonce(self.account(), BlockId::pending())
-                    .await?,
-            );
+            let pending = self
+                .client
+                .nonce(self.account(), BlockId::pending())
+                .await?;
+            // What an earlier run sent may have left the pool: its nonces are ours all the same.
+            let last = self.in_flight.back().map(|tx| tx.nonce);
+            let behind = last.map_or(0, |last| last.saturating_add(1));
+            self.next_nonce = Some(pending.max(behind));
         }
         if !self.in_flight.is_empty() || !self.retained.is_empty() {
             let head = self.client.latest().await?;
@@ -214,6 +217,32 @@ impl Task {
 
     pub(super) fn account(&self) -> alloy_primitives::Address {
         self.signer.address()
+    }
+
+    /// Most that may be offered now.
+    pub(super) fn ceiling(&self) -> FeeCeiling {
+        FeeCeiling::under(*self.pressure.lock(), &self.config)
+    }
+
+    /// Forgets a transaction that is settled.
+    pub(super) async fn forget(&self, nonce: u64) {
+        if let Some(journal) = &self.journal {
+            journal.remove(nonce).await;
+        }
+    }
+
+    pub(super) fn journal_failed(&mut self, error: &super::JournalError) {
+        if self.obstacle != Some(Obstacle::Journal) {
+            tracing::error!(%error, "l1 sender's journal can't be written: transactions wait");
+        }
+        self.set_obstacle(Some(Obstacle::Journal));
+    }
+
+    pub(super) fn too_expensive(&mut self, needed: TooExpensive) {
+        self.set_obstacle(Some(match needed {
+            TooExpensive::Gas(needed_wei) => Obstacle::FeesTooHigh { needed_wei },
+            TooExpensive::BlobGas(needed_wei) => Obstacle::BlobFeesTooHigh { needed_wei },
+        }));
     }
 
     async fn look_at_balance(&mut self) -> Result<(), L1Error> {
@@ -239,265 +268,8 @@ impl Task {
         Ok(())
     }
 
-    /// Sends again what is due: with higher fees if it could be included now, or could not be at
-    /// its price; as it is if it only waits for those before it.
-    async fn resubmit(&mut self, mined: u64) -> Result<(), L1Error> {
-        let mut market = None;
-        for index in 0..self.in_flight.len() {
-            let tx = &self.in_flight[index];
-            if tx.nonce < mined || tx.seen_in.is_some() || Instant::now() < tx.due {
-                continue;
-            }
-            if tx.accepted || tx.too_cheap {
-                let market = match market {
-                    Some(market) => market,
-                    None => *market.insert(Market::now(&self.client).await?),
-                };
-                if tx.nonce == mined || tx.too_cheap || tx.fees.is_below(market.base_fee) {
-                    self.raise_fees(index, market)?;
-                }
-            }
-            if let Handed::Refused(error) = self.hand_over(index).await? {
-                // It has not been sent before, so that it is the newest: its nonce is free again.
-                self.withdraw_newest(SendError::Refused(error));
-                break;
-            }
-        }
-        Ok(())
-    }
-
-    fn raise_fees(&mut self, index: usize, market: Market) -> Result<(), L1Error> {
-        let Some(tx) = self.in_flight.get_mut(index) else {
-            return Ok(());
-        };
-        match tx.fees.bumped(market, &self.config) {
-            Ok(fees) => {
-                let (nonce, gas_limit) = (tx.nonce, tx.gas_limit);
-                let Ok((raw, hash)) = sign(
-                    &self.signer,
-                    self.chain_id,
-                    nonce,
-                    gas_limit,
-                    fees,
-                    &tx.candidate,
-                ) else {
-                    return Ok(());
-                };
-                tracing::info!(
-                    nonce,
-                    tx_hash = %hash,
-                    max_fee_wei = fees.max_fee,
-                    tip_wei = fees.tip,
-                    "l1 transaction is stuck: sending it with higher fees"
-                );
-                tx.fees = fees;
-                tx.raw = raw;
-                tx.hashes.push(hash);
-                tx.too_cheap = false;
-            }
-            Err(needed_wei) => self.set_obstacle(Some(Obstacle::FeesTooHigh { needed_wei })),
-        }
-        Ok(())
-    }
-
-    /// Hands the newest form of a transaction to the L1.
-    async fn hand_over(&mut self, index: usize) -> Result<Handed, L1Error> {
-        let is_newest = index + 1 == self.in_flight.len();
-        let Some(tx) = self.in_flight.get_mut(index) else {
-            return Ok(Handed::Done);
-        };
-        tx.tries = tx.tries.saturating_add(1);
-        let outcome = self.client.broadcast(tx.raw.clone()).await;
-        let now = Instant::now();
-        let soon = now + self.config.resubmit_after / REFUSED_PART;
-        let error = match outcome {
-            Ok(_) => {
-                tx.accepted = true;
-                tx.due = now + self.config.resubmit_after;
-                if self.obstacle == Some(Obstacle::InsufficientFunds) {
-                    self.set_obstacle(None);
-                    self.balance_due = now;
-                }
-                return Ok(Handed::Done);
-            }
-            Err(error) => error,
-        };
-        let Some(rejection) = Rejection::of(&error) else {
-            return Err(error);
-        };
-        tx.due = soon;
-        match rejection {
-            Rejection::AlreadyKnown => {
-                tx.accepted = true;
-                tx.due = now + self.config.resubmit_after;
-            }
-            Rejection::NonceTooLow if tx.tries == 1 && !tx.accepted => {
-                return Ok(Handed::NonceUsed);
-            }
-            // One of its forms is in a block: the next look finds it.
-            Rejection::NonceTooLow => {
-                tx.accepted = true;
-                self.last_look = None;
-            }
-            Rejection::Underpriced => tx.too_cheap = true,
-            Rejection::InsufficientFunds => {
-                self.balance_due = now;
-                self.set_obstacle(Some(Obstacle::InsufficientFunds));
-            }
-            Rejection::Invalid if !tx.accepted && is_newest => {
-                return Ok(Handed::Refused(error));
-            }
-            Rejection::Invalid | Rejection::Temporary => {
-                tracing::debug!(nonce = tx.nonce, %error, "l1 refuses a transaction for now");
-            }
-        }
-        Ok(Handed::Done)
-    }
-
-    /// Gives up the newest transaction, which the L1 never took.
-    fn withdraw_newest(&mut self, error: SendError) {
-        if let Some(tx) = self.in_flight.pop_back() {
-            self.next_nonce = Some(tx.nonce);
-            deliver(tx.result, Err(error));
-        }
-    }
-
-    /// Sends candidates from the queue while there is room.
-    async fn fill(&mut self) -> Result<(), L1Error> {
-        let mut market = None;
-        while self.in_flight.len() < self.in_flight_max() {
-            // Order is by nonce: none is sent before the one before it has arrived.
-            if self.in_flight.back().is_some_and(|tx| !tx.accepted) {
-                break;
-            }
-            let request = match self.waiting.take() {
-                Some(request) => request,
-                None => match self.requests.try_recv() {
-                    Ok(request) => request,
-                    Err(_) => break,
-                },
-            };
-            if request.result.is_closed() {
-                continue;
-            }
-            let market = match market {
-                Some(market) => market,
-                None => match Market::now(&self.client).await {
-                    Ok(now) => *market.insert(now),
-                    Err(error) => {
-                        self.waiting = Some(request);
-                        return Err(error);
-                    }
-                },
-            };
-            let fees = match Fees::fresh(market, &self.config) {
-                Ok(fees) => fees,
-                Err(needed_wei) => {
-                    self.waiting = Some(request);
-                    self.set_obstacle(Some(Obstacle::FeesTooHigh { needed_wei }));
-                    break;
-                }
-            };
-            if matches!(self.obstacle, Some(Obstacle::FeesTooHigh { .. })) {
-                self.set_obstacle(None);
-            }
-            if !self.send_first(request, fees).await? {
-                break;
-            }
-        }
-        Ok(())
-    }
-
-    /// Sends a candidate for the first time. Answers whether the next may follow.
-    async fn send_first(&mut self, request: Request, fees: Fees) -> Result<bool, L1Error> {
-        let Some(nonce) = self.next_nonce else {
-            self.waiting = Some(request);
-            return Ok(false);
-        };
-        let gas_limit = match self.gas_limit(&request.candidate).await {
-            Ok(gas_limit) => gas_limit,
-            Err(error) if would_fail(&error) => {
-                deliver(Some(request.result), Err(SendError::WouldFail(error)));
-                return Ok(true);
-            }
-            Err(error) => {
-                self.waiting = Some(request);
-                return match Rejection::of(&error) {
-                    Some(Rejection::InsufficientFunds) => {
-                        self.set_obstacle(Some(Obstacle::InsufficientFunds));
-                        Ok(false)
-                    }
-                    _ => Err(error),
-                };
-            }
-        };
-        let (raw, hash) = match sign(
-            &self.signer,
-            self.chain_id,
-            nonce,
-            gas_limit,
-            fees,
-            &request.candidate,
-        ) {
-            Ok(signed) => signed,
-            Err(error) => {
-                deliver(Some(request.result), Err(error));
-                return Ok(true);
-            }
-        };
-        self.in_flight.push_back(InFlight {
-            nonce,
-            candidate: request.candidate,
-            gas_limit,
-            fees,
-            raw,
-            hashes: vec![hash],
-            tries: 0,
-            accepted: false,
-            too_cheap: false,
-            due: Instant::now(),
-            seen_in: None,
-            taken_since: None,
-            result: Some(request.result),
-        });
-        self.next_nonce = Some(nonce.saturating_add(1));
-        match self.hand_over(self.in_flight.len() - 1).await? {
-            Handed::Done => Ok(true),
-            Handed::Refused(error) => {
-                self.withdraw_newest(SendError::Refused(error));
-                Ok(true)
-            }
-            Handed::NonceUsed => {
-                // Back to the front of the queue, with the nonce that the L1 says at the next look.
-                if let Some(InFlight {
-                    candidate,
-                    result: Some(result),
-                    ..
-                }) = self.in_flight.pop_back()
-                {
-                    self.waiting = Some(Request { candidate, result });
-                }
-                self.next_nonce = None;
-                Ok(false)
-            }
-        }
-    }
-
-    async fn gas_limit(&self, candidate: &TxCandidate) -> Result<u64, L1Error> {
-        if let Some(gas_limit) = candidate.gas_limit {
-            return Ok(gas_limit);
-        }
-        let mut request = TransactionRequest::default()
-            .from(self.account())
-            .input(candidate.data.clone().into());
-        request.to = Some(candidate.to);
-        let gas = self.client.estimate_gas(request).await?;
-        let margin = gas.saturating_mul(u64::from(self.config.gas_margin_percent)) / 100;
-        Ok(gas.saturating_add(margin))
-    }
-
     /// Sets what keeps the sender from sending; logs it when it is new or gone.
-    fn set_obstacle(&mut self, obstacle: Option<Obstacle>) {
+    pub(super) fn set_obstacle(&mut self, obstacle: Option<Obstacle>) {
         let same_kind = match (self.obstacle, obstacle) {
             (Some(old), Some(new)) => std::mem::discriminant(&old) == std::mem::discriminant(&new),
             (None, None) => true,
@@ -507,13 +279,31 @@ impl Task {
             let account = self.account();
             match obstacle {
                 Some(Obstacle::FeesTooHigh { needed_wei }) => {
-                    let fee_max_wei = self.config.fee_max_wei;
+                    let ceiling_wei = self.ceiling().fee_wei;
                     tracing::warn!(
                         needed_wei,
-                        fee_max_wei,
-                        "l1 fees are above the maximum: waiting"
+                        ceiling_wei,
+                        "l1 fees are above the ceiling: waiting"
                     );
                 }
+                Some(Obstacle::BlobFeesTooHigh { needed_wei }) => {
+                    let ceiling_wei = self.ceiling().blob_fee_wei;
+                    tracing::warn!(
+                        needed_wei,
+                        ceiling_wei,
+                        "l1 fees of blob gas are above the ceiling: waiting"
+                    );
+                }
+                Some(Obstacle::OtherCarrier) => {
+                    tracing::info!(%account, "l1 sender waits for its transactions of another kind");
+                }
+                Some(Obstacle::Reserved) => {
+                    tracing::error!(%account, "l1 account has transactions of another kind that are not ours: waiting");
+                }
+                Some(Obstacle::Signer) => {
+                    tracing::error!(%account, "l1 transactions can't be signed: waiting for the signer");
+                }
+                Some(Obstacle::Journal) => {}
                 Some(Obstacle::InsufficientFunds) => {
                     tracing::error!(%account, "l1 account can't pay for transactions: waiting for funds");
                 }
@@ -535,24 +325,12 @@ impl Task {
                 in_flight: self.in_flight.len(),
                 next_nonce: self.next_nonce,
                 obstacle,
+                ceiling: self.ceiling(),
                 ..*status
             };
             let changed = *status != next;
             *status = next;
             changed
         });
-    }
-}
-
-/// Whether a refused gas estimate says that the transaction itself would fail.
-fn would_fail(error: &L1Error) -> bool {
-    match error {
-        L1Error::Refused {
-            code,
-            data,
-            message,
-            ..
-        } => *code == 3 || data.is_some() || message.to_lowercase().contains("revert"),
-        _ => false,
     }
 }

@@ -3,29 +3,63 @@ use crate::{
     support::{client, mine, payload, sender_config, signer, spawn_sender},
 };
 use alloy_eips::BlockId;
-use alloy_primitives::Address;
+use alloy_primitives::{Address, B256, Bytes, U256};
 use alloy_sol_types::SolCall;
 use openledger_l1::{
-    CommitmentChain, DeployConfig, InboxReader, L1Client, TxCandidate, commitments_in,
-    contracts::{BatchInbox, ProxyAdmin, SystemConfig},
-    deploy_contracts,
+    CommitmentChain, DeployConfig, DeployError, DeployOptions, Deployment, Expectations,
+    GameClocks, InboxReader, L1Client, Standing, TimelockConfig, TxCandidate, VETO_GAME,
+    commitments_in,
+    contracts::{
+        AnchorStateRegistry, BatchInbox, DisputeGameFactory, OPEN, ProxyAdmin, RollupPortal,
+        SystemConfig,
+    },
+    deploy_contracts, inspect,
 };
+use openledger_primitives::L1Contracts;
 use openledger_protocol::ConfigUpdate;
+use std::time::Duration;
+
+const SUPPLY: U256 = U256::from_limbs([5_000_000_000_000_000_000, 0, 0, 0]);
 
 fn config(owner: Address) -> DeployConfig {
     DeployConfig {
-        owner,
-        batcher: signer(1).address(),
-        gas_limit: 60_000_000,
-        base_fee_scalar: 1368,
-        blob_base_fee_scalar: 810_949,
         eip1559_denominator: 250,
         eip1559_elasticity: 6,
         operator_fee_scalar: 11,
         operator_fee_constant: 22,
         unsafe_block_signer: Address::repeat_byte(5),
-        batch_inbox: None,
+        genesis_supply: SUPPLY,
+        grants: vec![(signer(1).address(), U256::from(1_000_000))],
+        treasury: Address::repeat_byte(6),
+        clocks: GameClocks {
+            max_clock_seconds: 10,
+            ..GameClocks::default()
+        },
+        ..DeployConfig::new(owner, signer(1).address())
     }
+}
+
+fn options() -> DeployOptions {
+    DeployOptions {
+        poll_interval: Duration::from_millis(20),
+        ..DeployOptions::default()
+    }
+}
+
+/// A deployment by the first account, from its next nonce on.
+async fn begin(client: &L1Client, config: &DeployConfig) -> Deployment {
+    let first = Deployment::first_nonce(client, &signer(0).into())
+        .await
+        .expect("reachable");
+    Deployment::begin(
+        client.clone(),
+        signer(0).into(),
+        first,
+        config.clone(),
+        options(),
+        None,
+    )
+    .expect("a plan")
 }
 
 async fn ask<C: SolCall>(client: &L1Client, to: Address, call: C) -> C::Return {
@@ -36,50 +70,84 @@ async fn ask<C: SolCall>(client: &L1Client, to: Address, call: C) -> C::Return {
     C::abi_decode_returns(&answer).expect("well formed")
 }
 
+/// What is not as `config` says.
+async fn findings(
+    client: &L1Client,
+    contracts: &L1Contracts,
+    config: &DeployConfig,
+) -> Vec<&'static str> {
+    let readings = inspect(client, contracts, &Expectations::of(config))
+        .await
+        .expect("readable");
+    assert!(readings.len() > 50);
+    readings
+        .iter()
+        .filter(|reading| reading.standing == Standing::Wrong)
+        .map(|reading| reading.what)
+        .collect()
+}
+
 #[tokio::test]
 async fn contracts_are_deployed_and_say_what_was_set() {
     let anvil = anvil_or_skip!();
     let client = client(&anvil.url());
     let owner = signer(2).address();
     let config = config(owner);
-    let contracts = deploy_contracts(&client, signer(0), &config)
-        .await
-        .expect("deployed");
+    let mut deployment = begin(&client, &config).await;
+    let contracts = *deployment.contracts();
+    deployment.set_up().await.expect("set up");
 
-    let system = contracts.system_config;
+    // Nobody can deposit before the chain's genesis is known.
+    let approve = OPEN::approveCall {
+        spender: contracts.portal,
+        value: U256::MAX,
+    };
+    let deposit = RollupPortal::depositERC20TransactionCall {
+        to: owner,
+        mint: U256::from(500_000),
+        value: U256::from(500_000),
+        gasLimit: 100_000,
+        isCreation: false,
+        data: Bytes::new(),
+    };
+    let (depositor, _guard) = spawn_sender(&client, 1, sender_config());
+    let approved = TxCandidate::call(contracts.open, approve.abi_encode());
+    let approved = depositor.send_and_confirm(approved).await.expect("sent");
+    assert!(approved.success);
+    let deposit = TxCandidate::call(contracts.portal, deposit.abi_encode()).with_gas_limit(500_000);
+    let early = depositor
+        .send_and_confirm(deposit.clone())
+        .await
+        .expect("sent");
+    assert!(!early.success);
+    let anchor = B256::repeat_byte(7);
+    deployment.open(anchor).await.expect("opened");
+    let deposited = depositor.send_and_confirm(deposit).await.expect("sent");
+    assert!(deposited.success);
+
+    let root = AnchorStateRegistry::getAnchorRootCall {};
+    let root = ask(&client, contracts.anchor_state_registry, root).await;
+    assert_eq!((root.root, root.l2SequenceNumber), (anchor, U256::ZERO));
+    let balance =
+        async |account| ask(&client, contracts.open, OPEN::balanceOfCall { account }).await;
     assert_eq!(
-        ask(&client, system, SystemConfig::batcherHashCall {}).await,
-        config.batcher.into_word()
+        balance(contracts.portal).await,
+        SUPPLY + U256::from(500_000)
+    );
+    assert_eq!(balance(signer(1).address()).await, U256::from(500_000));
+    assert_eq!(balance(signer(0).address()).await, U256::ZERO);
+    let total = ask(&client, contracts.open, OPEN::totalSupplyCall {}).await;
+    assert_eq!(
+        balance(config.treasury).await,
+        total - SUPPLY - U256::from(1_000_000)
     );
     assert_eq!(
-        ask(&client, system, SystemConfig::gasLimitCall {}).await,
-        60_000_000
-    );
-    assert_eq!(
-        ask(&client, system, SystemConfig::operatorFeeConstantCall {}).await,
-        22
-    );
-    assert_eq!(
-        ask(&client, system, SystemConfig::unsafeBlockSignerCall {}).await,
-        Address::repeat_byte(5)
-    );
-    let admin = contracts.proxy_admin;
-    for proxy in [contracts.system_config, contracts.portal] {
-        assert_eq!(
-            ask(&client, admin, ProxyAdmin::getProxyAdminCall { proxy }).await,
-            admin
-        );
-    }
-    assert!(
-        client
-            .code(contracts.portal, BlockId::latest())
-            .await
-            .expect("reachable")
-            .len()
-            > 100
+        ask(&client, contracts.proxy_admin, ProxyAdmin::ownerCall {}).await,
+        contracts.code_timelock
     );
 
     // The events of the initialization make the system configuration that genesis states.
+    let system = contracts.system_config;
     let start = ask(&client, system, SystemConfig::startBlockCall {})
         .await
         .to::<u64>();
@@ -105,6 +173,186 @@ async fn contracts_are_deployed_and_say_what_was_set() {
         update.apply(&mut derived).expect("known updates");
     }
     assert_eq!(derived, config.system_config());
+}
+
+#[tokio::test]
+async fn an_interrupted_deployment_goes_on_where_it_was() {
+    let anvil = anvil_or_skip!();
+    let client = client(&anvil.url());
+    let config = DeployConfig {
+        parameter_timelock: Some(TimelockConfig::of(signer(2).address(), 60)),
+        ..config(signer(2).address())
+    };
+    let first = Deployment::first_nonce(&client, &signer(0).into())
+        .await
+        .expect("reachable");
+    let journal = tempfile::tempdir().expect("a directory");
+    let again = || {
+        let (client, config) = (client.clone(), config.clone());
+        let path = Some(journal.path());
+        Deployment::begin(client, signer(0).into(), first, config, options(), path).expect("a plan")
+    };
+    // Blocks come when asked for, and one of them in the middle of what is sent.
+    anvil
+        .request("evm_setAutomine", serde_json::json!([false]))
+        .await
+        .expect("anvil answers");
+    let mut deployment = again();
+    let contracts = *deployment.contracts();
+    let steps = deployment.set_up_steps() as u64;
+    let nonce = async |block| {
+        let account = signer(0).address();
+        client.nonce(account, block).await.expect("reachable")
+    };
+    tokio::select! {
+        outcome = deployment.set_up() => panic!("nothing was mined: {outcome:?}"),
+        () = async {
+            while nonce(BlockId::pending()).await < first + 5 {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+            mine(&anvil, 1).await;
+            while nonce(BlockId::pending()).await < first + 9 {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        } => {}
+    }
+    drop(deployment);
+    anvil
+        .request("evm_setAutomine", serde_json::json!([true]))
+        .await
+        .expect("anvil answers");
+    mine(&anvil, 1).await;
+
+    let mut deployment = again();
+    assert_eq!(*deployment.contracts(), contracts);
+    deployment.set_up().await.expect("set up");
+    assert_eq!(nonce(BlockId::latest()).await, first + steps);
+    drop(deployment);
+    // A third run finds nothing to do in the first part, and a fourth nothing at all.
+    for _ in 0..2 {
+        let mut deployment = again();
+        let all = first + steps + deployment.opening_steps() as u64;
+        deployment.set_up().await.expect("done before");
+        deployment.open(B256::repeat_byte(7)).await.expect("opened");
+        assert_eq!(nonce(BlockId::latest()).await, all);
+    }
+    assert!(findings(&client, &contracts, &config).await.is_empty());
+    let owner = SystemConfig::ownerCall {};
+    assert_eq!(
+        ask(&client, contracts.system_config, owner).await,
+        contracts.parameter_timelock
+    );
+}
+
+#[tokio::test]
+async fn another_l1_and_a_foreign_transaction_are_noticed() {
+    let anvil = anvil_or_skip!();
+    let client = client(&anvil.url());
+    let config = config(signer(2).address());
+    let at = |nonce| {
+        let (client, config) = (client.clone(), config.clone());
+        Deployment::begin(client, signer(0).into(), nonce, config, options(), None).expect("a plan")
+    };
+    assert!(matches!(
+        at(7).set_up().await,
+        Err(DeployError::Behind {
+            first: 7,
+            actual: 0,
+            ..
+        })
+    ));
+    let (sender, _guard) = spawn_sender(&client, 0, sender_config());
+    sender
+        .send_and_confirm(TxCandidate::call(Address::ZERO, vec![1]))
+        .await
+        .expect("sent");
+    drop(_guard);
+    assert!(matches!(
+        at(0).set_up().await,
+        Err(DeployError::Missing {
+            step: "deploying the ProxyAdmin",
+            ..
+        })
+    ));
+}
+
+#[tokio::test]
+async fn what_is_not_as_it_should_be_is_found() {
+    let anvil = anvil_or_skip!();
+    let client = client(&anvil.url());
+    let config = config(signer(0).address());
+    let mut deployment = begin(&client, &config).await;
+    deployment.set_up().await.expect("set up");
+    deployment.open(B256::ZERO).await.expect("opened");
+    let contracts = *deployment.contracts();
+    drop(deployment);
+    assert!(findings(&client, &contracts, &config).await.is_empty());
+
+    let other = DeployConfig {
+        genesis_supply: SUPPLY + U256::ONE,
+        ..config.clone()
+    };
+    assert_eq!(
+        findings(&client, &contracts, &other).await,
+        ["OPEN locked for genesis"]
+    );
+    let swapped = L1Contracts {
+        code_timelock: contracts.proxy_admin,
+        ..contracts
+    };
+    assert!(
+        inspect(&client, &swapped, &Expectations::of(&config))
+            .await
+            .is_err()
+    );
+    let swapped = L1Contracts {
+        l1_standard_bridge: contracts.l1_cross_domain_messenger,
+        ..contracts
+    };
+    assert!(
+        inspect(&client, &swapped, &Expectations::of(&config))
+            .await
+            .is_err()
+    );
+
+    // The owner may change parameters: that is shown, and no fault.
+    let (owner, _guard) = spawn_sender(&client, 0, sender_config());
+    let change = SystemConfig::setGasLimitCall {
+        newGasLimit: 30_000_000,
+    };
+    let change = TxCandidate::call(contracts.system_config, change.abi_encode());
+    assert!(owner.send_and_confirm(change).await.expect("sent").success);
+    let readings = inspect(&client, &contracts, &Expectations::of(&config))
+        .await
+        .expect("readable");
+    let gas_limit = readings
+        .iter()
+        .find(|reading| reading.what == "gas limit")
+        .expect("read");
+    assert_eq!(gas_limit.standing, Standing::Changed);
+    assert!(findings(&client, &contracts, &config).await.is_empty());
+
+    // Other code is found, in a contract and behind a proxy.
+    let set_code = async |address: Address, code: &str| {
+        anvil
+            .request("anvil_setCode", serde_json::json!([address, code]))
+            .await
+            .expect("anvil answers");
+    };
+    set_code(contracts.code_timelock, "0x5f5ff3").await;
+    assert!(
+        inspect(&client, &contracts, &Expectations::of(&config))
+            .await
+            .is_err()
+    );
+    let game = DisputeGameFactory::gameImplsCall {
+        gameType: VETO_GAME,
+    };
+    assert!(
+        !ask(&client, contracts.dispute_game_factory, game)
+            .await
+            .is_zero()
+    );
 }
 
 #[tokio::test]

@@ -2,6 +2,7 @@
 //!
 //! Each test starts an anvil of its own, so that they run side by side.
 
+mod blobs;
 mod client;
 mod deploy;
 mod sender;

@@ -4,7 +4,10 @@ use crate::{
 };
 use alloy_eips::{BlockId, BlockNumberOrTag};
 use alloy_primitives::{Address, Bytes};
-use openledger_l1::{Obstacle, SendError, TxCandidate, TxSender, TxSenderConfig};
+use openledger_l1::{
+    BlobSidecar, Obstacle, Pressure, RemoteSigner, SendError, SenderJournal, TxCandidate, TxSender,
+    TxSenderConfig,
+};
 use serde_json::json;
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
@@ -92,6 +95,7 @@ async fn fees_stay_below_the_maximum() {
     let fee_max_wei = 3_000_000_000;
     let config = TxSenderConfig {
         fee_max_wei,
+        fee_target_wei: fee_max_wei,
         resubmit_after: Duration::from_millis(100),
         tip_min_wei: 1_000_000,
         ..sender_config()
@@ -438,4 +442,238 @@ async fn an_empty_account_waits_for_funds() {
         !sender.status().borrow().balance_low
     })
     .await;
+}
+
+fn blob_candidate(text: &[u8]) -> TxCandidate {
+    TxCandidate::blobs(TO, BlobSidecar::build(&[text]).expect("fits"))
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn kinds_wait_for_each_other() {
+    let anvil = anvil_or_skip!("--no-mining");
+    let client = client(&anvil.url());
+    let (sender, _guard) = spawn_sender(&client, 0, sender_config());
+    let mut results = Vec::new();
+    for candidate in [
+        candidate(1),
+        candidate(2),
+        blob_candidate(b"a"),
+        blob_candidate(b"b"),
+        candidate(3),
+    ] {
+        results.push(sender.send(candidate).await.expect("queued"));
+    }
+    for pending in [2, 2, 1] {
+        until("those of one kind are in the pool", async || {
+            pooled(&anvil, sender.account()).await.len() == pending
+        })
+        .await;
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        assert_eq!(pooled(&anvil, sender.account()).await.len(), pending);
+        if pending == 2 {
+            assert_eq!(
+                sender.status().borrow().obstacle,
+                Some(Obstacle::OtherCarrier)
+            );
+        }
+        mine(&anvil, 1).await;
+    }
+    let mut blocks = Vec::new();
+    for (nonce, result) in (0_u64..).zip(results) {
+        let confirmed = result.await.expect("answered").expect("confirmed");
+        assert_eq!(confirmed.nonce, nonce);
+        blocks.push(confirmed.block.number);
+    }
+    assert_eq!(blocks, [1, 1, 2, 2, 3]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_stuck_blob_transaction_doubles_its_fees() {
+    let anvil = anvil_or_skip!("--no-mining");
+    let client = client(&anvil.url());
+    let (sender, _guard) = spawn_sender(&client, 0, sender_config());
+    let result = sender.send(blob_candidate(b"stuck")).await.expect("queued");
+    until("it is in the pool", async || {
+        pooled(&anvil, sender.account()).await.len() == 1
+    })
+    .await;
+    let [(0, before)] = pooled(&anvil, sender.account()).await[..] else {
+        panic!("one")
+    };
+    until("it offers twice as much", async || {
+        matches!(pooled(&anvil, sender.account()).await[..], [(0, now)] if now >= 2 * before)
+    })
+    .await;
+    mine(&anvil, 1).await;
+    let confirmed = result.await.expect("answered").expect("confirmed");
+    assert_eq!(confirmed.nonce, 0);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_restart_takes_up_what_was_sent() {
+    let anvil = anvil_or_skip!("--no-mining");
+    let client = client(&anvil.url());
+    let directory = tempfile::tempdir().expect("temporary directory");
+    let open = || SenderJournal::open(directory.path()).expect("journal");
+    let start = |config: TxSenderConfig| {
+        let shutdown = CancellationToken::new();
+        let (sender, resumed, task) = TxSender::spawn_with_journal(
+            client.clone(),
+            signer(0),
+            config,
+            open(),
+            shutdown.clone(),
+        )
+        .expect("read");
+        (sender, resumed, task, shutdown)
+    };
+    let in_pool = async |count: usize| {
+        until("they are in the pool", async || {
+            pooled(&anvil, signer(0).address()).await.len() == count
+        })
+        .await;
+    };
+    let files = || std::fs::read_dir(directory.path()).expect("there").count();
+
+    let (sender, resumed, task, shutdown) = start(sender_config());
+    assert!(resumed.is_empty());
+    for (byte, tag) in [(1, "first"), (2, "second"), (3, "third")] {
+        drop(
+            sender
+                .send(candidate(byte).with_tag(tag.as_bytes().to_vec()))
+                .await
+                .expect("queued"),
+        );
+        // A dropped receiver takes back only what is not sent.
+        let _sent = sender
+            .send(candidate(byte).with_tag(tag.as_bytes().to_vec()))
+            .await
+            .expect("queued");
+        in_pool(usize::from(byte)).await;
+    }
+    shutdown.cancel();
+    task.await.expect("ends");
+    assert_eq!(files(), 3);
+    // The pool forgets; the first is in a block meanwhile.
+    anvil
+        .request("anvil_dropAllTransactions", json!([]))
+        .await
+        .expect("dropped");
+
+    let (sender, resumed, task, shutdown) = start(sender_config());
+    let tags: Vec<_> = resumed.iter().map(|tx| tx.tag.to_vec()).collect();
+    assert_eq!(
+        tags,
+        [b"first".to_vec(), b"second".to_vec(), b"third".to_vec()]
+    );
+    in_pool(3).await;
+    let fourth = sender.send(candidate(4)).await.expect("queued");
+    in_pool(4).await;
+    mine(&anvil, 1).await;
+    for tx in resumed {
+        let confirmed = tx.result.await.expect("answered").expect("confirmed");
+        assert_eq!(confirmed.nonce, tx.nonce);
+    }
+    assert_eq!(fourth.await.expect("answered").expect("confirmed").nonce, 3);
+    until("the journal is empty", async || files() == 0).await;
+
+    // Included while nobody looked: found, not sent again. Blobs come back too.
+    let _left = sender
+        .send(blob_candidate(b"left").with_tag(vec![9]))
+        .await
+        .expect("queued");
+    in_pool(1).await;
+    shutdown.cancel();
+    task.await.expect("ends");
+    mine(&anvil, 1).await;
+    let (_sender, mut resumed, _task, shutdown) = start(sender_config());
+    let _guard = shutdown.drop_guard();
+    let left = resumed.pop().expect("one");
+    assert_eq!(
+        (left.tag.to_vec(), left.nonce, resumed.len()),
+        (vec![9], 4, 0)
+    );
+    assert_eq!(
+        left.result
+            .await
+            .expect("answered")
+            .expect("confirmed")
+            .nonce,
+        4
+    );
+    assert_eq!(
+        client
+            .nonce(signer(0).address(), BlockId::pending())
+            .await
+            .expect("nonce"),
+        5
+    );
+
+    // Another account's records are left alone.
+    let _ = TxSender::spawn_with_journal(
+        client.clone(),
+        signer(1),
+        sender_config(),
+        open(),
+        CancellationToken::new(),
+    )
+    .expect("read");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_remote_signer_signs() {
+    let anvil = anvil_or_skip!();
+    let client = client(&anvil.url());
+    let start = |account| {
+        let shutdown = CancellationToken::new();
+        let remote = RemoteSigner::new(&anvil.url(), account).expect("a URL");
+        let (sender, _task) =
+            TxSender::spawn(client.clone(), remote, sender_config(), shutdown.clone());
+        (sender, shutdown.drop_guard())
+    };
+    let (sender, _guard) = start(signer(2).address());
+    let confirmed = sender
+        .send_and_confirm(candidate(5))
+        .await
+        .expect("confirmed");
+    let block = client
+        .block_with_receipts(confirmed.block.hash)
+        .await
+        .expect("verified");
+    assert_eq!(block.transactions[0].sender(), Some(signer(2).address()));
+    assert_eq!(block.transactions[0].input(), &payload(5, 200));
+
+    // An account that the service doesn't have: it waits and says so.
+    let (sender, _guard) = start(Address::repeat_byte(9));
+    let result = sender.send(candidate(6)).await.expect("queued");
+    until("the sender waits", async || {
+        sender.status().borrow().obstacle == Some(Obstacle::Signer)
+    })
+    .await;
+    drop(result);
+}
+
+#[tokio::test]
+async fn pressure_raises_what_is_paid() {
+    let anvil = anvil_or_skip!();
+    let client = client(&anvil.url());
+    let config = TxSenderConfig {
+        fee_target_wei: 1_000_000,
+        tip_min_wei: 2_000_000,
+        ..sender_config()
+    };
+    let (sender, _guard) = spawn_sender(&client, 0, config);
+    let result = sender.send(candidate(1)).await.expect("queued");
+    until("the sender waits", async || {
+        matches!(
+            sender.status().borrow().obstacle,
+            Some(Obstacle::FeesTooHigh { .. })
+        )
+    })
+    .await;
+    sender.set_pressure(Pressure {
+        deadline_permille: 800,
+        ..Pressure::default()
+    });
+    result.await.expect("answered").expect("confirmed");
 }

@@ -114,7 +114,7 @@ pub(crate) async fn until(what: &str, mut condition: impl AsyncFnMut() -> bool) 
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
     };
-    tokio::time::timeout(Duration::from_secs(20), patience)
+    tokio::time::timeout(Duration::from_secs(60), patience)
         .await
         .expect(what);
 }
@@ -170,5 +170,87 @@ impl Proxy {
 
     pub(crate) fn mend(&self) {
         self.open.store(true, Ordering::SeqCst);
+    }
+}
+
+/// An HTTP server that answers each path (query included) with its file, and 404 otherwise.
+pub(crate) struct Files {
+    address: SocketAddr,
+}
+
+impl Files {
+    pub(crate) async fn serve(files: Vec<(String, Vec<u8>)>) -> Self {
+        let files: Arc<std::collections::HashMap<String, Vec<u8>>> =
+            Arc::new(files.into_iter().collect());
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+        let address = listener.local_addr().expect("bound");
+        tokio::spawn(async move {
+            while let Ok((stream, _)) = listener.accept().await {
+                tokio::spawn(answer(stream, files.clone()));
+            }
+        });
+        Self { address }
+    }
+
+    pub(crate) fn url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+}
+
+async fn answer(
+    mut stream: TcpStream,
+    files: Arc<std::collections::HashMap<String, Vec<u8>>>,
+) -> std::io::Result<()> {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    let mut request = Vec::new();
+    while !request.ends_with(b"\r\n\r\n") {
+        request.push(stream.read_u8().await?);
+    }
+    let text = String::from_utf8_lossy(&request);
+    let path = text.split(' ').nth(1).unwrap_or_default();
+    let (status, body) = match files.get(path) {
+        Some(body) => ("200 OK", body.as_slice()),
+        None => ("404 Not Found", &b"{}"[..]),
+    };
+    let head = format!(
+        "HTTP/1.1 {status}\r\ncontent-length: {}\r\nconnection: close\r\n\r\n",
+        body.len()
+    );
+    stream.write_all(head.as_bytes()).await?;
+    stream.write_all(body).await?;
+    stream.shutdown().await
+}
+
+/// A chain whose batches go to this address.
+pub(crate) fn chain_config(inbox: Address) -> openledger_primitives::ChainConfig {
+    use openledger_primitives::{
+        ChainConfig, ChainGenesis, FeeConfig, ForkTimes, GenesisId, SystemConfig,
+    };
+    ChainConfig {
+        genesis: ChainGenesis {
+            l1: GenesisId::default(),
+            l2: GenesisId::default(),
+            l2_time: 0,
+            system_config: SystemConfig {
+                batcher_address: signer(0).address(),
+                overhead: Default::default(),
+                scalar: SystemConfig::encode_scalar(1, 1),
+                gas_limit: 60_000_000,
+                eip1559_params: Default::default(),
+                operator_fee_params: Default::default(),
+            },
+        },
+        block_time: 1,
+        max_sequencer_drift: 600,
+        seq_window_size: 3_600,
+        channel_timeout: 300,
+        l1_chain_id: 31_337,
+        l2_chain_id: 161_299,
+        forks: ForkTimes::ISTHMUS,
+        batch_inbox_address: inbox,
+        deposit_contract_address: Address::repeat_byte(2),
+        l1_system_config_address: Address::repeat_byte(3),
+        protocol_versions_address: Address::ZERO,
+        chain_op_config: FeeConfig::default(),
     }
 }

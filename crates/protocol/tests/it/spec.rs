@@ -6,7 +6,7 @@ use openledger_primitives::{
 };
 use openledger_protocol::{
     Batch, ChannelAssembler, ChannelOptions, ChannelOut, ChannelReader, Compression, FrameOutcome,
-    SingularBatch, SpanBatch, decode_frames, encode_frames_tx,
+    SingularBatch, SpanBatch, decode_blob, decode_frames, encode_blob, encode_frames_tx,
 };
 
 const SPEC: &str = include_str!("../../../../docs/spec/batches.md");
@@ -45,6 +45,17 @@ fn singular_batch_example() {
         Batch::decode(&encoded.into(), CHAIN_ID),
         Ok(Batch::Singular(batch()))
     );
+}
+
+#[test]
+fn blob_example() {
+    let data: Vec<u8> = (0x00..=0x9f).collect();
+    let blob = encode_blob(&data).expect("fits");
+    assert_eq!(
+        hex::encode(&blob[..128]),
+        hex::encode(example("blob-round"))
+    );
+    assert_eq!(decode_blob(&blob[..]), Ok(data));
 }
 
 #[test]

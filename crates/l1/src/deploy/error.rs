@@ -1,0 +1,92 @@
+use super::Reading;
+use crate::{JournalError, L1Error, SendError};
+use alloy_primitives::{Address, B256, U256};
+
+/// Why the contracts could not be deployed.
+#[derive(Debug, thiserror::Error)]
+pub enum DeployError {
+    /// The L1 can't be read.
+    #[error(transparent)]
+    L1(Box<L1Error>),
+    /// What was sent before can't be read.
+    #[error(transparent)]
+    Journal(#[from] JournalError),
+    /// A transaction was not confirmed.
+    #[error("{step}: {source}")]
+    Send {
+        /// What it should have done.
+        step: &'static str,
+        /// Why.
+        #[source]
+        source: Box<SendError>,
+    },
+    /// A transaction reverted.
+    #[error("{step}: transaction {tx_hash} reverted in L1 block {block}")]
+    Reverted {
+        /// What it should have done.
+        step: &'static str,
+        /// The transaction.
+        tx_hash: B256,
+        /// The block's number.
+        block: u64,
+    },
+    /// A transaction has another nonce than its step.
+    #[error(
+        "{step}: sent with nonce {actual} in place of {expected}: the account is used elsewhere"
+    )]
+    Nonce {
+        /// The step.
+        step: &'static str,
+        /// The nonce of the plan.
+        expected: u64,
+        /// Its nonce.
+        actual: u64,
+    },
+    /// An earlier run's transaction did not make the contract that it should have made.
+    #[error(
+        "{step}: nothing is at {expected}: the account was used elsewhere, or the transaction failed; \
+         begin anew with another directory"
+    )]
+    Missing {
+        /// The contract.
+        step: &'static str,
+        /// Where it should be.
+        expected: Address,
+    },
+    /// The account sent fewer transactions than the deployment had sent by then.
+    #[error(
+        "the L1 knows nonce {actual} of {deployer}, the deployment began at {first}: it is another L1"
+    )]
+    Behind {
+        /// The account.
+        deployer: Address,
+        /// Its first nonce of the deployment.
+        first: u64,
+        /// What the L1 says.
+        actual: u64,
+    },
+    /// More OPEN is given out than there is.
+    #[error("genesis and grants give out more OPEN than {supply} wei, which is all there is")]
+    Supply {
+        /// All of it, wei.
+        supply: U256,
+    },
+    /// The contracts do not answer what they were set up with.
+    #[error("after the deployment: {0}")]
+    Check(Reading),
+    /// A compiled contract can't be read: the build is broken.
+    #[error("contract artifact {name}: {source}")]
+    Artifact {
+        /// The contract.
+        name: &'static str,
+        /// Why.
+        #[source]
+        source: serde_json::Error,
+    },
+}
+
+impl From<L1Error> for DeployError {
+    fn from(error: L1Error) -> Self {
+        Self::L1(Box::new(error))
+    }
+}

@@ -1,0 +1,301 @@
+//! The sender's durable part: what the L1 may have seen is on disk before it is sent.
+//!
+//! A record is a file of its own, written beside and renamed, so that a crash leaves either the old
+//! one or the new one. There is no repair step: what is half written is deleted at the start.
+//!
+//! | offset  | width  | field   | encoding                                        |
+//! |---------|--------|---------|-------------------------------------------------|
+//! | 0       | 4      | magic   | `OLTX`                                          |
+//! | 4       | 1      | version | 1                                               |
+//! | 5       | 32     | check   | keccak256 of all that follows                   |
+//! | 37      | 2      | t       | length of the tag, big-endian                   |
+//! | 39      | t      | tag     | the candidate's own                             |
+//! | 39 + t  | 2      | h       | number of hashes, big-endian                    |
+//! | 41 + t  | 32 · h | hashes  | of all signed forms, oldest first               |
+//! | …       | …      | raw     | the newest signed form, with its blobs          |
+
+use alloy_primitives::{B256, Bytes, keccak256};
+use std::{
+    fs::{self, File},
+    io::{self, Write},
+    path::{Path, PathBuf},
+};
+
+const MAGIC: &[u8; 4] = b"OLTX";
+const VERSION: u8 = 1;
+const CHECK_AT: usize = 5;
+const BODY_AT: usize = CHECK_AT + 32;
+/// Longest record that is read, bytes: nine blobs with cell proofs, and room.
+const RECORD_BYTES_MAX: u64 = 4 << 20;
+/// Most records that are read.
+const RECORDS_MAX: usize = 1024;
+/// Longest tag, bytes.
+pub const TAG_BYTES_MAX: usize = 1024;
+const EXTENSION: &str = "tx";
+const UNFINISHED: &str = "new";
+/// What a damaged record's file is renamed to, for whoever wants to look at it.
+const DAMAGED: &str = "damaged";
+
+/// Why the journal can't be used.
+#[derive(Debug, thiserror::Error)]
+pub enum JournalError {
+    /// A file or directory can't be read or written.
+    #[error("{path}: {source}")]
+    Io {
+        /// The file or directory.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
+    /// There are more records than a sender can have made.
+    #[error("{path} has more than {RECORDS_MAX} records: is it the sender's own directory?")]
+    TooMany {
+        /// The directory.
+        path: PathBuf,
+    },
+    /// The writing thread is gone.
+    #[error("writing was interrupted")]
+    Interrupted,
+}
+
+/// A transaction as the journal keeps it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Record {
+    pub(super) tag: Bytes,
+    /// Of all signed forms, oldest first.
+    pub(super) hashes: Vec<B256>,
+    /// The newest signed form.
+    pub(super) raw: Bytes,
+}
+
+/// A directory in which a sender keeps what it has sent and not seen confirmed. One sender's only.
+#[derive(Debug, Clone)]
+pub struct SenderJournal {
+    directory: PathBuf,
+}
+
+impl SenderJournal {
+    /// Opens the journal in a directory, which is made if there is none.
+    ///
+    /// # Errors
+    /// If it can't be made or read.
+    pub fn open(directory: &Path) -> Result<Self, JournalError> {
+        fs::create_dir_all(directory).map_err(io_at(directory))?;
+        Ok(Self {
+            directory: directory.to_owned(),
+        })
+    }
+
+    /// All records with their nonces, ascending. What a crash left half written is deleted; a record
+    /// that is damaged is put aside.
+    ///
+    /// # Errors
+    /// If the directory can't be read, or holds too much.
+    pub(super) fn load(&self) -> Result<Vec<(u64, Record)>, JournalError> {
+        let mut records = Vec::new();
+        let entries = fs::read_dir(&self.directory).map_err(io_at(&self.directory))?;
+        for entry in entries {
+            let path = entry.map_err(io_at(&self.directory))?.path();
+            let extension = path.extension().and_then(|extension| extension.to_str());
+            match extension {
+                Some(UNFINISHED) => fs::remove_file(&path).map_err(io_at(&path))?,
+                Some(EXTENSION) => {
+                    let nonce = path
+                        .file_stem()
+                        .and_then(|stem| stem.to_str()?.parse().ok());
+                    let Some(nonce) = nonce else { continue };
+                    match read(&path)? {
+                        Some(record) => records.push((nonce, record)),
+                        None => {
+                            tracing::error!(path = %path.display(), "l1 sender's record is damaged: put aside");
+                            let aside = path.with_extension(DAMAGED);
+                            fs::rename(&path, &aside).map_err(io_at(&path))?;
+                        }
+                    }
+                }
+                _ => {}
+            }
+            if records.len() > RECORDS_MAX {
+                return Err(JournalError::TooMany {
+                    path: self.directory.clone(),
+                });
+            }
+        }
+        records.sort_by_key(|(nonce, _)| *nonce);
+        Ok(records)
+    }
+
+    /// Writes a record in place of any with the same nonce; it is on the disk when this returns.
+    ///
+    /// # Errors
+    /// If it can't be written. The old record is then still there.
+    pub(super) async fn save(&self, nonce: u64, record: Record) -> Result<(), JournalError> {
+        let directory = self.directory.clone();
+        tokio::task::spawn_blocking(move || {
+            let path = path_of(&directory, nonce, EXTENSION);
+            let unfinished = path_of(&directory, nonce, UNFINISHED);
+            let written = write(&unfinished, &record.encode())
+                .and_then(|()| fs::rename(&unfinished, &path))
+                .and_then(|()| File::open(&directory)?.sync_all());
+            written.map_err(io_at(&path))
+        })
+        .await
+        .map_err(|_| JournalError::Interrupted)?
+    }
+
+    /// Forgets a record. One that can't be deleted is met again, and found to be of the past, at the
+    /// next start.
+    pub(super) async fn remove(&self, nonce: u64) {
+        let path = path_of(&self.directory, nonce, EXTENSION);
+        if let Err(error) = tokio::fs::remove_file(&path).await
+            && error.kind() != io::ErrorKind::NotFound
+        {
+            tracing::warn!(path = %path.display(), %error, "l1 sender's record can't be deleted");
+        }
+    }
+}
+
+impl Record {
+    fn encode(&self) -> Vec<u8> {
+        let mut body = Vec::with_capacity(self.raw.len().saturating_add(4096));
+        let length = |len: usize| u16::try_from(len).unwrap_or(u16::MAX).to_be_bytes();
+        body.extend(length(self.tag.len()));
+        body.extend_from_slice(&self.tag);
+        body.extend(length(self.hashes.len()));
+        for hash in &self.hashes {
+            body.extend_from_slice(hash.as_slice());
+        }
+        body.extend_from_slice(&self.raw);
+        let mut record = Vec::with_capacity(body.len().saturating_add(BODY_AT));
+        record.extend_from_slice(MAGIC);
+        record.push(VERSION);
+        record.extend_from_slice(keccak256(&body).as_slice());
+        record.append(&mut body);
+        record
+    }
+
+    /// `None` if it is damaged.
+    fn decode(bytes: &[u8]) -> Option<Self> {
+        let (head, body) = bytes.split_at_checked(BODY_AT)?;
+        let (magic, rest) = head.split_at_checked(MAGIC.len())?;
+        let (version, check) = rest.split_first()?;
+        if magic != MAGIC || *version != VERSION || keccak256(body).as_slice() != check {
+            return None;
+        }
+        let (tag, body) = take(body, 1)?;
+        let (hashes, raw) = take(body, B256::len_bytes())?;
+        Some(Self {
+            tag: Bytes::copy_from_slice(tag),
+            hashes: hashes
+                .chunks_exact(B256::len_bytes())
+                .map(B256::from_slice)
+                .collect(),
+            raw: Bytes::copy_from_slice(raw),
+        })
+    }
+}
+
+/// Splits off a list of items of `width` bytes, whose number comes first.
+fn take(bytes: &[u8], width: usize) -> Option<(&[u8], &[u8])> {
+    let (count, rest) = bytes.split_first_chunk()?;
+    rest.split_at_checked(usize::from(u16::from_be_bytes(*count)).checked_mul(width)?)
+}
+
+fn path_of(directory: &Path, nonce: u64, extension: &str) -> PathBuf {
+    directory.join(format!("{nonce:020}.{extension}"))
+}
+
+fn read(path: &Path) -> Result<Option<Record>, JournalError> {
+    if fs::metadata(path).map_err(io_at(path))?.len() > RECORD_BYTES_MAX {
+        return Ok(None);
+    }
+    Ok(Record::decode(&fs::read(path).map_err(io_at(path))?))
+}
+
+fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let mut file = File::create(path)?;
+    file.write_all(bytes)?;
+    file.sync_all()
+}
+
+fn io_at(path: &Path) -> impl FnOnce(io::Error) -> JournalError {
+    let path = path.to_owned();
+    move |source| JournalError::Io { path, source }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn record(byte: u8, hashes: usize) -> Record {
+        Record {
+            tag: vec![byte; 3].into(),
+            hashes: vec![B256::repeat_byte(byte); hashes],
+            raw: vec![byte; 1_000].into(),
+        }
+    }
+
+    #[tokio::test]
+    async fn records_outlive_the_process() {
+        let directory = tempfile::tempdir().expect("temporary directory");
+        let path = directory.path().join("sender");
+        let journal = SenderJournal::open(&path).expect("made");
+        assert_eq!(journal.load().expect("read"), []);
+        journal.save(10, record(1, 1)).await.expect("written");
+        journal.save(9, record(2, 1)).await.expect("written");
+        journal.save(10, record(3, 2)).await.expect("written");
+        journal.save(11, record(4, 0)).await.expect("written");
+        journal.remove(11).await;
+        journal.remove(12).await;
+        let again = SenderJournal::open(&path).expect("there");
+        assert_eq!(
+            again.load().expect("read"),
+            [(9, record(2, 1)), (10, record(3, 2))]
+        );
+    }
+
+    #[tokio::test]
+    async fn what_is_unfinished_or_damaged_is_not_read() {
+        let directory = tempfile::tempdir().expect("temporary directory");
+        let path = directory.path();
+        let journal = SenderJournal::open(path).expect("made");
+        journal.save(1, record(1, 1)).await.expect("written");
+        journal.save(2, record(2, 1)).await.expect("written");
+        fs::write(path_of(path, 3, UNFINISHED), b"half").expect("written");
+        fs::write(path.join("notes.txt"), b"?").expect("written");
+        let damaged = path_of(path, 2, EXTENSION);
+        let mut bytes = fs::read(&damaged).expect("there");
+        *bytes.last_mut().expect("bytes") ^= 1;
+        fs::write(&damaged, bytes).expect("written");
+        assert_eq!(journal.load().expect("read"), [(1, record(1, 1))]);
+        let mut names: Vec<_> = fs::read_dir(path)
+            .expect("there")
+            .map(|entry| {
+                entry
+                    .expect("readable")
+                    .file_name()
+                    .into_string()
+                    .expect("text")
+            })
+            .collect();
+        names.sort();
+        assert_eq!(
+            names,
+            [
+                "00000000000000000001.tx",
+                "00000000000000000002.damaged",
+                "notes.txt"
+            ]
+        );
+    }
+
+    #[test]
+    fn every_cut_is_noticed() {
+        let whole = record(7, 3).encode();
+        assert_eq!(Record::decode(&whole), Some(record(7, 3)));
+        for len in 0..whole.len() {
+            assert_eq!(Record::decode(&whole[..len]), None);
+        }
+    }
+}
