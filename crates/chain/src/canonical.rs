@@ -1,13 +1,15 @@
-use crate::{ChainError, ChainEvent, ChainFiles, OpenBlock, StateView, genesis_block};
+use crate::{
+    ChainError, ChainEvent, ChainFiles, OpenBlock, StateView, genesis_block, recent::RecentBlocks,
+};
 use alloy_primitives::B256;
 use openledger_execution::{ExecutedBlock, SealError, SealedExecution, execute_block};
 use openledger_primitives::{
-    BlockAttributes, BlockNumHash, ChainConfig, L1ChainConfig, SealedBlock, SealedHeader,
+    Block, BlockAttributes, BlockNumHash, ChainConfig, L1ChainConfig, SealedBlock, SealedHeader,
 };
 use openledger_store::{LatestState, Store};
 use openledger_trie::{ResidentLimits, StateTrie};
 use parking_lot::{Mutex, RwLock};
-use std::{collections::VecDeque, sync::Arc};
+use std::sync::Arc;
 use tokio::sync::broadcast;
 
 /// Limits of what the chain keeps in memory.
@@ -17,6 +19,8 @@ pub struct ChainOptions {
     pub resident: ResidentLimits,
     /// Newest sealed blocks kept decoded.
     pub recent_blocks: usize,
+    /// Bytes that these may take, about; the newest is kept whatever its size.
+    pub recent_bytes: usize,
     /// Events that a slow subscriber may lag behind before it loses some.
     pub event_capacity: usize,
 }
@@ -26,6 +30,7 @@ impl Default for ChainOptions {
         Self {
             resident: ResidentLimits::default(),
             recent_blocks: 64,
+            recent_bytes: 48 << 20,
             event_capacity: 4096,
         }
     }
@@ -49,7 +54,6 @@ pub struct Chain {
     config: Arc<ChainConfig>,
     l1: Arc<L1ChainConfig>,
     store: Store,
-    options: ChainOptions,
     /// The resident trie stands at the unsafe head; its lock is the write lock of the chain.
     trie: Mutex<StateTrie>,
     tip: RwLock<Tip>,
@@ -63,7 +67,7 @@ struct Tip {
     state: Arc<LatestState>,
     safe: BlockNumHash,
     finalized: BlockNumHash,
-    recent: VecDeque<Arc<SealedBlock>>,
+    recent: RecentBlocks,
 }
 
 impl Chain {
@@ -95,14 +99,13 @@ impl Chain {
                 });
             }
         }
-        let tip = Self::load_tip(&store, genesis.block.header.clone())?;
+        let tip = Self::load_tip(&store, genesis.block.header.clone(), &options)?;
         let trie = StateTrie::new(tip.header.state_root, options.resident);
         let (events, _) = broadcast::channel(options.event_capacity);
         Ok(Self {
             config: Arc::new(files.rollup.clone()),
             l1: Arc::new(files.l1.clone()),
             store,
-            options,
             trie: Mutex::new(trie),
             tip: RwLock::new(tip),
             open: RwLock::new(None),
@@ -110,7 +113,11 @@ impl Chain {
         })
     }
 
-    fn load_tip(store: &Store, genesis: openledger_primitives::Header) -> Result<Tip, ChainError> {
+    fn load_tip(
+        store: &Store,
+        genesis: openledger_primitives::Header,
+        options: &ChainOptions,
+    ) -> Result<Tip, ChainError> {
         let genesis = BlockNumHash {
             number: 0,
             hash: genesis.hash_slow(),
@@ -122,12 +129,14 @@ impl Chain {
             hash: head.hash,
         })?;
         let (safe, finalized) = store.heads()?.unwrap_or((genesis, genesis));
+        let mut recent = RecentBlocks::new(options.recent_blocks, options.recent_bytes);
+        recent.load(store, head.number)?;
         Ok(Tip {
             header: Arc::new(header),
             state: Arc::new(store.latest()?),
             safe,
             finalized,
-            recent: VecDeque::new(),
+            recent,
         })
     }
 
@@ -192,16 +201,16 @@ impl Chain {
             if number > tip.header.number {
                 return Ok(None);
             }
-            if let Some(block) = tip
-                .recent
-                .iter()
-                .rev()
-                .find(|block| block.number() == number)
-            {
+            if let Some(block) = tip.recent.get(number) {
                 return Ok(Some(block.clone()));
             }
         }
         Ok(self.store.sealed_block(number)?.map(Arc::new))
+    }
+
+    /// A sealed block that is kept decoded, as the newest are.
+    pub fn recent_block(&self, number: u64) -> Option<Arc<SealedBlock>> {
+        self.tip.read().recent.get(number).cloned()
     }
 
     /// Events from now on. A subscriber that lags by more than the capacity is told so.
@@ -277,6 +286,43 @@ impl Chain {
         self.commit(&mut trie, &parent, sealed)
     }
 
+    /// Executes `block`, which somebody else built on the unsafe head, and inserts it if that gives the
+    /// very same block.
+    ///
+    /// # Errors
+    /// [`ChainError::NotChild`] if the head is another block, [`ChainError::Execution`] if a transaction
+    /// can't be included, [`ChainError::Differs`] if the outcome has another hash: then nothing changed.
+    pub fn import(&self, block: &Block) -> Result<Arc<SealedBlock>, ChainError> {
+        let expected = block.header.hash_slow();
+        let differs = |found| ChainError::Differs {
+            number: block.header.number,
+            expected,
+            found,
+        };
+        let attributes = BlockAttributes::of_block(block).ok_or(differs(B256::ZERO))?;
+        let mut trie = self.trie.lock();
+        let (parent, state) = self.latest();
+        Self::check_child(&block.header.parent_hash, block.header.number, &parent)?;
+        let sealed = execute_block(
+            &self.config,
+            &parent,
+            &attributes,
+            &mut trie,
+            &*state,
+            &*state,
+        );
+        let sealed = match sealed {
+            Ok(Ok(sealed)) if sealed.block.hash != expected => {
+                trie.reset(parent.state_root);
+                return Err(differs(sealed.block.hash));
+            }
+            Ok(Ok(sealed)) => Ok(sealed),
+            Ok(Err(error)) => return Err(error.into()),
+            Err(error) => Err(error),
+        };
+        self.commit(&mut trie, &parent, sealed)
+    }
+
     fn check_child(parent_hash: &B256, number: u64, head: &SealedHeader) -> Result<(), ChainError> {
         if *parent_hash == head.hash() && number == head.number.saturating_add(1) {
             return Ok(());
@@ -317,10 +363,7 @@ impl Chain {
             let mut tip = self.tip.write();
             tip.header = Arc::new(block.sealed_header());
             tip.state = state;
-            tip.recent.push_back(block.clone());
-            if tip.recent.len() > self.options.recent_blocks {
-                tip.recent.pop_front();
-            }
+            tip.recent.push(block.clone());
         }
         {
             // Whoever hears of the block must not find it open still.
@@ -368,13 +411,14 @@ impl Chain {
         };
         if safe != heads.safe {
             self.store.set_heads(safe, heads.finalized)?;
+            self.store.truncate_safe_heads(safe.number)?;
         }
         {
             let mut tip = self.tip.write();
             tip.header = Arc::new(header);
             tip.state = state;
             tip.safe = safe;
-            tip.recent.retain(|block| block.number() <= to);
+            tip.recent.truncate(to);
         }
         self.announce(ChainEvent::Unwound {
             to: head,
@@ -391,8 +435,26 @@ impl Chain {
     /// # Errors
     /// [`ChainError::HeadOrder`] unless both are canonical and finalized ≤ safe ≤ unsafe.
     pub fn set_heads(&self, safe: BlockNumHash, finalized: BlockNumHash) -> Result<(), ChainError> {
+        self.move_heads(safe, finalized, None)
+    }
+
+    /// Moves the safe head to `safe`, which L1 block `l1` made safe, and remembers that.
+    ///
+    /// # Errors
+    /// As [`Chain::set_heads`].
+    pub fn set_safe(&self, safe: BlockNumHash, l1: BlockNumHash) -> Result<(), ChainError> {
+        self.move_heads(safe, self.heads().finalized, Some(l1))
+    }
+
+    fn move_heads(
+        &self,
+        safe: BlockNumHash,
+        finalized: BlockNumHash,
+        l1: Option<BlockNumHash>,
+    ) -> Result<(), ChainError> {
         let _writing = self.trie.lock();
-        let head = self.heads().unsafe_head;
+        let heads = self.heads();
+        let head = heads.unsafe_head;
         for (name, block, limit) in [
             ("safe", safe, head.number),
             ("finalized", finalized, safe.number),
@@ -406,6 +468,12 @@ impl Chain {
             }
         }
         self.store.set_heads(safe, finalized)?;
+        if safe.number < heads.safe.number {
+            self.store.truncate_safe_heads(safe.number)?;
+        }
+        if let Some(l1) = l1 {
+            self.store.record_safe_head(l1, safe)?;
+        }
         {
             let mut tip = self.tip.write();
             tip.safe = safe;

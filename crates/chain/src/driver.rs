@@ -1,6 +1,6 @@
 use crate::{Chain, ChainError};
 use alloy_consensus::BlockHeader;
-use alloy_primitives::B64;
+use alloy_primitives::{Address, B64};
 use openledger_derive::{DeriveError, L1Input, Pipeline, Step};
 use openledger_primitives::{BlockAttributes, BlockNumHash, OpHardforks, SealedBlock};
 use openledger_protocol::{BlockRefError, L2BlockRef};
@@ -127,6 +127,11 @@ impl Driver {
         &self.safe
     }
 
+    /// Who posts batches as of the last L1 block that was fed.
+    pub fn batcher(&self) -> Address {
+        self.pipeline.system_config().batcher_address
+    }
+
     /// Gives the pipeline the L1 block that it needs.
     ///
     /// # Errors
@@ -165,7 +170,7 @@ impl Driver {
                             number: safe.number,
                             source,
                         })?;
-                        self.chain.set_heads(safe, self.chain.heads().finalized)?;
+                        self.chain.set_safe(safe, origin)?;
                         self.remember(origin.number, safe);
                         return Ok(Progress::Safe {
                             block,

@@ -46,6 +46,16 @@ pub enum ChainError {
         /// Hash of the unsafe head.
         head: B256,
     },
+    /// A block is not what executing it gives.
+    #[error("block {number} is {found} when it is executed, not {expected}")]
+    Differs {
+        /// The block's number.
+        number: u64,
+        /// Its hash.
+        expected: B256,
+        /// Hash of what executing it gives; zero if it can't be.
+        found: B256,
+    },
     /// A head that would break the order finalized ≤ safe ≤ unsafe, or is not canonical.
     #[error("block {number} ({hash}) can't become {head}: it is not a canonical block in order")]
     HeadOrder {

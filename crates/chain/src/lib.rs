@@ -18,6 +18,7 @@ mod event;
 mod files;
 mod genesis;
 mod pending;
+mod recent;
 mod sequencer;
 mod track;
 mod view;
@@ -29,9 +30,12 @@ pub use event::ChainEvent;
 pub use files::{ChainFiles, ChainFilesError};
 pub use genesis::{GenesisError, genesis_block};
 pub use pending::{OpenBlock, PendingState, PreconfirmedTransaction};
+pub use recent::block_bytes;
 pub use sequencer::{
     BoxFuture, LocalCommand, LocalError, LocalReply, Sequencer, SequencerError, Submission,
     SubmitError,
 };
-pub use track::{TrackError, l1_input, newest_with_origin, origin_of, start_driver, track};
+pub use track::{
+    TrackError, derivation_input, l1_input, newest_with_origin, origin_of, start_driver, track, unwind_lost_origins,
+};
 pub use view::StateView;

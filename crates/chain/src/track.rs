@@ -1,10 +1,13 @@
 //! Follows L1 and keeps the safe and finalized heads: the shell around [`Driver`].
 
 use crate::{Chain, ChainError, Driver, DriverError, OnContradiction, Progress};
+use alloy_primitives::Address;
 use openledger_derive::{
     L1Input, L1InputError, L1Transaction, Pipeline, Severity, l1_start_number, parse_l1_block,
 };
-use openledger_l1::{L1BlockData, L1Client, L1Error, L1Heads};
+use openledger_l1::{
+    BatchBlobs, BlobSourceError, L1BlockData, L1Client, L1Error, L1Heads, batcher_in,
+};
 use openledger_primitives::{BlockNumHash, ChainConfig, L1ChainConfig};
 use openledger_protocol::{BlockRefError, L1Block, L2BlockRef, system_config_of};
 use std::{sync::Arc, time::Duration};
@@ -12,8 +15,6 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, error, info, warn};
 
-/// EIP-2718 type of a blob transaction (EIP-4844).
-const BLOB_TX_TYPE: u8 = 3;
 /// Pause before what failed is tried again.
 const RETRY: Duration = Duration::from_secs(1);
 /// How often the L1 is looked at when it says nothing new.
@@ -28,16 +29,6 @@ pub enum TrackError {
     /// An L1 block's data can't be used.
     #[error("L1: {0}")]
     Input(#[from] L1InputError),
-    /// A batch is in blobs.
-    #[error(
-        "batch transaction {hash} in L1 block {number} carries blobs, which this version can't read"
-    )]
-    Blobs {
-        /// The transaction.
-        hash: alloy_primitives::B256,
-        /// Number of the L1 block.
-        number: u64,
-    },
     /// The chain.
     #[error(transparent)]
     Chain(#[from] ChainError),
@@ -76,6 +67,14 @@ pub enum TrackError {
 }
 
 impl TrackError {
+    /// Whether all that is wrong is a blob that no source has at the moment.
+    pub const fn is_missing_blob(&self) -> bool {
+        matches!(
+            self,
+            Self::L1(L1Error::Blobs(BlobSourceError::Missing { .. }))
+        )
+    }
+
     /// Whether the L1 was reorganized, so that derivation must begin again further back.
     fn is_reset(&self) -> bool {
         match self {
@@ -86,39 +85,57 @@ impl TrackError {
     }
 }
 
-/// What derivation reads from an L1 block whose data was verified against its hash.
+/// What a block builder reads from an L1 block whose data was verified against its hash: all but what
+/// its blobs hold, which only derivation reads ([`derivation_input`]).
 ///
 /// # Errors
-/// Malformed deposits, and [`TrackError::Blobs`]: a batch that this version can't read must not be taken
-/// for none.
+/// Malformed deposits.
 pub fn l1_input(
     config: &ChainConfig,
     l1: &L1ChainConfig,
     data: &L1BlockData,
 ) -> Result<L1Input, TrackError> {
-    let mut transactions = Vec::new();
-    for tx in data
+    input_with_blobs(config, l1, data, &BatchBlobs::default())
+}
+
+/// What derivation reads from an L1 block whose data was verified against its hash, the blobs of its
+/// batches included. `batcher` is the one as of the block before ([`Driver::batcher`]).
+///
+/// # Errors
+/// Malformed deposits, and a blob that can't be had now: a batch that can't be read must not be taken
+/// for none ([`TrackError::is_missing_blob`]).
+pub async fn derivation_input(
+    chain: &Chain,
+    l1: &L1Client,
+    batcher: Address,
+    data: &L1BlockData,
+) -> Result<L1Input, TrackError> {
+    let config = chain.config();
+    let batcher = batcher_in(data, config, batcher);
+    let blobs = l1.batch_blobs(data, config, batcher).await?;
+    input_with_blobs(config, chain.l1_config(), data, &blobs)
+}
+
+fn input_with_blobs(
+    config: &ChainConfig,
+    l1: &L1ChainConfig,
+    data: &L1BlockData,
+    blobs: &BatchBlobs,
+) -> Result<L1Input, TrackError> {
+    let transactions: Vec<L1Transaction> = data
         .transactions
         .iter()
         .filter(|tx| tx.to() == Some(config.batch_inbox_address))
-    {
-        let Some(sender) = tx.sender() else { continue };
-        let tx_type: u8 = tx.envelope.tx_type().into();
-        // Anybody may send blobs to the inbox; only the batcher's are batches.
-        if tx_type == BLOB_TX_TYPE && sender == config.genesis.system_config.batcher_address {
-            return Err(TrackError::Blobs {
-                hash: tx.hash(),
-                number: data.header.number,
-            });
-        }
-        transactions.push(L1Transaction {
-            tx_type,
-            to: tx.to(),
-            sender,
-            input: tx.input().clone(),
-            blobs: Vec::new(),
-        });
-    }
+        .filter_map(|tx| {
+            Some(L1Transaction {
+                tx_type: tx.envelope.tx_type().into(),
+                to: tx.to(),
+                sender: tx.sender()?,
+                input: tx.input().clone(),
+                blobs: blobs.of(tx.hash()).to_vec(),
+            })
+        })
+        .collect();
     Ok(parse_l1_block(
         config,
         l1,
@@ -171,6 +188,33 @@ pub async fn newest_with_origin(
         }
         number -= 1;
     }
+}
+
+/// Unwinds the unsafe blocks whose L1 origin is gone, down to the finalized head: what a verifier does,
+/// which has nobody to build them again. Answers how many.
+///
+/// # Errors
+/// As [`newest_with_origin`]; store errors.
+pub async fn unwind_lost_origins(chain: &Arc<Chain>, l1: &L1Client) -> Result<usize, TrackError> {
+    let head = chain.head().number;
+    let newest = newest_with_origin(chain, l1, head).await?.number;
+    if newest == head {
+        return Ok(0);
+    }
+    let chain = chain.clone();
+    let removed = tokio::task::spawn_blocking(move || {
+        let to = newest.max(chain.heads().finalized.number);
+        // Blocks that came meanwhile go as well.
+        chain.unwind(to)
+    })
+    .await
+    .map_err(|_| TrackError::Interrupted)??;
+    warn!(
+        blocks = removed.len(),
+        to = newest,
+        "unwound blocks whose L1 origin is gone"
+    );
+    Ok(removed.len())
 }
 
 /// A driver that derives what follows the safe head, as far as the L1 still holds its origin.
@@ -279,6 +323,23 @@ async fn lower_safe(chain: &Arc<Chain>) -> Result<(), TrackError> {
     .map_err(TrackError::from)
 }
 
+/// Reads an L1 block for derivation. A missing blob is waited for here, for nothing that was derived is
+/// wrong; the block is read anew each time, so that an L1 reorganization meanwhile is seen.
+async fn read_input(
+    chain: &Chain,
+    l1: &L1Client,
+    number: u64,
+    batcher: Address,
+) -> Result<L1Input, TrackError> {
+    loop {
+        let data = l1.block_with_receipts(number).await?;
+        match derivation_input(chain, l1, batcher, &data).await {
+            Err(error) if error.is_missing_blob() => tokio::time::sleep(RETRY).await,
+            outcome => return outcome,
+        }
+    }
+}
+
 async fn run(
     chain: &Arc<Chain>,
     l1: &L1Client,
@@ -286,6 +347,9 @@ async fn run(
     policy: OnContradiction,
     failing: &mut bool,
 ) -> Result<(), TrackError> {
+    if policy == OnContradiction::Follow {
+        unwind_lost_origins(chain, l1).await?;
+    }
     let mut driver = start_driver(chain, l1, policy).await?;
     loop {
         // Derivation executes blocks: not on an async worker.
@@ -324,8 +388,7 @@ async fn run(
                         changed = heads.changed() => if changed.is_err() { return Ok(()) },
                     }
                 }
-                let data = l1.block_with_receipts(number).await?;
-                driver.feed(l1_input(chain.config(), chain.l1_config(), &data)?)?;
+                driver.feed(read_input(chain, l1, number, driver.batcher()).await?)?;
                 if std::mem::take(failing) {
                     info!("the safe head can be followed again");
                 }

@@ -1,4 +1,4 @@
-use crate::Transaction;
+use crate::{Block, Transaction};
 use alloc::vec::Vec;
 use alloy_primitives::{Address, B64, B256};
 use serde::{Deserialize, Serialize};
@@ -29,4 +29,30 @@ pub struct BlockAttributes {
     pub transactions: Vec<Transaction>,
     /// Whether the block may contain nothing but `transactions`.
     pub no_tx_pool: bool,
+}
+
+impl BlockAttributes {
+    /// The attributes that make `block` again when they are executed in full on its parent; `None` if
+    /// its extra data is older than Holocene.
+    pub fn of_block(block: &Block) -> Option<Self> {
+        let header = &block.header;
+        // Holocene: version byte, then denominator and elasticity; Jovian adds the minimum base fee.
+        let extra = header.extra_data.as_ref();
+        let eip1559_params: [u8; 8] = extra.get(1..9)?.try_into().ok()?;
+        let min_base_fee = extra
+            .get(9..17)
+            .and_then(|fee| fee.try_into().ok())
+            .map(u64::from_be_bytes);
+        Some(Self {
+            timestamp: header.timestamp,
+            prev_randao: header.mix_hash,
+            fee_recipient: header.beneficiary,
+            parent_beacon_block_root: header.parent_beacon_block_root.unwrap_or_default(),
+            gas_limit: header.gas_limit,
+            eip1559_params: eip1559_params.into(),
+            min_base_fee,
+            transactions: block.body.transactions.clone(),
+            no_tx_pool: true,
+        })
+    }
 }

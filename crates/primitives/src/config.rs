@@ -339,7 +339,7 @@ pub struct BlobSchedule {
 }
 
 /// L1 addresses of the rollup's contracts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct L1Contracts {
     /// `SystemConfig` proxy.
@@ -350,6 +350,30 @@ pub struct L1Contracts {
     pub batch_inbox: Address,
     /// `ProxyAdmin` that owns the proxies.
     pub proxy_admin: Address,
+    /// `L1CrossDomainMessenger` proxy; zero where there is none.
+    #[serde(default)]
+    pub l1_cross_domain_messenger: Address,
+    /// `L1StandardBridge` proxy; zero where there is none.
+    #[serde(default)]
+    pub l1_standard_bridge: Address,
+    /// `OPEN`, the token on L1; zero where there is none.
+    #[serde(default)]
+    pub open: Address,
+    /// `DisputeGameFactory` proxy; zero where there is none.
+    #[serde(default)]
+    pub dispute_game_factory: Address,
+    /// `AnchorStateRegistry` proxy; zero where there is none.
+    #[serde(default)]
+    pub anchor_state_registry: Address,
+    /// `OptimismMintableERC20Factory` proxy; zero where there is none.
+    #[serde(default)]
+    pub optimism_mintable_erc20_factory: Address,
+    /// The timelock that owns `ProxyAdmin` and the factory of games; zero where there is none.
+    #[serde(default)]
+    pub code_timelock: Address,
+    /// The timelock that owns `SystemConfig`; zero where there is none.
+    #[serde(default)]
+    pub parameter_timelock: Address,
 }
 
 impl L1ChainConfig {

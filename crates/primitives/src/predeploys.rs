@@ -8,10 +8,17 @@ use alloy_primitives::{Address, address};
 pub const DEPOSITOR: Address = address!("deaddeaddeaddeaddeaddeaddeaddeaddead0001");
 /// Wrapped OPEN (WETH9 interface).
 pub const WRAPPED_OPEN: Address = address!("4200000000000000000000000000000000000006");
+/// Sends messages to L1, and relays those that come from there.
+pub const L2_CROSS_DOMAIN_MESSENGER: Address = address!("4200000000000000000000000000000000000007");
 /// Fees, L1 data fee and operator fee, for contracts and wallets.
 pub const GAS_PRICE_ORACLE: Address = address!("420000000000000000000000000000000000000F");
+/// Brings ERC-20 tokens from and to L1.
+pub const L2_STANDARD_BRIDGE: Address = address!("4200000000000000000000000000000000000010");
 /// Receives priority fees; the beneficiary of every block.
 pub const SEQUENCER_FEE_VAULT: Address = address!("4200000000000000000000000000000000000011");
+/// Makes tokens that stand for tokens of L1.
+pub const OPTIMISM_MINTABLE_ERC20_FACTORY: Address =
+    address!("4200000000000000000000000000000000000012");
 /// The L1 origin's values, written by the first transaction of every block.
 pub const L1_BLOCK: Address = address!("4200000000000000000000000000000000000015");
 /// Withdrawals; its storage root is in every header and output root.
@@ -28,3 +35,6 @@ pub const OPERATOR_FEE_VAULT: Address = address!("420000000000000000000000000000
 pub const HISTORY_STORAGE: Address = address!("0000F90827F1C53a10cb7A02335B175320002935");
 /// EIP-4788 beacon roots.
 pub const BEACON_ROOTS: Address = address!("000F3df6D732807Ef1319fB7B8bB8522d0Beac02");
+/// The timelock of the chain's parameters: the only account that may pause functions of the native
+/// precompiles and set statuses that dispute an adapter. Ours, above the range that OP's predeploys use.
+pub const PARAMETER_TIMELOCK: Address = address!("4200000000000000000000000000000000000A10");

@@ -39,7 +39,8 @@ use std::{
 /// Directory of the journal's files, in the store's.
 pub(crate) const DIRECTORY: &str = "journal";
 const MAGIC: [u8; 8] = *b"OLJRNL\x00\x01";
-const HEADER_BYTES: usize = 32;
+/// Bytes of a file's header.
+pub(crate) const HEADER_BYTES: usize = 32;
 /// Most bytes of a record: far above the largest transaction.
 const RECORD_BYTES_MAX: usize = 16 << 20;
 /// Files kept for reuse; blocks that can be open at once need no more.
@@ -70,9 +71,11 @@ struct BlockFile {
     len: u64,
 }
 
-type Checksum = [u8; 8];
+/// Start of a keccak256 hash.
+pub(crate) type Checksum = [u8; 8];
 
-fn header(epoch: u64, block: u64) -> [u8; HEADER_BYTES] {
+/// The header of a block's file.
+pub(crate) fn header(epoch: u64, block: u64) -> [u8; HEADER_BYTES] {
     let mut header = [0; HEADER_BYTES];
     header[..8].copy_from_slice(&MAGIC);
     header[8..16].copy_from_slice(&epoch.to_be_bytes());
@@ -83,7 +86,7 @@ fn header(epoch: u64, block: u64) -> [u8; HEADER_BYTES] {
 }
 
 /// The checksum at the end of a header.
-fn header_check(header: &[u8; HEADER_BYTES]) -> Checksum {
+pub(crate) fn header_check(header: &[u8; HEADER_BYTES]) -> Checksum {
     let mut check = [0; 8];
     check.copy_from_slice(&header[24..]);
     check
@@ -100,7 +103,7 @@ fn checksum(before: Checksum, len: [u8; 4], index: [u8; 4], content: &[u8]) -> C
 }
 
 /// Appends a record's bytes; `check` is the checksum before and becomes the record's.
-fn encode_record(check: &mut Checksum, index: u32, content: &[u8], out: &mut Vec<u8>) {
+pub(crate) fn encode_record(check: &mut Checksum, index: u32, content: &[u8], out: &mut Vec<u8>) {
     // At most RECORD_BYTES_MAX.
     let len = (content.len() as u32).to_be_bytes();
     let index = index.to_be_bytes();
@@ -127,20 +130,43 @@ fn decode_record<'a>(before: &mut Checksum, rest: &mut &'a [u8]) -> Option<(u32,
     Some((u32::from_be_bytes(*index), content))
 }
 
+/// The records of a file's content, by index: the last of each index counts.
+pub(crate) fn records(bytes: &[u8]) -> BTreeMap<u32, Vec<u8>> {
+    let mut records = BTreeMap::new();
+    if let Some((header, mut rest)) = bytes.split_first_chunk::<HEADER_BYTES>() {
+        let mut check = header_check(header);
+        while let Some((index, content)) = decode_record(&mut check, &mut rest) {
+            records.insert(index, content.to_vec());
+        }
+    }
+    records
+}
+
+/// The block to which a file's content belongs, and the last checksum and the length of header and
+/// whole records; `None` if the file is free.
+pub(crate) fn live_block(
+    bytes: &[u8],
+    epoch: u64,
+    head: Option<u64>,
+) -> Option<(u64, Checksum, u64)> {
+    let found = bytes.first_chunk::<HEADER_BYTES>()?;
+    let block = u64::from_be_bytes(*found[16..].first_chunk()?);
+    if *found != header(epoch, block) || head.is_some_and(|head| block <= head) {
+        return None;
+    }
+    let mut rest = &bytes[HEADER_BYTES..];
+    let mut check = header_check(found);
+    while decode_record(&mut check, &mut rest).is_some() {}
+    Some((block, check, (bytes.len() - rest.len()) as u64))
+}
+
 impl BlockFile {
     /// The records, by index: the last of each index counts.
     fn read(&mut self) -> io::Result<BTreeMap<u32, Vec<u8>>> {
         let mut bytes = Vec::new();
         self.file.seek(SeekFrom::Start(0))?;
         (&self.file).take(self.len).read_to_end(&mut bytes)?;
-        let mut records = BTreeMap::new();
-        if let Some((header, mut rest)) = bytes.split_first_chunk::<HEADER_BYTES>() {
-            let mut check = header_check(header);
-            while let Some((index, content)) = decode_record(&mut check, &mut rest) {
-                records.insert(index, content.to_vec());
-            }
-        }
-        Ok(records)
+        Ok(records(&bytes))
     }
 
     /// Appends bytes behind what is certain. What a failed attempt leaves is overwritten by the next.
@@ -202,7 +228,7 @@ impl Journal {
             let file = OpenOptions::new().read(true).write(true).open(&path)?;
             let mut bytes = Vec::new();
             (&file).read_to_end(&mut bytes)?;
-            match self.live_block(&bytes, head) {
+            match live_block(&bytes, self.epoch, head) {
                 Some((block, check, len)) => {
                     self.blocks.insert(block, BlockFile { file, check, len });
                 }
@@ -211,20 +237,6 @@ impl Journal {
             }
         }
         Ok(())
-    }
-
-    /// The block to which a file's content belongs, and the last checksum and the length of header and
-    /// whole records; `None` if the file is free.
-    fn live_block(&self, bytes: &[u8], head: Option<u64>) -> Option<(u64, Checksum, u64)> {
-        let found = bytes.first_chunk::<HEADER_BYTES>()?;
-        let block = u64::from_be_bytes(*found[16..].first_chunk()?);
-        if *found != header(self.epoch, block) || head.is_some_and(|head| block <= head) {
-            return None;
-        }
-        let mut rest = &bytes[HEADER_BYTES..];
-        let mut check = header_check(found);
-        while decode_record(&mut check, &mut rest).is_some() {}
-        Some((block, check, (bytes.len() - rest.len()) as u64))
     }
 
     /// Appends records of one block.

@@ -4,6 +4,7 @@ use crate::{
     chain::{TestChain, options},
     model::changes,
 };
+use alloy_primitives::U256;
 use openledger_primitives::StateChanges;
 use openledger_store::{StoreError, StoreOptions};
 use proptest::{prelude::*, strategy::ValueTree};
@@ -248,5 +249,102 @@ fn a_commit_must_fit_the_head() {
         store.commit(&next, &none, &foreign),
         Err(StoreError::ForeignUpdates { number: 2 })
     ));
+    chain.check();
+}
+
+/// Changes of so many slots of one account.
+fn wide(first: u64, slots: u64) -> StateChanges {
+    use openledger_primitives::{AccountChange, AccountInfo};
+    let change = AccountChange {
+        info: Some(AccountInfo {
+            nonce: first,
+            balance: U256::ONE,
+            code_hash: openledger_primitives::EMPTY_CODE_HASH,
+        }),
+        storage_wiped: false,
+        storage: (0..slots)
+            .map(|slot| (U256::from(slot), U256::from(first + slot)))
+            .collect(),
+    };
+    StateChanges {
+        accounts: [(crate::model::address(0), change)].into_iter().collect(),
+        ..StateChanges::default()
+    }
+}
+
+/// Four blocks that change some 3,000 keys each, and enough others that they can be pruned.
+fn wide_chain() -> TestChain {
+    let mut chain = TestChain::new(options(), 100);
+    chain.extend(StateChanges::default(), &[]);
+    for number in 1..=4 {
+        chain.extend(wide(number, 2_500), &[]);
+    }
+    for _ in 0..6 {
+        chain.extend(StateChanges::default(), &[]);
+    }
+    let head = chain.store().head().unwrap();
+    chain.store().set_heads(head, head).unwrap();
+    chain
+}
+
+#[test]
+fn commits_come_between_the_slices_of_a_large_block() {
+    let mut chain = wide_chain();
+    let store = chain.store().clone();
+    let mut slices = 0;
+    // A commit would wait for ever if pruning held on to its lock.
+    let report = store
+        .prune_while(4, u64::MAX, |_| {
+            slices += 1;
+            chain.extend(wide(10 + slices, 5), &[]);
+            true
+        })
+        .unwrap();
+    assert!(slices >= 6, "{slices} slices for four blocks of 3,000 keys");
+    assert_eq!((report.oldest, report.blocks, report.done), (4, 4, true));
+    assert!(report.versions > 7_500, "{report:?}");
+    chain.oldest = 4;
+    chain.check();
+}
+
+#[test]
+fn pruning_goes_on_where_it_was_interrupted() {
+    let whole = wide_chain().store().prune(4, u64::MAX).unwrap();
+    let mut chain = wide_chain();
+    let mut versions = 0;
+    let mut runs = 0;
+    let report = loop {
+        // Each run ends after a slice, most of them amid a block.
+        let report = chain.store().prune_while(4, u64::MAX, |_| false).unwrap();
+        versions += report.versions;
+        runs += 1;
+        chain.oldest = report.oldest;
+        chain.reopen();
+        chain.check();
+        if report.done {
+            break report;
+        }
+        assert!(runs < 50);
+    };
+    assert_eq!((report.oldest, versions), (4, whole.versions));
+    assert_eq!(chain.store().prune(4, u64::MAX).unwrap().versions, 0);
+}
+
+#[test]
+fn an_unwinding_between_two_slices_is_noticed() {
+    let mut chain = wide_chain();
+    let store = chain.store().clone();
+    let mut slices = 0;
+    store
+        .prune_while(4, u64::MAX, |_| {
+            slices += 1;
+            if slices == 2 {
+                chain.unwind(chain.head() - 1);
+                chain.extend(wide(77, 3), &[]);
+            }
+            true
+        })
+        .unwrap();
+    chain.oldest = 4;
     chain.check();
 }

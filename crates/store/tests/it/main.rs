@@ -10,5 +10,6 @@ mod journal;
 mod logs;
 mod model;
 mod open;
+mod safe_heads;
 mod size;
 mod verify;
