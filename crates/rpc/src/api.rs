@@ -6,6 +6,7 @@ use crate::{
     config::RpcConfig,
     context::{L1Status, MetricsHook, RpcContext},
     error::Failure,
+    feed::Feed,
     filters::Filters,
     hub::Hub,
     metrics::ServerMetrics,
@@ -40,6 +41,8 @@ pub(crate) struct Api {
     pub(crate) client_version: String,
     pub(crate) l1_status: Option<watch::Receiver<L1Status>>,
     pub(crate) metrics_hook: Option<MetricsHook>,
+    pub(crate) feed: Option<Feed>,
+    pub(crate) stall: Option<watch::Receiver<Option<Arc<str>>>>,
     pub(crate) registry: Registry,
     pub(crate) metrics: ServerMetrics,
     pub(crate) workers: Workers,
@@ -93,6 +96,8 @@ impl Api {
             client_version,
             l1_status,
             metrics,
+            feed_key,
+            stall,
         } = context;
         let limits = &config.limits;
         let signers = config
@@ -118,6 +123,8 @@ impl Api {
             client_version,
             l1_status,
             metrics_hook: metrics,
+            feed: feed_key.map(Feed::new),
+            stall,
         }
     }
 
@@ -184,15 +191,10 @@ impl Api {
 
     /// A sealed block; `None` if there is none. Blocks that were asked for stay decoded for a while.
     pub(crate) fn block(&self, number: u64) -> Result<Option<Arc<SealedBlock>>, Failure> {
-        // The chain keeps the newest; what is older than those comes from the cache.
-        let head = self.chain.head().number;
-        if number > head {
+        if number > self.chain.head().number {
             return Ok(None);
         }
-        if head - number >= BlockCache::RECENT {
-            return self.blocks.get(number, &self.chain);
-        }
-        Ok(self.chain.block(number)?)
+        self.blocks.get(number, &self.chain)
     }
 
     /// A sealed block that must be there.

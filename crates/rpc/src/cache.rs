@@ -8,7 +8,7 @@ use alloy_primitives::{
     Address, B256, Log, U256,
     map::{AddressMap, B256Map, HashMap},
 };
-use openledger_chain::{Chain, StateView};
+use openledger_chain::{Chain, StateView, block_bytes};
 use openledger_execution::{DatabaseError, StateDatabase};
 use openledger_primitives::{BlockNumHash, SealedBlock};
 use openledger_store::StoreError;
@@ -38,33 +38,34 @@ impl Verified {
     }
 }
 
-/// Older blocks, by number.
+/// Blocks that the chain itself does not keep decoded, by number.
 #[derive(Debug, Default)]
 pub(crate) struct BlockCache(Mutex<Blocks>);
 
 #[derive(Debug, Default)]
 struct Blocks {
     verified: Verified,
-    by_number: HashMap<u64, Arc<SealedBlock>>,
+    by_number: HashMap<u64, (Arc<SealedBlock>, usize)>,
     /// In the order in which they came.
     order: VecDeque<u64>,
-    transactions: usize,
+    bytes: usize,
 }
 
 impl BlockCache {
-    /// Blocks below the head that the chain itself keeps decoded.
-    pub(crate) const RECENT: u64 = 32;
     /// Blocks kept.
-    const BLOCKS_MAX: usize = 256;
-    /// Transactions in them.
-    const TRANSACTIONS_MAX: usize = 20_000;
+    const BLOCKS_MAX: usize = 1_024;
+    /// Bytes that they take, about: some forty thousand transfers. A full block is a fraction of it.
+    const BYTES_MAX: usize = 32 << 20;
 
-    /// A block below the head, from here or from the chain.
+    /// A block at or below the head, from the chain's newest, from here or from the store.
     pub(crate) fn get(
         &self,
         number: u64,
         chain: &Chain,
     ) -> Result<Option<Arc<SealedBlock>>, Failure> {
+        if let Some(block) = chain.recent_block(number) {
+            return Ok(Some(block));
+        }
         {
             let mut blocks = self.0.lock();
             if !blocks.verified.renew(chain)? {
@@ -74,7 +75,7 @@ impl BlockCache {
                     ..Blocks::default()
                 };
             }
-            if let Some(block) = blocks.by_number.get(&number) {
+            if let Some((block, _)) = blocks.by_number.get(&number) {
                 return Ok(Some(block.clone()));
             }
         }
@@ -82,25 +83,30 @@ impl BlockCache {
         let Some(block) = chain.block(number)? else {
             return Ok(None);
         };
-        let transactions = block.senders.len();
-        if transactions > Self::TRANSACTIONS_MAX / 4 {
-            return Ok(Some(block));
+        self.0.lock().insert(number, &block);
+        Ok(Some(block))
+    }
+}
+
+impl Blocks {
+    fn insert(&mut self, number: u64, block: &Arc<SealedBlock>) {
+        let bytes = block_bytes(block);
+        if bytes > BlockCache::BYTES_MAX {
+            return;
         }
-        let mut blocks = self.0.lock();
-        if blocks.by_number.insert(number, block.clone()).is_none() {
-            blocks.order.push_back(number);
-            blocks.transactions += transactions;
+        match self.by_number.insert(number, (block.clone(), bytes)) {
+            Some((_, before)) => self.bytes = self.bytes.saturating_sub(before),
+            None => self.order.push_back(number),
         }
-        while blocks.order.len() > Self::BLOCKS_MAX || blocks.transactions > Self::TRANSACTIONS_MAX
-        {
-            let Some(oldest) = blocks.order.pop_front() else {
+        self.bytes = self.bytes.saturating_add(bytes);
+        while self.order.len() > BlockCache::BLOCKS_MAX || self.bytes > BlockCache::BYTES_MAX {
+            let Some(oldest) = self.order.pop_front() else {
                 break;
             };
-            if let Some(block) = blocks.by_number.remove(&oldest) {
-                blocks.transactions -= block.senders.len();
+            if let Some((_, bytes)) = self.by_number.remove(&oldest) {
+                self.bytes = self.bytes.saturating_sub(bytes);
             }
         }
-        Ok(Some(block))
     }
 }
 
@@ -407,5 +413,61 @@ impl Database for CallState {
 
     fn block_hash(&mut self, number: u64) -> Result<B256, Self::Error> {
         self.block_hash_ref(number)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloy_consensus::{SignableTransaction as _, TxEip1559};
+    use alloy_primitives::Signature;
+    use openledger_primitives::{Block, Transaction};
+
+    fn block(transactions: usize, input: usize) -> Arc<SealedBlock> {
+        let tx = TxEip1559 {
+            input: vec![0; input].into(),
+            ..TxEip1559::default()
+        };
+        let signature = Signature::new(U256::ONE, U256::ONE, false);
+        let transaction = Transaction::Eip1559(tx.into_signed(signature));
+        let mut block = Block::default();
+        block.body.transactions = vec![transaction; transactions];
+        Arc::new(SealedBlock {
+            hash: B256::ZERO,
+            block,
+            senders: vec![Address::ZERO; transactions],
+            receipts: Vec::new(),
+        })
+    }
+
+    #[test]
+    fn large_blocks_are_kept_within_the_bound() {
+        let mut blocks = Blocks::default();
+        let large = block(10_000, 0);
+        assert!(block_bytes(&large) < BlockCache::BYTES_MAX / 2);
+        for number in 0..50 {
+            blocks.insert(number, &large);
+            assert!(blocks.bytes <= BlockCache::BYTES_MAX);
+            assert!(blocks.by_number.contains_key(&number));
+        }
+        assert!(!blocks.by_number.contains_key(&0));
+        assert_eq!(blocks.order.len(), blocks.by_number.len());
+        let kept = blocks.by_number.len();
+        // The same block again counts once; one that is larger than everything is not kept.
+        blocks.insert(49, &large);
+        blocks.insert(50, &block(1, BlockCache::BYTES_MAX));
+        assert_eq!(blocks.by_number.len(), kept);
+        let bytes: usize = blocks.by_number.values().map(|(_, bytes)| bytes).sum();
+        assert_eq!(blocks.bytes, bytes);
+    }
+
+    #[test]
+    fn small_blocks_are_bounded_in_number() {
+        let mut blocks = Blocks::default();
+        for number in 0..3_000 {
+            blocks.insert(number, &block(1, 0));
+        }
+        assert_eq!(blocks.by_number.len(), BlockCache::BLOCKS_MAX);
+        assert!(blocks.by_number.contains_key(&2_999));
     }
 }

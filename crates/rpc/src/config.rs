@@ -183,7 +183,7 @@ impl Default for Limits {
             concurrent_requests_max: 64,
             filters_max: 4_096,
             filter_lifetime: Duration::from_secs(5 * 60),
-            logs_block_range_max: 10_000,
+            logs_block_range_max: 100_000,
             logs_max: 20_000,
             filter_terms_max: 1_000,
             call_gas_max: 100_000_000,

@@ -1,4 +1,5 @@
 use alloy_primitives::B256;
+use alloy_signer_local::PrivateKeySigner;
 use openledger_chain::{Chain, Sequencer};
 use serde::Serialize;
 use std::{fmt, sync::Arc};
@@ -47,6 +48,26 @@ pub struct RpcContext {
     pub l1_status: Option<watch::Receiver<L1Status>>,
     /// More metrics.
     pub metrics: Option<MetricsHook>,
+    /// The key that signs the feed of sealed blocks; `None` serves no feed.
+    pub feed_key: Option<PrivateKeySigner>,
+    /// What keeps a head from moving that should, as the node's watchdog sees it; `None` where nobody
+    /// watches. `/health` tells it.
+    pub stall: Option<watch::Receiver<Option<Arc<str>>>>,
+}
+
+impl RpcContext {
+    /// A server for `chain` alone: no sequencer, no L1, no feed.
+    pub const fn new(chain: Arc<Chain>, client_version: String) -> Self {
+        Self {
+            chain,
+            sequencer: None,
+            client_version,
+            l1_status: None,
+            metrics: None,
+            feed_key: None,
+            stall: None,
+        }
+    }
 }
 
 impl fmt::Debug for RpcContext {
@@ -55,6 +76,7 @@ impl fmt::Debug for RpcContext {
             .field("sequencer", &self.sequencer.is_some())
             .field("client_version", &self.client_version)
             .field("l1_status", &self.l1_status.is_some())
+            .field("feed", &self.feed_key.is_some())
             .finish_non_exhaustive()
     }
 }

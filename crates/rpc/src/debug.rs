@@ -5,6 +5,7 @@ mod replay;
 mod tracer;
 
 pub(crate) use replay::Replay;
+pub(crate) use tracer::Options as TracerOptions;
 
 use crate::{
     registry::{Methods, Run},

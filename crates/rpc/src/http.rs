@@ -5,20 +5,21 @@ use crate::{
     dispatch::{Listener, answer},
     envelope::{null_id, write_answer},
     error::Failure,
+    feed,
     metrics::{write_methods, write_value},
     websocket,
 };
 use axum::{
     Router,
     body::{Body, Bytes},
-    extract::{FromRequestParts, Request, State, WebSocketUpgrade},
+    extract::{FromRequestParts, Query, Request, State, WebSocketUpgrade},
     http::{HeaderMap, HeaderValue, Method, StatusCode, header},
     response::{IntoResponse, Response},
     routing::get,
 };
 use hyper::body::Incoming;
-use serde::Serialize;
-use std::sync::Arc;
+use serde::{Deserialize, Serialize};
+use std::{borrow::Cow, sync::Arc};
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt as _;
 
@@ -50,6 +51,9 @@ impl Endpoint {
                 .route("/", get(index))
                 .route("/ws", get(index))
                 .route("/health", get(health));
+            if api.feed.is_some() {
+                router = router.route("/feed", get(blocks));
+            }
             if listener.is_privileged {
                 router = router.route("/metrics", get(metrics));
             }
@@ -221,11 +225,34 @@ async fn index(State(endpoint): Shared, request: Request) -> Response {
     }
 }
 
+/// Bytes of a message that a subscriber of the feed may send: it has nothing to say.
+const FEED_REQUEST_BYTES_MAX: usize = 1 << 10;
+
+/// `GET /feed?from=N`.
+#[derive(Debug, Deserialize)]
+struct FeedQuery {
+    /// Number of the first block that is wanted; without, the next that is sealed.
+    from: Option<u64>,
+}
+
+async fn blocks(
+    State(endpoint): Shared,
+    Query(query): Query<FeedQuery>,
+    upgrade: WebSocketUpgrade,
+) -> Response {
+    let Some(endpoint) = endpoint.upgrade() else {
+        return StatusCode::SERVICE_UNAVAILABLE.into_response();
+    };
+    upgrade
+        .max_message_size(FEED_REQUEST_BYTES_MAX)
+        .on_upgrade(move |socket| feed::run(endpoint, socket, query.from))
+}
+
 /// What `/health` says.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Health {
-    status: &'static str,
+    status: Cow<'static, str>,
     chain_id: u64,
     head_number: u64,
     head_hash: alloy_primitives::B256,
@@ -245,12 +272,14 @@ async fn health(State(endpoint): Shared) -> Response {
     let head = api.chain.head();
     let heads = api.chain.heads();
     let age = now().saturating_sub(head.timestamp);
-    let is_healthy = age <= api.config.health_head_age_max.as_secs();
+    let stall = api.stall.as_ref().and_then(|stall| stall.borrow().clone());
+    let is_old = age > api.config.health_head_age_max.as_secs();
+    let is_healthy = !is_old && stall.is_none();
     let health = Health {
-        status: if is_healthy {
-            "ok"
-        } else {
-            "the head is too old"
+        status: match stall {
+            Some(stall) => stall.to_string().into(),
+            None if is_old => "the head is too old".into(),
+            None => "ok".into(),
         },
         chain_id: api.chain_config().l2_chain_id,
         head_number: head.number,

@@ -15,6 +15,8 @@ use serde_json::value::RawValue;
 
 /// Topics that a log has at most.
 const TOPICS_MAX: usize = 4;
+/// Blocks for which the index is read at a time: between two such reads the clock is looked at.
+const INDEX_BLOCKS: u64 = 10_000;
 
 /// Criteria of a log itself.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -240,13 +242,6 @@ impl Api {
         mut visit: impl FnMut(u64, &LogEntry) -> Result<(), Failure>,
     ) -> Result<(), Failure> {
         self.logs.verify(&self.chain)?;
-        let candidates = if from == to {
-            LogBlocks::All
-        } else {
-            self.chain
-                .store()
-                .log_blocks(&filter.addresses, &filter.topics, from, to)?
-        };
         let mut block = |number: u64| {
             let Some(entries) = self.logs.get(number, &self.chain)? else {
                 return Ok(());
@@ -256,11 +251,41 @@ impl Api {
             }
             deadline.check()
         };
-        match candidates {
-            LogBlocks::Candidates(numbers) => numbers.into_iter().try_for_each(&mut block),
-            LogBlocks::All => (from..=to).try_for_each(&mut block),
+        if from == to {
+            return block(from);
         }
+        for (first, last) in parts(from, to) {
+            deadline.check()?;
+            let store = self.chain.store();
+            match store.log_blocks(&filter.addresses, &filter.topics, first, last)? {
+                LogBlocks::Candidates(numbers) => numbers.into_iter().try_for_each(&mut block)?,
+                LogBlocks::All => {
+                    for number in first..=last {
+                        // Most blocks of a quiet chain have no logs, and their headers say so.
+                        if store
+                            .header(number)?
+                            .is_some_and(|header| !header.logs_bloom.is_zero())
+                        {
+                            block(number)?;
+                        }
+                        deadline.check()?;
+                    }
+                }
+            }
+        }
+        Ok(())
     }
+}
+
+/// A range of blocks in parts, each with its first and last block.
+fn parts(from: u64, to: u64) -> impl Iterator<Item = (u64, u64)> {
+    let mut next = (from <= to).then_some(from);
+    std::iter::from_fn(move || {
+        let first = next?;
+        let last = to.min(first.saturating_add(INDEX_BLOCKS - 1));
+        next = last.checked_add(1).filter(|following| *following <= to);
+        Some((first, last))
+    })
 }
 
 #[cfg(test)]
@@ -325,6 +350,18 @@ mod tests {
         let (wild, _) = parse(&format!(r#"{{"topics":[[null,{}]]}}"#, word(1))).unwrap();
         assert!(wild.matches(&log(7, &[9])));
         assert!(!wild.matches(&log(7, &[])));
+    }
+
+    #[test]
+    fn parts_cover_a_range_without_overlap() {
+        let of = |from, to| parts(from, to).collect::<Vec<_>>();
+        assert_eq!(of(5, 5), [(5, 5)]);
+        assert_eq!(of(6, 5), []);
+        assert_eq!(of(1, INDEX_BLOCKS), [(1, INDEX_BLOCKS)]);
+        let expected = [(0, 9_999), (10_000, 19_999), (20_000, 20_000)];
+        assert_eq!(of(0, 20_000), expected);
+        let end = u64::MAX;
+        assert_eq!(of(end - 1, end), [(end - 1, end)]);
     }
 
     #[test]

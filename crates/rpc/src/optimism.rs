@@ -197,13 +197,22 @@ fn version(api: &Api, params: &Params) -> Outcome {
     Reply::small(&api.client_version)
 }
 
-/// The safe head as of an L1 block. Only the present one is known.
+/// The safe head as of an L1 block, with the L1 block that made it the safe head.
 fn safe_head_at_l1_block(api: &Api, params: &Params) -> Outcome {
     let number: u64 = params.args(&["L1 block"])?.get(0)?;
+    let known = api.chain.store().safe_head_at(number)?;
+    // One above the safe head is being taken back at this moment.
+    let safe = BlockIdJson::from(api.chain.heads().safe);
+    if let Some(known) = known.filter(|known| known.safe.number <= safe.number) {
+        return Reply::small(&SafeHead {
+            l1_block: known.l1.into(),
+            safe_head: known.safe.into(),
+        });
+    }
     let current = l1_status(api).current;
     if number < current.number {
         return Err(Failure::Unavailable(
-            "safe head not found: this node keeps the newest safe head only",
+            "safe head not found: the L1 block is before the first that this node remembers",
         ));
     }
     Reply::small(&SafeHead {
@@ -211,6 +220,6 @@ fn safe_head_at_l1_block(api: &Api, params: &Params) -> Outcome {
             hash: current.hash,
             number: current.number,
         },
-        safe_head: api.chain.heads().safe.into(),
+        safe_head: safe,
     })
 }

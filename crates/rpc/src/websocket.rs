@@ -43,7 +43,7 @@ const SEND_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// What a subscription wants.
 #[derive(Debug)]
-enum Subscription {
+pub(crate) enum Subscription {
     Heads,
     Logs(LogFilter),
     Pending { full: bool },
@@ -63,7 +63,7 @@ impl Subscription {
     }
 
     /// Reads the parameters of `eth_subscribe`.
-    fn parse(params: &Params, api: &Api) -> Result<Self, Failure> {
+    pub(crate) fn parse(params: &Params, limits: &Limits) -> Result<Self, Failure> {
         const EXPECTED: &str =
             "newHeads, logs, newPendingTransactions, preconfirmations or syncing";
         let args = params.args(&["subscription", "options"])?;
@@ -72,9 +72,7 @@ impl Subscription {
             "newHeads" => Self::Heads,
             "logs" => {
                 let filter = match args.optional::<Object<'_>>(1)? {
-                    Some(object) => {
-                        LogFilter::from_object(&object, &Path::new("options"), &api.config.limits)?
-                    }
+                    Some(object) => LogFilter::from_object(&object, &Path::new("options"), limits)?,
                     None => LogFilter::default(),
                 };
                 Self::Logs(filter)
@@ -422,7 +420,8 @@ async fn request(
 
 /// Subscribes; the second part is a notice that follows the answer at once.
 fn subscribe(subscriptions: &mut Subscriptions<'_>, params: &Params) -> (Outcome, Option<Vec<u8>>) {
-    let subscribed = Subscription::parse(params, subscriptions.api).and_then(|subscription| {
+    let limits = &subscriptions.api.config.limits;
+    let subscribed = Subscription::parse(params, limits).and_then(|subscription| {
         let topic = subscription.topic();
         subscriptions.add(subscription).map(|id| (id, topic))
     });

@@ -136,7 +136,9 @@ where
     let mut executor = BlockExecutor::begin(
         api.chain_config().clone(),
         &parent,
-        &attributes(block)?,
+        &BlockAttributes::of_block(&block.block).ok_or(Failure::Unavailable(
+            "the header's extra data is older than Holocene",
+        ))?,
         recorder.clone(),
     )?;
     for transaction in &block.block.body.transactions {
@@ -199,31 +201,4 @@ where
         headers,
     };
     Reply::new(&witness, api.config.limits.response_bytes_max)
-}
-
-/// The attributes that a sealed block was built with, as far as running it again needs them.
-fn attributes(block: &SealedBlock) -> Result<BlockAttributes, Failure> {
-    let header = &block.block.header;
-    // Holocene: version byte, then denominator and elasticity; Jovian adds the minimum base fee.
-    let extra = header.extra_data.as_ref();
-    let malformed = Failure::Unavailable("the header's extra data is older than Holocene");
-    let params: [u8; 8] = extra
-        .get(1..9)
-        .and_then(|params| params.try_into().ok())
-        .ok_or(malformed)?;
-    let min_base_fee = extra
-        .get(9..17)
-        .and_then(|fee| fee.try_into().ok())
-        .map(u64::from_be_bytes);
-    Ok(BlockAttributes {
-        timestamp: header.timestamp,
-        prev_randao: header.mix_hash,
-        fee_recipient: header.beneficiary,
-        parent_beacon_block_root: header.parent_beacon_block_root.unwrap_or_default(),
-        gas_limit: header.gas_limit,
-        eip1559_params: params.into(),
-        min_base_fee,
-        transactions: Vec::new(),
-        no_tx_pool: true,
-    })
 }

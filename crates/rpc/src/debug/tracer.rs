@@ -23,7 +23,7 @@ use serde_json::value::RawValue;
 
 /// How to trace.
 #[derive(Clone, Default)]
-struct Options {
+pub(crate) struct Options {
     tracing: GethDebugTracingOptions,
     state: Option<StateOverrides>,
     block: Option<BlockOverridesParam>,

@@ -107,7 +107,7 @@ fn simulate_v1(api: &Api, params: &Params) -> Outcome {
 }
 
 /// Calls that run one after another in one block's environment.
-struct Bundle {
+pub(crate) struct Bundle {
     transactions: Vec<CallRequest>,
     overrides: Option<BlockOverridesParam>,
 }
@@ -123,7 +123,7 @@ impl FromJson<'_> for Bundle {
 }
 
 /// Where bundles run: after a block, all of it.
-struct Context(BlockId);
+pub(crate) struct Context(BlockId);
 
 impl FromJson<'_> for Context {
     fn from_json(raw: &RawValue, path: &Path<'_>) -> Result<Self, Failure> {

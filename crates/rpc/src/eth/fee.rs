@@ -126,7 +126,7 @@ fn percentiles_of(block: &SealedBlock, percentiles: &[f64]) -> Vec<Hex<u128>> {
 }
 
 /// A number of blocks: a quantity, or a JSON number, which some clients send.
-struct Count(u64);
+pub(crate) struct Count(u64);
 
 impl FromJson<'_> for Count {
     fn from_json(raw: &RawValue, path: &Path<'_>) -> Result<Self, Failure> {
@@ -138,7 +138,7 @@ impl FromJson<'_> for Count {
 }
 
 /// A percentage.
-struct Percentile(f64);
+pub(crate) struct Percentile(f64);
 
 impl FromJson<'_> for Percentile {
     fn from_json(raw: &RawValue, path: &Path<'_>) -> Result<Self, Failure> {

@@ -10,10 +10,14 @@ mod sign;
 mod state;
 mod submit;
 mod transaction;
+mod typed_data;
 
+pub(crate) use call::{Bundle, Context};
+pub(crate) use fee::{Count, Percentile};
 pub(crate) use sign::personal_sign;
 pub(crate) use submit::{send_many, send_raw_transaction};
 pub(crate) use transaction::{raw as raw_transaction, sealed as sealed_transaction};
+pub(crate) use typed_data::typed_data_hash;
 
 use crate::registry::{Methods, Run};
 

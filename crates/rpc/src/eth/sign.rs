@@ -1,16 +1,16 @@
 //! Signing for accounts that the node holds, and for impersonated ones: local chains only.
 
+use super::typed_data_hash;
 use crate::{
     api::Api,
     call::CallRequest,
     error::Failure,
     json::{Place, TransactionJson},
-    params::{ParamError, Params, Path, text},
+    params::{ParamError, Params, Path},
     registry::{Methods, Outcome, Run},
     reply::Reply,
     workers::Work,
 };
-use alloy_dyn_abi::TypedData;
 use alloy_eips::Encodable2718 as _;
 use alloy_primitives::{Address, Bytes, Signature, U256};
 use alloy_signer::SignerSync as _;
@@ -29,7 +29,10 @@ pub(super) const METHODS: Methods = &[
         "eth_signTransaction",
         Run::Heavy(Work::Call, sign_transaction),
     ),
-    ("eth_signTypedData_v4", Run::Light(sign_typed_data)),
+    (
+        "eth_signTypedData_v4",
+        Run::Heavy(Work::Call, sign_typed_data),
+    ),
 ];
 
 fn signer(api: &Api, address: Address) -> Result<&PrivateKeySigner, Failure> {
@@ -156,18 +159,7 @@ fn sign_typed_data(api: &Api, params: &Params) -> Outcome {
     let address: Address = args.get(0)?;
     let raw: &RawValue = args.get(1)?;
     let signer = signer(api, address)?;
-    let path = Path::new("typed data");
-    let malformed = || {
-        path.error(ParamError::Unknown {
-            expected: "EIP-712 typed data",
-        })
-    };
-    let data: TypedData = if raw.get().starts_with('"') {
-        serde_json::from_str(&text(raw, &path, "typed data")?).map_err(|_| malformed())?
-    } else {
-        serde_json::from_str(raw.get()).map_err(|_| malformed())?
-    };
-    let hash = data.eip712_signing_hash().map_err(|_| malformed())?;
+    let hash = typed_data_hash(raw)?;
     let signature = signer.sign_hash_sync(&hash).map_err(Failure::Signing)?;
     Reply::small(&Bytes::from(signature.as_bytes().to_vec()))
 }

@@ -263,3 +263,45 @@ async fn the_op_node_methods_agree_with_the_blocks() {
         .await;
     assert_eq!(safe["safeHead"]["number"], 0);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_safe_head_of_past_l1_blocks_is_known() {
+    use openledger_primitives::BlockNumHash;
+    let node = Node::start().await;
+    for _ in 0..4 {
+        node.mine().await;
+    }
+    let l1 = |number: u64| BlockNumHash {
+        number,
+        hash: B256::with_last_byte(number as u8),
+    };
+    let l2 = |number: u64| BlockNumHash {
+        number,
+        hash: node.chain.block(number).unwrap().unwrap().hash,
+    };
+    node.chain.set_safe(l2(1), l1(5)).unwrap();
+    node.chain.set_safe(l2(2), l1(7)).unwrap();
+    node.chain.set_safe(l2(4), l1(7)).unwrap();
+    let at = |number: u64| {
+        let node = &node;
+        async move {
+            let params = json!([format!("{number:#x}")]);
+            let found = node.call("optimism_safeHeadAtL1Block", params).await;
+            (
+                found["l1Block"]["number"].clone(),
+                found["safeHead"].clone(),
+            )
+        }
+    };
+    let json_of = |block: BlockNumHash| json!({"hash": block.hash, "number": block.number});
+    assert_eq!(at(5).await, (json!(5), json_of(l2(1))));
+    assert_eq!(at(6).await, (json!(5), json_of(l2(1))));
+    assert_eq!(at(7).await, (json!(7), json_of(l2(4))));
+    assert_eq!(at(1_000).await, (json!(7), json_of(l2(4))));
+    // Unwinding takes back what L1 block 7 made safe.
+    let (to, finalized) = (l2(3), node.chain.heads().finalized);
+    node.chain.set_heads(to, finalized).unwrap();
+    assert_eq!(at(7).await, (json!(5), json_of(l2(1))));
+    node.chain.unwind(0).unwrap();
+    assert_eq!(node.chain.store().safe_head_at(u64::MAX).unwrap(), None);
+}

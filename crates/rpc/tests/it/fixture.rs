@@ -107,6 +107,11 @@ fn account(code: Option<Bytes>, storage: Option<BTreeMap<B256, B256>>) -> Genesi
     }
 }
 
+/// The key that signs the feed.
+pub(crate) fn feed_key() -> PrivateKeySigner {
+    PrivateKeySigner::from_bytes(&B256::repeat_byte(0x17)).unwrap()
+}
+
 pub(crate) fn now() -> u64 {
     SystemTime::now()
         .duration_since(UNIX_EPOCH)
@@ -168,12 +173,7 @@ fn files(signers: &[PrivateKeySigner]) -> (ChainFiles, L1Input) {
     let l1 = L1ChainConfig {
         chain_id: 900,
         blob_schedule: L1ChainConfig::prague_schedule(),
-        contracts: L1Contracts {
-            system_config: Address::ZERO,
-            portal: Address::ZERO,
-            batch_inbox: Address::ZERO,
-            proxy_admin: Address::ZERO,
-        },
+        contracts: L1Contracts::default(),
     };
     let input = L1Input {
         block: L1Block::from_header(&origin, origin_hash, &l1),
@@ -268,11 +268,9 @@ impl Node {
             ..config
         };
         let context = RpcContext {
-            chain: chain.clone(),
             sequencer: Some(builder.clone()),
-            client_version: "openledger/test".into(),
-            l1_status: None,
-            metrics: None,
+            feed_key: Some(feed_key()),
+            ..RpcContext::new(chain.clone(), "openledger/test".into())
         };
         let server = serve(config, context, shutdown.clone()).await.unwrap();
         Self {

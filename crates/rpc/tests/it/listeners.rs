@@ -104,13 +104,7 @@ async fn a_token_is_asked_for() {
 async fn what_can_not_be_served_is_said_at_once() {
     let node = Node::start().await;
     let taken: SocketAddr = node.url.strip_prefix("http://").unwrap().parse().unwrap();
-    let context = || RpcContext {
-        chain: node.chain.clone(),
-        sequencer: None,
-        client_version: String::new(),
-        l1_status: None,
-        metrics: None,
-    };
+    let context = || RpcContext::new(node.chain.clone(), String::new());
     let error = serve(
         RpcConfig {
             http: taken,
@@ -140,13 +134,7 @@ async fn what_can_not_be_served_is_said_at_once() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_verifier_takes_no_transactions() {
     let node = Node::start().await;
-    let context = RpcContext {
-        chain: node.chain.clone(),
-        sequencer: None,
-        client_version: "verifier".into(),
-        l1_status: None,
-        metrics: None,
-    };
+    let context = RpcContext::new(node.chain.clone(), "verifier".into());
     let server = serve(config(), context, CancellationToken::new())
         .await
         .unwrap();

@@ -248,3 +248,27 @@ async fn what_an_unwind_takes_back_is_told_as_removed() {
     let hashes = node.call("eth_getFilterChanges", json!([blocks])).await;
     assert!(hashes.as_array().unwrap().contains(&head["hash"]));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn long_ranges_are_searched_with_and_without_criteria() {
+    let node = Node::start().await;
+    node.send(COUNTER, 0).await;
+    node.mine().await;
+    node.call("hardhat_mine", json!(["0x12c"])).await;
+    node.send(COUNTER, 0).await;
+    let last = node.mine().await;
+    let by_anything = json!({"fromBlock": "0x0"});
+    let by_address = json!({"fromBlock": "0x0", "address": COUNTER});
+    for criteria in [by_anything, by_address] {
+        let logs = node.call("eth_getLogs", json!([criteria])).await;
+        let blocks: Vec<u64> = logs
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|log| quantity(&log["blockNumber"]))
+            .collect();
+        assert_eq!(blocks, [1, last], "{criteria}");
+    }
+    // The default allows for more than a day of blocks.
+    assert_eq!(Limits::default().logs_block_range_max, 100_000);
+}

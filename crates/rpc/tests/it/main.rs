@@ -6,10 +6,12 @@
 mod blocks;
 mod calls;
 mod corpus;
+mod feed;
 mod fixture;
 mod listeners;
 mod local;
 mod logs;
+mod ots;
 mod sockets;
 mod traces;
 mod transactions;

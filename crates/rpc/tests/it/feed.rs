@@ -1,0 +1,135 @@
+//! The feed of sealed blocks.
+
+use crate::fixture::{CHAIN_ID, COUNTER, Node, config, feed_key};
+use futures::StreamExt as _;
+use openledger_protocol::FeedMessage;
+use openledger_rpc::{RpcContext, serve};
+use std::time::Duration;
+use tokio::net::TcpStream;
+use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async, tungstenite::Message};
+use tokio_util::sync::CancellationToken;
+
+type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
+
+async fn subscribe(node: &Node, query: &str) -> Socket {
+    connect_async(format!("{}/feed{query}", node.ws))
+        .await
+        .unwrap()
+        .0
+}
+
+/// The next block; `None` when the server closes.
+async fn next(socket: &mut Socket) -> Option<FeedMessage> {
+    loop {
+        let message = tokio::time::timeout(Duration::from_secs(10), socket.next());
+        match message.await.unwrap() {
+            Some(Ok(Message::Binary(bytes))) => {
+                return Some(FeedMessage::decode(CHAIN_ID, &bytes).unwrap());
+            }
+            Some(Ok(Message::Ping(_))) => {}
+            Some(Ok(Message::Close(_)) | Err(_)) | None => return None,
+            Some(Ok(other)) => panic!("{other:?}"),
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn blocks_come_from_where_they_are_asked_for_and_as_they_are_sealed() {
+    let node = Node::start().await;
+    node.send(COUNTER, 0).await;
+    node.mine().await;
+    node.mine().await;
+    let mut socket = subscribe(&node, "?from=1").await;
+    for number in 1..=2 {
+        let message = next(&mut socket).await.unwrap();
+        assert_eq!(message.signer, feed_key().address());
+        assert_eq!(
+            message.block,
+            node.chain.block(number).unwrap().unwrap().block
+        );
+    }
+    node.send(COUNTER, 0).await;
+    let number = node.mine().await;
+    let message = next(&mut socket).await.unwrap();
+    assert_eq!(message.block.header.number, number);
+    assert_eq!(
+        message.block,
+        node.chain.block(number).unwrap().unwrap().block
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_subscriber_that_was_told_of_a_block_which_left_the_chain_is_closed() {
+    let node = Node::start().await;
+    for _ in 0..3 {
+        node.mine().await;
+    }
+    let mut socket = subscribe(&node, "?from=1").await;
+    for number in 1..=3 {
+        let block = next(&mut socket).await.unwrap().block;
+        assert_eq!(block.header.number, number);
+    }
+    let chain = node.chain.clone();
+    tokio::task::spawn_blocking(move || chain.unwind(1).unwrap())
+        .await
+        .unwrap();
+    assert!(next(&mut socket).await.is_none());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_a_number_the_next_block_comes_first() {
+    let node = Node::start().await;
+    node.mine().await;
+    let mut socket = subscribe(&node, "").await;
+    // The subscription must stand before the block is sealed.
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    let number = node.mine().await;
+    assert_eq!(next(&mut socket).await.unwrap().block.header.number, number);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_node_without_a_key_has_no_feed() {
+    let node = Node::start().await;
+    let context = RpcContext::new(node.chain.clone(), "verifier".into());
+    let server = serve(config(), context, CancellationToken::new())
+        .await
+        .unwrap();
+    assert!(
+        connect_async(format!("ws://{}/feed", server.http()))
+            .await
+            .is_err()
+    );
+    // What is no number is refused, not taken for none.
+    assert!(
+        connect_async(format!("{}/feed?from=x", node.ws))
+            .await
+            .is_err()
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn health_tells_of_a_stall() {
+    let node = Node::start().await;
+    let (sender, stall) = tokio::sync::watch::channel(None);
+    let context = RpcContext {
+        stall: Some(stall),
+        ..RpcContext::new(node.chain.clone(), "verifier".into())
+    };
+    let server = serve(config(), context, CancellationToken::new())
+        .await
+        .unwrap();
+    let health = || async {
+        let answer = reqwest::get(format!("http://{}/health", server.http()))
+            .await
+            .unwrap();
+        (answer.status().as_u16(), answer.text().await.unwrap())
+    };
+    let (status, text) = health().await;
+    assert!(status == 200 && text.contains(r#""status":"ok""#), "{text}");
+    sender.send_replace(Some("the safe head stands still".into()));
+    let (status, text) = health().await;
+    assert!(
+        status == 503 && text.contains(r#""status":"the safe head stands still""#),
+        "{text}"
+    );
+}
