@@ -1,16 +1,17 @@
-//! What is fuzzed: plain functions, shared by the fuzz targets and the test that replays the corpora.
+//! What is fuzzed of the L1 codec and of derivation: plain functions, shared by the fuzz targets and the test that replays the corpora.
 
-use alloy_primitives::{Address, B64, B256, Bytes, Log, LogData, keccak256};
+use alloy_primitives::{Address, B64, B256, Bytes, Log, LogData, Signature, keccak256};
 use openledger_derive::{InboxTransaction, L1Input, Pipeline, Step};
 use openledger_primitives::{
     ChainConfig, ChainGenesis, FeeConfig, ForkTimes, GenesisId, L1ChainConfig, L1Contracts,
     SystemConfig,
 };
 use openledger_protocol::{
-    Batch, CONFIG_UPDATE_TOPIC, ChannelReader, ConfigUpdate, L1Attributes, L1Block, L2BlockRef,
-    TRANSACTION_DEPOSITED_TOPIC, decode_deposit, decode_frames, encode_deposit, encode_frames_tx,
+    BLOB_BYTES, Batch, CONFIG_UPDATE_TOPIC, ChannelReader, ConfigUpdate, FeedMessage, L1Attributes,
+    L1Block, L2BlockRef, TRANSACTION_DEPOSITED_TOPIC, decode_blob, decode_deposit, decode_frames,
+    encode_blob, encode_deposit, encode_feed_message, encode_frames_tx,
 };
-use std::sync::Arc;
+use std::{convert::Infallible, sync::Arc};
 
 pub(crate) const CHAIN_ID: u64 = 161_299;
 /// Decompressed bytes that a fuzzed channel may hold: enough for every path, little enough to be quick.
@@ -179,6 +180,28 @@ pub(crate) fn pipeline(mut data: &[u8]) {
     assert!(head.l1_origin.number + config.seq_window_size + 1 >= L1_GENESIS + L1_BLOCKS - 1);
 }
 
+/// The content of a blob up to the zeros that fill it: what decodes is what it was encoded from, but for
+/// the two highest bits, which aren't looked at.
+pub(crate) fn blob(data: &[u8]) {
+    let mut blob = data.to_vec();
+    blob.resize(BLOB_BYTES, 0);
+    if let Ok(content) = decode_blob(&blob) {
+        let encoded = encode_blob(&content).expect("what was decoded fits");
+        blob[0] &= 0b0011_1111;
+        assert!(encoded[..] == blob[..], "encoded anew it is another blob");
+    }
+}
+
+/// A message of the sequencer's feed: what decodes is what it was encoded from.
+pub(crate) fn feed(data: &[u8]) {
+    let Ok(message) = FeedMessage::decode(CHAIN_ID, data) else {
+        return;
+    };
+    let signature = Signature::from_bytes_and_parity(&data[1..65], data[65] == 1);
+    let encoded = encode_feed_message(CHAIN_ID, &message.block, |_| Ok::<_, Infallible>(signature));
+    assert_eq!(encoded.as_deref(), Ok(data));
+}
+
 pub(crate) fn l1_block(number: u64) -> L1Block {
     L1Block {
         number,
@@ -237,7 +260,7 @@ fn l1_config() -> L1ChainConfig {
             system_config: Address::repeat_byte(0xcc),
             portal: Address::repeat_byte(0xdd),
             batch_inbox: Address::repeat_byte(0xff),
-            proxy_admin: Address::ZERO,
+            ..Default::default()
         },
     }
 }

@@ -121,25 +121,6 @@ pub fn ballast_address(index: usize) -> Address {
     Address::from_word(keccak256(format!("ballast {index}")))
 }
 
-/// The attributes that make a sealed block again when they are executed on its parent.
-pub fn attributes_of(block: &SealedBlock) -> BlockAttributes {
-    let header = &block.block.header;
-    let mut eip1559_params = [0; 8];
-    // Holocene extra data: a version byte, then the parameters.
-    eip1559_params.copy_from_slice(&header.extra_data[1..9]);
-    BlockAttributes {
-        timestamp: header.timestamp,
-        prev_randao: header.mix_hash,
-        fee_recipient: header.beneficiary,
-        parent_beacon_block_root: header.parent_beacon_block_root.unwrap_or_default(),
-        gas_limit: header.gas_limit,
-        eip1559_params: eip1559_params.into(),
-        min_base_fee: None,
-        transactions: block.block.body.transactions.clone(),
-        no_tx_pool: true,
-    }
-}
-
 impl Fixture {
     /// A chain that holds its genesis block.
     ///
@@ -231,6 +212,7 @@ impl Fixture {
                 portal: Address::repeat_byte(0xb2),
                 batch_inbox: Address::repeat_byte(0xb3),
                 proxy_admin: Address::repeat_byte(0xb4),
+                ..Default::default()
             },
             batcher: Address::repeat_byte(0xb5),
         })?;

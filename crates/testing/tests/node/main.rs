@@ -2,6 +2,7 @@
 //! real store, trie, executor, chain and builder.
 
 mod catch_up;
+mod corpus;
 mod deposits;
 mod fees;
 mod flz;

@@ -1,17 +1,21 @@
 //! The same blocks give the same hashes, on another store, after unwinding and after a restart.
 
 use alloy_primitives::{Address, B256, Bytes, TxKind, U256};
-use anyhow::Result;
+use anyhow::{Context as _, Result};
 use openledger_builder::{BuilderConfig, Mode};
 use openledger_chain::{Sequencer as _, Submission};
 use openledger_mempool::RecoveredTransaction;
-use openledger_primitives::Transaction;
+use openledger_primitives::{BlockAttributes, SealedBlock, Transaction};
 use openledger_testing::{
-    fixture::{Fixture, FixtureOptions, attributes_of, decode},
+    fixture::{Fixture, FixtureOptions, decode},
     load::{Random, call_data, token_creation},
 };
 
 const BLOCKS: u64 = 60;
+
+fn attributes_of(block: &SealedBlock) -> Result<BlockAttributes> {
+    BlockAttributes::of_block(&block.block).context("the extra data is Holocene's")
+}
 
 /// Appends blocks of a bit of everything: transfers, deployments, tokens that come to an account and leave
 /// it again (which clears slots), deposits with new L1 origins, empty blocks.
@@ -85,7 +89,7 @@ fn the_same_attributes_give_the_same_blocks_on_another_store() -> Result<()> {
     let twin = fixture.twin()?;
     for number in 1..=BLOCKS {
         let block = fixture.chain.block(number)?.expect("it was appended");
-        let again = twin.chain.execute(&attributes_of(&block))?;
+        let again = twin.chain.execute(&attributes_of(&block)?)?;
         assert_eq!(again.hash, block.hash, "block {number}");
         assert_eq!(again.receipts, block.receipts);
     }
@@ -105,7 +109,7 @@ fn unwinding_and_applying_again_gives_the_same_roots() -> Result<()> {
         assert_eq!(fixture.chain.head().hash(), before[to as usize]);
         verify(&fixture)?;
         for block in removed.iter() {
-            let again = fixture.chain.execute(&attributes_of(block))?;
+            let again = fixture.chain.execute(&attributes_of(block)?)?;
             assert_eq!(again.hash, block.hash, "block {}", block.number());
         }
         assert_eq!(hashes(&fixture)?, before);
@@ -120,7 +124,7 @@ fn another_branch_after_unwinding_is_as_if_it_had_been_the_only_one() -> Result<
     let twin = fixture.twin()?;
     for number in 1..=10 {
         let block = fixture.chain.block(number)?.expect("it was appended");
-        twin.chain.execute(&attributes_of(&block))?;
+        twin.chain.execute(&attributes_of(&block)?)?;
     }
     fixture.chain.unwind(10)?;
     grow(&fixture, 20, 5)?;
@@ -173,7 +177,7 @@ async fn a_verifier_gets_the_builders_blocks() -> Result<()> {
     for number in 1..=head {
         let block = fixture.chain.block(number)?.expect("it is below the head");
         assert_eq!(block.block.body.transactions.len(), 2);
-        assert_eq!(twin.chain.execute(&attributes_of(&block))?.hash, block.hash);
+        assert_eq!(twin.chain.execute(&attributes_of(&block)?)?.hash, block.hash);
     }
     verify(&twin)
 }

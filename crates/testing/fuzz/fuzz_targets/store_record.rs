@@ -1,0 +1,4 @@
+//! Records of the store: `openledger_store::store_record`.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| openledger_store::store_record(data));

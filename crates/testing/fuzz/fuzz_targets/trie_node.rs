@@ -1,0 +1,9 @@
+#![no_main]
+
+#[path = "../node.rs"]
+#[allow(dead_code)]
+mod node;
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| {
+    node::trie_node(data);
+});
