@@ -1,7 +1,8 @@
 //! Flags and subcommands of the whole command.
 
 use crate::{
-    batch::BatchArgs, db::DbArgs, dev::DevArgs, logging::LogArgs, sequencer::SequencerArgs,
+    attribution::AttributionArgs, batch::BatchArgs, db::DbArgs, dev::DevArgs, logging::LogArgs,
+    sequencer::SequencerArgs, verifier::VerifierArgs,
 };
 use clap::{Parser, Subcommand};
 
@@ -29,8 +30,12 @@ pub enum Command {
     Dev(DevArgs),
     /// Run the sequencer and the batcher against a given L1
     Sequencer(Box<SequencerArgs>),
+    /// Run a verifier: derive the chain from L1 and serve it
+    Verifier(Box<VerifierArgs>),
     /// List, decode and verify the batches that a chain posted to L1
     Batch(BatchArgs),
+    /// Compute and check attribution off chain
+    Attribution(AttributionArgs),
     /// Examine and maintain a data directory
     Db(DbArgs),
     /// Print the version

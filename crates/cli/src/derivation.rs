@@ -7,15 +7,17 @@ use alloy_eips::{BlockNumHash, BlockNumberOrTag};
 use anyhow::{Context, bail};
 use futures::{StreamExt, stream};
 use openledger_chain::{
-    Chain, Driver, DriverError, OnContradiction, Progress, l1_input, start_driver,
+    Chain, Driver, DriverError, OnContradiction, Progress, derivation_input, start_driver,
 };
 use openledger_derive::L1Input;
-use openledger_l1::{L1Client, L1Tag, RequestConfig};
+use openledger_l1::{BlobSource, BlobSourceConfig, L1Client, L1Tag, RequestConfig};
 use openledger_primitives::SealedBlock;
 use std::{sync::Arc, time::Instant};
 
 /// L1 blocks that are read ahead.
 const READ_AHEAD: usize = 8;
+/// Pause before a missing blob is asked for again.
+const BLOB_RETRY: std::time::Duration = std::time::Duration::from_secs(1);
 /// L1 blocks beyond which deriving them is announced.
 const NOTICE_L1_BLOCKS: u64 = 32;
 /// Time between lines of progress.
@@ -63,8 +65,13 @@ pub async fn derive(
     while let Some(data) = inputs.next().await {
         let data = data?;
         let number = data.header.number;
-        let input = l1_input(chain.config(), chain.l1_config(), &data)
-            .with_context(|| format!("L1 block {number}"))?;
+        let input = loop {
+            match derivation_input(chain, client, driver.batcher(), &data).await {
+                // Nothing can be done without it; its source says so in the log.
+                Err(error) if error.is_missing_blob() => tokio::time::sleep(BLOB_RETRY).await,
+                outcome => break outcome.with_context(|| format!("L1 block {number}"))?,
+            }
+        };
         let mut visit = on_safe.take().context("derivation was interrupted")?;
         let (driven, visit, goes_on) = tokio::task::spawn_blocking(move || {
             let goes_on = feed_and_drive(&mut driver, input, &mut visit);
@@ -145,4 +152,16 @@ pub async fn connect(urls: &[String], expected: u64) -> anyhow::Result<L1Client>
         );
     }
     Ok(client)
+}
+
+/// The same client with its sources of blobs, if any are given.
+///
+/// # Errors
+/// If a URL is invalid, or there are too many.
+pub fn with_blobs(client: L1Client, config: BlobSourceConfig) -> anyhow::Result<L1Client> {
+    if config.beacon_urls.is_empty() && config.archives.is_empty() {
+        return Ok(client);
+    }
+    let source = BlobSource::new(config).context("l1.beacon-url")?;
+    Ok(client.with_blobs(source))
 }

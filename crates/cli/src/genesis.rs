@@ -56,12 +56,24 @@ const ARTIFACTS: &[(&str, &str)] = &[
         include_str!("../../../contracts/artifacts/L1FeeVault.json"),
     ),
     (
+        "L2CrossDomainMessenger",
+        include_str!("../../../contracts/artifacts/L2CrossDomainMessenger.json"),
+    ),
+    (
+        "L2StandardBridge",
+        include_str!("../../../contracts/artifacts/L2StandardBridge.json"),
+    ),
+    (
         "L2ToL1MessagePasser",
         include_str!("../../../contracts/artifacts/L2ToL1MessagePasser.json"),
     ),
     (
         "OperatorFeeVault",
         include_str!("../../../contracts/artifacts/OperatorFeeVault.json"),
+    ),
+    (
+        "OptimismMintableERC20Factory",
+        include_str!("../../../contracts/artifacts/OptimismMintableERC20Factory.json"),
     ),
     (
         "Proxy",
@@ -161,6 +173,7 @@ struct Layout {
     proxy_artifact: String,
     nonce: u64,
     predeploys: Vec<Predeploy>,
+    precompiles: Vec<NativePrecompile>,
 }
 
 #[derive(Deserialize)]
@@ -173,6 +186,16 @@ struct Predeploy {
     artifact: String,
     storage: BTreeMap<B256, B256>,
     chain_dependent: Vec<ChainDependent>,
+}
+
+/// An account that a native precompile answers for; its code runs only where the precompile is unknown.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct NativePrecompile {
+    #[serde(rename = "name")]
+    _name: String,
+    address: Address,
+    code: Bytes,
 }
 
 /// A slot whose low 20 bytes are an address of this chain.
@@ -360,6 +383,8 @@ fn alloc(
             let address = match dependent.value.as_str() {
                 "feeRecipient" => parameters.fee_recipient,
                 "proxyAdminOwner" => parameters.proxy_admin_owner,
+                "l1CrossDomainMessenger" => parameters.l1_contracts.l1_cross_domain_messenger,
+                "l1StandardBridge" => parameters.l1_contracts.l1_standard_bridge,
                 _ => {
                     return Err(GenesisFilesError::UnknownValue {
                         name: dependent.value,
@@ -381,6 +406,10 @@ fn alloc(
             predeploy.address,
             contract(layout.nonce, code, Some(storage)),
         )?;
+    }
+    for precompile in layout.precompiles {
+        let account = contract(layout.nonce, precompile.code, None);
+        accounts.add(precompile.address, account)?;
     }
     for preinstall in preinstalls {
         let account = contract(preinstall.nonce, preinstall.code, preinstall.storage);
@@ -465,6 +494,9 @@ mod tests {
                 portal: Address::repeat_byte(2),
                 batch_inbox: Address::repeat_byte(3),
                 proxy_admin: Address::repeat_byte(4),
+                l1_cross_domain_messenger: Address::repeat_byte(6),
+                l1_standard_bridge: Address::repeat_byte(7),
+                ..L1Contracts::default()
             },
             batcher: Address::repeat_byte(5),
         }
@@ -482,12 +514,35 @@ mod tests {
             ..one.clone()
         };
         assert_ne!(hash(&one), hash(&other));
-        // The L1 contracts are the rollup configuration's concern, not the state's.
+        // Of the L1's addresses only those that L2's contracts call are in the state.
         let other = GenesisParameters {
             batcher: Address::repeat_byte(9),
+            l1_contracts: L1Contracts {
+                system_config: Address::repeat_byte(9),
+                portal: Address::repeat_byte(9),
+                batch_inbox: Address::repeat_byte(9),
+                proxy_admin: Address::repeat_byte(9),
+                ..one.l1_contracts
+            },
             ..one.clone()
         };
         assert_eq!(hash(&one), hash(&other));
+        for l1_contracts in [
+            L1Contracts {
+                l1_cross_domain_messenger: Address::repeat_byte(9),
+                ..one.l1_contracts
+            },
+            L1Contracts {
+                l1_standard_bridge: Address::repeat_byte(9),
+                ..one.l1_contracts
+            },
+        ] {
+            let other = GenesisParameters {
+                l1_contracts,
+                ..one.clone()
+            };
+            assert_ne!(hash(&one), hash(&other));
+        }
     }
 
     #[test]
@@ -496,6 +551,9 @@ mod tests {
         let code = |address: &Address| genesis.alloc[address].code.clone().unwrap_or_default();
         for address in [
             predeploys::WRAPPED_OPEN,
+            predeploys::L2_CROSS_DOMAIN_MESSENGER,
+            predeploys::L2_STANDARD_BRIDGE,
+            predeploys::OPTIMISM_MINTABLE_ERC20_FACTORY,
             predeploys::GAS_PRICE_ORACLE,
             predeploys::SEQUENCER_FEE_VAULT,
             predeploys::L1_BLOCK,
@@ -528,7 +586,23 @@ mod tests {
                 proxies += 1;
             }
         }
-        assert_eq!(proxies, 8);
+        assert_eq!(proxies, 11);
+    }
+
+    #[test]
+    fn native_precompiles_are_accounts_that_are_not_empty() {
+        let genesis = chain_files(&parameters()).unwrap().genesis;
+        for address in [
+            address!("0000000000000000000000000000000000000A01"),
+            address!("0000000000000000000000000000000000000A02"),
+            address!("0000000000000000000000000000000000000A03"),
+            address!("0000000000000000000000000000000000000A04"),
+        ] {
+            let account = &genesis.alloc[&address];
+            assert_eq!(account.nonce, Some(1), "{address}");
+            assert_eq!(account.code.as_deref(), Some(&[0xfe][..]), "{address}");
+            assert!(account.balance.is_zero() && account.storage.is_none());
+        }
     }
 
     #[test]
@@ -552,6 +626,52 @@ mod tests {
             assert_eq!(genesis.alloc[address].balance, *balance);
         }
         assert_eq!(genesis.extra_data.as_ref(), [0, 0, 0, 0, 250, 0, 0, 0, 6]);
+    }
+
+    #[test]
+    fn messenger_and_bridge_know_their_counterparts() {
+        let word = |parameters: &GenesisParameters, address: Address, slot: B256| {
+            let genesis = chain_files(parameters).unwrap().genesis;
+            genesis.alloc[&address]
+                .storage
+                .as_ref()
+                .and_then(|storage| storage.get(&slot))
+                .copied()
+                .unwrap_or_default()
+        };
+        let slot = |slot: u64| B256::from(U256::from(slot));
+        let settled = parameters();
+        let unsettled = GenesisParameters {
+            l1_contracts: L1Contracts::default(),
+            ..parameters()
+        };
+        for (parameters, messenger, bridge) in [
+            (
+                &settled,
+                settled.l1_contracts.l1_cross_domain_messenger,
+                settled.l1_contracts.l1_standard_bridge,
+            ),
+            (&unsettled, Address::ZERO, Address::ZERO),
+        ] {
+            assert_eq!(
+                word(parameters, predeploys::L2_CROSS_DOMAIN_MESSENGER, slot(3)),
+                messenger.into_word()
+            );
+            assert_eq!(
+                word(parameters, predeploys::L2_STANDARD_BRIDGE, slot(1)),
+                bridge.into_word()
+            );
+            // The factory's tokens obey L2's bridge, and nobody can initialize it again (ERC-7201
+            // "openzeppelin.storage.Initializable").
+            let factory = predeploys::OPTIMISM_MINTABLE_ERC20_FACTORY;
+            assert_eq!(
+                word(parameters, factory, slot(0)),
+                predeploys::L2_STANDARD_BRIDGE.into_word()
+            );
+            let initialized =
+                b256!("f0c57e16840df040f15088dc2f81fe391c3923bec73e23a9662efc9c229c6a00");
+            assert_eq!(word(parameters, factory, initialized), slot(1));
+        }
     }
 
     #[test]

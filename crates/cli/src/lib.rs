@@ -6,12 +6,15 @@
 //!
 //! - [`dev`]: a local chain with a local L1, in one command.
 //! - [`sequencer`]: the same roles against a given L1, configured by a file.
+//! - [`verifier`]: a node that derives the chain from L1 and serves it.
 //! - [`batch`]: what stands on L1: list, show, and verify the whole chain from it.
+//! - [`attribution`]: the off-chain side of attribution scoring.
 //! - [`db`]: statistics and care of a data directory.
 //!
 //! Errors are `anyhow` here and nowhere below: a command has one line to say what is wrong and what to
 //! do. Start reading at [`run`], then [`node`], which both `dev` and `sequencer` start.
 
+pub mod attribution;
 pub mod batch;
 pub mod cli;
 pub mod config;
@@ -22,9 +25,12 @@ pub mod genesis;
 pub mod logging;
 mod metrics;
 pub mod node;
+mod roles;
 pub mod sequencer;
+mod services;
 pub mod shutdown;
 pub mod unsettled;
+pub mod verifier;
 
 pub use cli::{Cli, Command};
 
@@ -38,7 +44,9 @@ pub async fn run(command: Command) -> anyhow::Result<ExitCode> {
     match command {
         Command::Dev(args) => dev::run(args).await,
         Command::Sequencer(args) => sequencer::run(*args).await,
+        Command::Verifier(args) => verifier::run(*args).await,
         Command::Batch(args) => batch::run(args).await,
+        Command::Attribution(args) => attribution::run(args).await,
         Command::Db(args) => db::run(args).await,
         Command::Version => {
             println!("{}", cli::version_text());

@@ -2,7 +2,7 @@
 //! `/metrics` beside those of the JSON-RPC server.
 
 use openledger_batcher::BatcherStatus;
-use openledger_l1::{L1Heads, SenderStatus};
+use openledger_l1::{BlobStatus, L1Heads, Obstacle, SenderStatus};
 use openledger_primitives::SealedHeader;
 use openledger_rpc::{L1BlockRef, L1Status, MetricsHook};
 use std::{fmt::Write, sync::Arc};
@@ -15,6 +15,7 @@ pub(crate) struct RoleStatus {
     pub(crate) l1: Option<watch::Receiver<L1Heads>>,
     pub(crate) batcher: Option<watch::Receiver<BatcherStatus>>,
     pub(crate) sender: Option<watch::Receiver<SenderStatus>>,
+    pub(crate) blobs: Option<watch::Receiver<BlobStatus>>,
 }
 
 impl RoleStatus {
@@ -80,6 +81,73 @@ impl RoleStatus {
                 "Restarts from the safe head.",
                 status.restarts.into(),
             );
+            line(
+                "batcher_backlog_bytes",
+                "gauge",
+                "Bytes of transactions that are sealed and not on L1, about.",
+                status.backlog_bytes.into(),
+            );
+            if let Some(bytes) = status.block_bytes_max {
+                line(
+                    "batcher_block_bytes_max",
+                    "gauge",
+                    "Most bytes that a block may hold because of the backlog.",
+                    bytes.into(),
+                );
+            }
+            line(
+                "batcher_deadline_near",
+                "gauge",
+                "Whether blocks that are not on L1 are near the end of their sequencing window.",
+                u128::from(status.deadline_near),
+            );
+            if let Some(left) = status.window_left {
+                line(
+                    "batcher_window_left",
+                    "gauge",
+                    "L1 blocks left of that window.",
+                    left.into(),
+                );
+            }
+            line(
+                "batcher_posted_bytes_total",
+                "counter",
+                "Compressed bytes posted.",
+                status.posted_bytes.into(),
+            );
+            line(
+                "batcher_fee_gwei",
+                "counter",
+                "What posting cost since the start, gwei of ETH.",
+                status.fee_wei / 1_000_000_000,
+            );
+            line(
+                "batcher_refused_channels_total",
+                "counter",
+                "Channels that were not posted because they would have come out wrong.",
+                status.refused_channels.into(),
+            );
+        }
+        if let Some(status) = &self.blobs {
+            let status = *status.borrow();
+            line(
+                "blobs_missing",
+                "gauge",
+                "Whether derivation waits for a blob.",
+                u128::from(status.missing.is_some()),
+            );
+            line(
+                "blobs_fetched_total",
+                "counter",
+                "Blobs fetched and verified.",
+                status.fetched.into(),
+            );
+            line(
+                "blobs_refused_total",
+                "counter",
+                "Blobs that failed verification.",
+                status.refused.into(),
+            );
         }
         if let Some(status) = &self.sender {
             let status = status.borrow();
@@ -99,6 +167,20 @@ impl RoleStatus {
                 "gauge",
                 "Whether that is too little.",
                 u128::from(status.balance_low),
+            );
+            // Waiting for its own transactions is no trouble.
+            let obstacle = status.obstacle.filter(|obstacle| *obstacle != Obstacle::OtherCarrier);
+            line(
+                "batcher_obstacle",
+                "gauge",
+                "Whether something keeps the sender from sending.",
+                u128::from(obstacle.is_some()),
+            );
+            line(
+                "batcher_fee_ceiling_gwei",
+                "gauge",
+                "Most that is offered now, gwei a gas.",
+                status.ceiling.fee_wei / 1_000_000_000,
             );
         }
     }
@@ -189,6 +271,7 @@ mod tests {
             l1: Some(watch::channel(heads).1),
             batcher: Some(watch::channel(batcher).1),
             sender: None,
+            blobs: None,
         };
         let mut text = String::new();
         status.hook()(&mut text);

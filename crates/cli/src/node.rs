@@ -5,34 +5,40 @@
 //! task of one set; the first that ends by itself ends the node.
 
 use crate::{
-    derivation::{connect, derive},
+    derivation::{connect, derive, with_blobs},
     metrics::{RoleStatus, l1_status},
-    one_line, unsettled,
+    roles::{Roles, blocking},
+    services::{client_version, open_chain, prune_regularly},
+    unsettled,
 };
 use alloy_primitives::B256;
 use alloy_signer_local::PrivateKeySigner;
-use anyhow::{Context, anyhow};
-use openledger_batcher::{Batcher, BatcherConfig, BlockSource, SourceError};
+use anyhow::{Context, anyhow, ensure};
+use openledger_batcher::{Batcher, BatcherConfig, BlockSource, DataAvailability, SourceError};
 use openledger_builder::{Builder, BuilderConfig, BuilderHandle, OriginFeed, follow};
 use openledger_chain::{
-    Chain, ChainEvent, ChainFiles, ChainOptions, OnContradiction, Sequencer, newest_with_origin,
-    track,
+    Chain, ChainEvent, ChainFiles, OnContradiction, Sequencer, newest_with_origin, track,
 };
-use openledger_l1::{L1Client, L1Watcher, TxSender, TxSenderConfig, WatcherConfig};
+use openledger_l1::{
+    BlobSourceConfig, L1Client, L1Watcher, SenderJournal, TxSender, TxSenderConfig, TxSigner,
+    WatcherConfig,
+};
 use openledger_mempool::{Mempool, MempoolConfig};
 use openledger_primitives::{Block, BlockNumHash};
 use openledger_protocol::L1Attributes;
 use openledger_rpc::{RpcConfig, RpcContext, serve};
-use openledger_store::{Store, StoreOptions};
-use std::{net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
-use tokio::task::JoinSet;
+use openledger_store::StoreOptions;
+use std::{
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
 use tokio_util::sync::CancellationToken;
-use tracing::{error, info, warn};
+use tracing::warn;
 
 /// L1 blocks that the builder may read ahead.
 const ORIGINS_MAX: usize = 64;
-/// How often history beyond the window is pruned.
-const PRUNE_INTERVAL: Duration = Duration::from_secs(600);
 /// How long requests may go on when the node stops.
 const DRAIN_TIMEOUT: Duration = Duration::from_secs(6);
 /// How long the roles may take to end.
@@ -40,23 +46,25 @@ const STOP_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// L1 blocks after which a transaction that is in none is sent again with a higher fee.
 const RESUBMIT_AFTER_BLOCKS: u32 = 4;
-/// Blocks that one pruning step covers.
-const PRUNE_STEP_BLOCKS: u64 = 10_000;
 
-/// The long-running tasks, with the names that messages give them.
-type Roles = JoinSet<(&'static str, anyhow::Result<()>)>;
+/// Directory of the L1 sender's journal, beside the store.
+const SENDER_JOURNAL: &str = "l1-sender";
 
 /// What a node does on its L1.
 #[derive(Debug, Clone)]
 pub struct L1Role {
     /// RPC URLs, in the order in which they are tried.
     pub urls: Vec<String>,
+    /// Where blobs are got from.
+    pub blobs: BlobSourceConfig,
     /// Seconds between L1 blocks, for polling.
     pub block_time: Duration,
-    /// The key that posts batches; `None` posts none.
-    pub batcher_key: Option<PrivateKeySigner>,
+    /// Who signs the transactions that post batches; `None` posts none.
+    pub batcher_signer: Option<TxSigner>,
     /// How batches are made and posted.
     pub batcher: BatcherConfig,
+    /// How transactions are sent. Chain id and resubmission follow from the chain and the block time.
+    pub sender: TxSenderConfig,
 }
 
 /// What a node is started with.
@@ -76,6 +84,8 @@ pub struct NodeConfig {
     pub rpc: RpcConfig,
     /// The L1; `None` for an unsettled chain.
     pub l1: Option<L1Role>,
+    /// The key that signs the feed of sealed blocks; `None` serves no feed.
+    pub feed_key: Option<PrivateKeySigner>,
 }
 
 /// What was undone at the start because the L1 is older than the chain.
@@ -106,17 +116,23 @@ impl Node {
     pub async fn start(config: NodeConfig) -> anyhow::Result<Self> {
         let services = CancellationToken::new();
         let stop_on_error = services.clone().drop_guard();
-        let chain = open_chain(&config).await?;
+        let chain = open_chain(
+            config.files.clone(),
+            config.store_path.clone(),
+            config.store.clone(),
+        )
+        .await?;
         let mempool = Arc::new(Mempool::new(config.mempool.clone()));
         let origins = Arc::new(OriginFeed::new(ORIGINS_MAX));
-        let mut roles = Roles::new();
+        let mut roles = Roles::default();
 
         let l1 = match &config.l1 {
             Some(role) => {
                 let client = connect(&role.urls, chain.config().l1_chain_id).await?;
+                let client = with_blobs(client, role.blobs.clone())?;
                 let polling = WatcherConfig::for_block_time(role.block_time);
                 let (watcher, task) = L1Watcher::spawn(client.clone(), polling, services.clone());
-                roles.spawn(async move { ("L1 watcher", task.await.map_err(Into::into)) });
+                roles.spawn("L1 watcher", async move { Ok(task.await?) });
                 Some((role, client, watcher))
             }
             None => {
@@ -138,14 +154,12 @@ impl Node {
             let (chain, mempool, origins) = (chain.clone(), mempool.clone(), origins.clone());
             blocking(move || Builder::start(builder_config, chain, mempool, origins)).await??
         };
-        roles.spawn(async move {
-            let joined = blocking(move || thread.join()).await;
-            let outcome = joined.and_then(|joined| match joined {
-                Ok(outcome) => outcome.map_err(Into::into),
-                Err(_) => Err(anyhow!("its thread panicked")),
-            });
+        roles.spawn("block builder", async move {
             // Its error is logged where it happens.
-            ("block builder", outcome)
+            match blocking(move || thread.join()).await? {
+                Ok(outcome) => Ok(outcome?),
+                Err(_) => Err(anyhow!("its thread panicked")),
+            }
         });
 
         let mut recovered = None;
@@ -164,7 +178,7 @@ impl Node {
                     .await
                     .context("the sequencer could not be started")?;
             }
-            roles.spawn({
+            roles.spawn("L1 follower", {
                 let (chain, client, origins, builder) = (
                     chain.clone(),
                     client.clone(),
@@ -174,48 +188,48 @@ impl Node {
                 let (heads, services) = (watcher.heads(), services.clone());
                 async move {
                     follow(chain, client, heads, origins, builder, services).await;
-                    ("L1 follower", Ok(()))
+                    Ok(())
                 }
             });
-            roles.spawn({
+            roles.spawn("safe head", {
                 let (chain, client) = (chain.clone(), client.clone());
                 let (heads, services) = (watcher.heads(), services.clone());
                 async move {
                     track(chain, client, heads, OnContradiction::Report, services).await;
-                    ("safe head", Ok(()))
+                    Ok(())
                 }
             });
             status.l1 = Some(watcher.heads());
-            if let Some(key) = &role.batcher_key {
+            status.blobs = client.blobs().map(|source| source.status());
+            if let Some(signer) = &role.batcher_signer {
+                let journal = config.store_path.with_file_name(SENDER_JOURNAL);
                 start_batcher(
                     role,
-                    key,
+                    signer,
+                    &journal,
                     &chain,
                     client,
                     &services,
                     &mut roles,
                     &mut status,
-                );
+                )?;
             }
         }
-        roles.spawn({
-            let (chain, services) = (chain.clone(), services.clone());
-            async move { ("pruning", prune_regularly(chain, services).await) }
-        });
+        roles.spawn("pruning", prune_regularly(chain.clone(), services.clone()));
 
         let context = RpcContext {
-            chain: chain.clone(),
             sequencer: Some(builder.clone()),
-            client_version: client_version(),
             l1_status: status
                 .l1
                 .clone()
                 .map(|heads| l1_status(heads, services.clone())),
             metrics: Some(status.hook()),
+            feed_key: config.feed_key,
+            ..RpcContext::new(chain.clone(), client_version())
         };
         let server = serve(config.rpc, context, services.clone()).await?;
         let addresses = (server.http(), server.privileged());
-        roles.spawn(async move { ("JSON-RPC", server.ended().await.map_err(Into::into)) });
+        roles.spawn("JSON-RPC", async move { Ok(server.ended().await?) });
 
         stop_on_error.disarm();
         Ok(Self {
@@ -239,12 +253,7 @@ impl Node {
 
     /// Completes when a role ends by itself, with the reason.
     pub async fn failed(&mut self) -> anyhow::Error {
-        match self.roles.join_next().await {
-            Some(Ok((name, Ok(())))) => anyhow!("the {name} ended by itself"),
-            Some(Ok((name, Err(error)))) => error.context(format!("the {name} failed")),
-            Some(Err(error)) => anyhow::Error::from(error).context("a role panicked"),
-            None => anyhow!("no role runs"),
-        }
+        self.roles.failed().await
     }
 
     /// Stops every role: first what serves and follows, then the builder, whose open block stays in the
@@ -256,10 +265,10 @@ impl Node {
         self.services.cancel();
         let mut outcome = Ok(());
         // Requests that are under way still get the builder's answer, so that it ends last.
-        let all_but_the_builder = end_all_but(&mut self.roles, 1, &mut outcome);
+        let all_but_the_builder = self.roles.end_all_but(1, &mut outcome);
         let drained = tokio::time::timeout(DRAIN_TIMEOUT, all_but_the_builder).await;
         self.builder.shutdown();
-        let all = end_all_but(&mut self.roles, 0, &mut outcome);
+        let all = self.roles.end_all_but(0, &mut outcome);
         let ended = tokio::time::timeout(STOP_TIMEOUT, all).await;
         if drained.is_err() {
             warn!("requests were cut off");
@@ -271,75 +280,57 @@ impl Node {
     }
 }
 
-/// Waits until at most `count` roles run; keeps the last failure.
-async fn end_all_but(roles: &mut Roles, count: usize, outcome: &mut anyhow::Result<()>) {
-    while roles.len() > count {
-        let error = match roles.join_next().await {
-            None => return,
-            Some(Ok((_, Ok(())))) => continue,
-            Some(Ok((name, Err(error)))) => error.context(format!("the {name} failed")),
-            Some(Err(error)) => anyhow::Error::from(error).context("a role panicked"),
-        };
-        error!(error = one_line(&error), "failed while stopping");
-        *outcome = Err(error);
-    }
-}
-
-/// Runs work that takes a while where it doesn't hold up others.
-async fn blocking<T: Send + 'static>(
-    work: impl FnOnce() -> T + Send + 'static,
-) -> anyhow::Result<T> {
-    Ok(tokio::task::spawn_blocking(work).await?)
-}
-
 /// Starts the batcher and the L1 sender that it posts through.
 fn start_batcher(
     role: &L1Role,
-    key: &PrivateKeySigner,
+    signer: &TxSigner,
+    journal: &Path,
     chain: &Arc<Chain>,
     client: &L1Client,
     services: &CancellationToken,
     roles: &mut Roles,
     status: &mut RoleStatus,
-) {
+) -> anyhow::Result<()> {
     let batcher = chain.config().genesis.system_config.batcher_address;
-    if key.address() != batcher {
-        warn!(key = %key.address(), %batcher, "the key is not of the chain's first batcher: is it the present one?");
+    if signer.address() != batcher {
+        warn!(key = %signer.address(), %batcher, "the key is not of the chain's first batcher: is it the present one?");
     }
     let sender = TxSenderConfig {
         chain_id: Some(chain.config().l1_chain_id),
         resubmit_after: role.block_time * RESUBMIT_AFTER_BLOCKS,
-        ..TxSenderConfig::default()
+        ..role.sender
     };
-    let (sender, task) = TxSender::spawn(client.clone(), key.clone(), sender, services.clone());
+    let (sender, resumed, task) = TxSender::spawn_with_journal(
+        client.clone(),
+        signer.clone(),
+        sender,
+        SenderJournal::open(journal)?,
+        services.clone(),
+    )?;
     status.sender = Some(sender.status());
-    roles.spawn(async move { ("L1 sender", task.await.map_err(Into::into)) });
+    roles.spawn("L1 sender", async move { Ok(task.await?) });
     let source = Arc::new(ChainBlocks(chain.clone()));
+    let mut config = role.batcher.clone();
+    config.l1_chain = Some(chain.l1_config().clone());
+    if client.blobs().is_none() {
+        // What this node could not read back would stop its own safe head.
+        ensure!(
+            config.data_availability != DataAvailability::Blobs,
+            "batcher.data-availability is blobs, but no l1.beacon-url or l1.blob-archive is given to read them back"
+        );
+        config.data_availability = DataAvailability::Calldata;
+    }
     let (batcher, task) = Batcher::run(
-        role.batcher.clone(),
+        config,
         source,
         client.clone(),
         sender,
+        resumed,
         services.clone(),
     );
     status.batcher = Some(batcher.status());
-    roles.spawn(async move {
-        let outcome = match task.await {
-            Ok(outcome) => outcome.map_err(Into::into),
-            Err(error) => Err(error.into()),
-        };
-        ("batcher", outcome)
-    });
-}
-
-/// Name, version and platform, as `web3_clientVersion` answers them.
-fn client_version() -> String {
-    format!(
-        "openledger/v{}/{}-{}",
-        env!("CARGO_PKG_VERSION"),
-        std::env::consts::OS,
-        std::env::consts::ARCH
-    )
+    roles.spawn("batcher", async move { Ok(task.await??) });
+    Ok(())
 }
 
 /// The chain as the batcher reads it.
@@ -357,20 +348,6 @@ impl BlockSource for ChainBlocks {
     fn block(&self, number: u64) -> Result<Option<Block>, SourceError> {
         Ok(self.0.block(number)?.map(|sealed| sealed.block.clone()))
     }
-}
-
-async fn open_chain(config: &NodeConfig) -> anyhow::Result<Arc<Chain>> {
-    let (files, path, options) = (
-        config.files.clone(),
-        config.store_path.clone(),
-        config.store.clone(),
-    );
-    let chain = blocking(move || {
-        let store = Store::open(&path, options)?;
-        anyhow::Ok(Chain::open(&files, store, ChainOptions::default())?)
-    })
-    .await??;
-    Ok(Arc::new(chain))
 }
 
 /// Unwinds blocks whose origin the L1 does not have: its state may have been saved before the chain's.
@@ -420,40 +397,4 @@ async fn open_origin_exists(chain: &Chain, client: &L1Client) -> anyhow::Result<
         L1Attributes::from_deposit(first).context("the open block's first transaction")?;
     let found = client.header_by_number(attributes.number).await?;
     Ok(found.is_some_and(|header| header.hash() == attributes.hash))
-}
-
-/// Prunes state history beyond the window.
-async fn prune_regularly(chain: Arc<Chain>, shutdown: CancellationToken) -> anyhow::Result<()> {
-    loop {
-        tokio::select! {
-            () = shutdown.cancelled() => return Ok(()),
-            () = tokio::time::sleep(PRUNE_INTERVAL) => {}
-        }
-        let options = chain.store().options();
-        let boundary = chain.head().number.saturating_sub(options.history_blocks);
-        if options.archive || boundary == 0 {
-            continue;
-        }
-        loop {
-            let pruned = chain.clone();
-            match blocking(move || pruned.store().prune(boundary, PRUNE_STEP_BLOCKS)).await? {
-                Ok(report) => {
-                    if report.blocks > 0 {
-                        info!(
-                            blocks = report.blocks,
-                            oldest = report.oldest,
-                            "pruned history"
-                        );
-                    }
-                    if report.done || shutdown.is_cancelled() {
-                        break;
-                    }
-                }
-                Err(error) => {
-                    warn!(%error, "history was not pruned");
-                    break;
-                }
-            }
-        }
-    }
 }

@@ -1,7 +1,7 @@
 //! `openledger sequencer`: the roles of a chain against a given L1, from a settings file.
 
 use crate::{
-    config::{Overrides, Settings},
+    config::{SequencerFlags, SequencerSettings},
     node::{Node, NodeConfig},
     one_line, shutdown,
 };
@@ -23,7 +23,7 @@ pub struct SequencerArgs {
     pub config: Option<PathBuf>,
     #[command(flatten)]
     #[allow(missing_docs)]
-    pub overrides: Overrides,
+    pub flags: SequencerFlags,
 }
 
 /// Runs until Ctrl-C or SIGTERM, or until a role fails.
@@ -32,21 +32,27 @@ pub struct SequencerArgs {
 /// Settings that can't be used, whatever keeps a role from starting, or the role that failed.
 pub async fn run(args: SequencerArgs) -> anyhow::Result<ExitCode> {
     let shutdown = shutdown::on_signal()?;
-    let settings = Settings::resolve(args.config.as_deref(), args.overrides)?;
-    let files = ChainFiles::read(&settings.chain)?;
-    fs::create_dir_all(&settings.data_dir)
-        .with_context(|| format!("data-dir {} can't be used", settings.data_dir.display()))?;
+    let settings = SequencerSettings::resolve(args.config.as_deref(), args.flags)?;
+    let files = ChainFiles::read(&settings.node.chain)?;
+    fs::create_dir_all(&settings.node.data_dir).with_context(|| {
+        format!(
+            "data-dir {} can't be used",
+            settings.node.data_dir.display()
+        )
+    })?;
     let role = settings.l1_role(&Arc::new(files.rollup.clone()))?;
+    let feed_key = settings.feed_key()?;
     let config = NodeConfig {
-        store_path: settings.data_dir.join("db"),
-        store: settings.store_options(files.rollup.block_time),
+        store_path: settings.node.data_dir.join("db"),
+        store: settings.node.store_options(files.rollup.block_time),
         mempool: settings.mempool,
         builder: settings.builder,
         rpc: RpcConfig {
             settled: true,
-            ..settings.rpc
+            ..settings.node.rpc
         },
         l1: Some(role),
+        feed_key,
         files,
     };
     let mut node = tokio::select! {

@@ -53,12 +53,7 @@ mod tests {
         let l1 = L1ChainConfig {
             chain_id: L1_CHAIN_ID,
             blob_schedule: L1ChainConfig::prague_schedule(),
-            contracts: openledger_primitives::L1Contracts {
-                system_config: Default::default(),
-                portal: Default::default(),
-                batch_inbox: Default::default(),
-                proxy_admin: Default::default(),
-            },
+            contracts: openledger_primitives::L1Contracts::default(),
         };
         let origin = origin(5, &l1);
         assert_eq!(

@@ -180,12 +180,7 @@ pub(crate) async fn create(
         settled: args.settled(),
         l1_origin: GenesisId::default(),
         l1_chain_id: unsettled::L1_CHAIN_ID,
-        l1_contracts: L1Contracts {
-            system_config: Address::ZERO,
-            portal: Address::ZERO,
-            batch_inbox: Address::ZERO,
-            proxy_admin: Address::ZERO,
-        },
+        l1_contracts: L1Contracts::default(),
         batcher: Address::ZERO,
     };
     match l1 {

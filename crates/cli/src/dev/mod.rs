@@ -26,6 +26,7 @@ use chain::{DevChain, L1Access};
 use clap::{Args, ValueEnum};
 use directory::DataDirectory;
 use openledger_batcher::BatcherConfig;
+use openledger_l1::{BlobSourceConfig, TxSenderConfig};
 use openledger_builder::{BuilderConfig, Mode};
 use openledger_mempool::{MempoolConfig, Ordering};
 use openledger_rpc::{Namespace, RpcConfig};
@@ -294,11 +295,16 @@ fn node_config(
     let files = chain.files.clone();
     let settled = args.settled();
     let defaults = StoreOptions::default();
+    let feed_key = l1.map(|l1| l1.operator.clone());
     let l1 = l1.map(|l1| L1Role {
         urls: vec![l1.url.clone()],
+        // No blobs: a local L1 keeps each for ever, 128 KiB in memory and twice that in its state's
+        // file, and an idle chain would fill one every other second.
+        blobs: BlobSourceConfig::default(),
         block_time: Duration::from_secs(anvil::BLOCK_TIME),
-        batcher_key: Some(l1.operator.clone()),
+        batcher_signer: Some(l1.operator.clone().into()),
         batcher: BatcherConfig::new(Arc::new(files.rollup.clone())),
+        sender: TxSenderConfig::default(),
     });
     NodeConfig {
         store_path: directory.store(),
@@ -333,6 +339,7 @@ fn node_config(
             ..RpcConfig::default()
         },
         l1,
+        feed_key,
         files,
     }
 }

@@ -59,6 +59,15 @@ impl Report {
         let rollup = &chain.files.rollup;
         let mut contracts = BTreeMap::from([
             ("wrappedOpen", predeploys::WRAPPED_OPEN),
+            (
+                "l2CrossDomainMessenger",
+                predeploys::L2_CROSS_DOMAIN_MESSENGER,
+            ),
+            ("l2StandardBridge", predeploys::L2_STANDARD_BRIDGE),
+            (
+                "optimismMintableERC20Factory",
+                predeploys::OPTIMISM_MINTABLE_ERC20_FACTORY,
+            ),
             ("gasPriceOracle", predeploys::GAS_PRICE_ORACLE),
             ("sequencerFeeVault", predeploys::SEQUENCER_FEE_VAULT),
             ("l1Block", predeploys::L1_BLOCK),
@@ -75,12 +84,30 @@ impl Report {
                 portal,
                 batch_inbox,
                 proxy_admin,
+                l1_cross_domain_messenger,
+                l1_standard_bridge,
+                open,
+                dispute_game_factory,
+                anchor_state_registry,
+                optimism_mintable_erc20_factory,
+                code_timelock,
+                parameter_timelock: _,
             } = chain.files.l1.contracts;
             contracts.extend([
                 ("systemConfig", system_config),
                 ("portal", portal),
                 ("batchInbox", batch_inbox),
                 ("l1ProxyAdmin", proxy_admin),
+                ("l1CrossDomainMessenger", l1_cross_domain_messenger),
+                ("l1StandardBridge", l1_standard_bridge),
+                ("open", open),
+                ("disputeGameFactory", dispute_game_factory),
+                ("anchorStateRegistry", anchor_state_registry),
+                (
+                    "l1OptimismMintableERC20Factory",
+                    optimism_mintable_erc20_factory,
+                ),
+                ("codeTimelock", code_timelock),
             ]);
         }
         if anvil.is_some() {

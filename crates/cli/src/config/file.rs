@@ -1,0 +1,165 @@
+//! Files: the settings file, the token.
+
+use super::batcher::{BatchKindArg, DataAvailabilityArg};
+use alloy_primitives::Address;
+use anyhow::{Context, anyhow, ensure};
+use openledger_mempool::MempoolConfig;
+use serde::Deserialize;
+use std::{
+    fs,
+    net::IpAddr,
+    path::{Path, PathBuf},
+};
+
+/// Longest settings file, bytes.
+const FILE_BYTES_MAX: u64 = 1 << 20;
+/// Longest token file, bytes.
+const TOKEN_BYTES_MAX: u64 = 4096;
+/// Shortest token, characters.
+const TOKEN_CHARS_MIN: usize = 16;
+
+/// The settings file.
+#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub(super) struct File {
+    pub(super) chain: Option<PathBuf>,
+    pub(super) data_dir: Option<PathBuf>,
+    #[serde(default)]
+    pub(super) l1: L1Section,
+    #[serde(default)]
+    pub(super) http: HttpSection,
+    #[serde(default)]
+    pub(super) privileged: PrivilegedSection,
+    #[serde(default)]
+    pub(super) sequencer: SequencerSection,
+    #[serde(default)]
+    pub(super) batcher: BatcherSection,
+    #[serde(default)]
+    pub(super) store: StoreSection,
+    #[serde(default)]
+    pub(super) feed: FeedSection,
+    /// The pool's own settings, by its own names.
+    pub(super) mempool: Option<MempoolConfig>,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub(super) struct L1Section {
+    pub(super) rpc_url: Option<OneOrMany>,
+    pub(super) beacon_url: Option<OneOrMany>,
+    pub(super) blob_archive: Option<OneOrMany>,
+    pub(super) block_time: Option<u64>,
+}
+
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(untagged)]
+pub(super) enum OneOrMany {
+    One(String),
+    Many(Vec<String>),
+}
+
+impl From<OneOrMany> for Vec<String> {
+    fn from(value: OneOrMany) -> Self {
+        match value {
+            OneOrMany::One(one) => vec![one],
+            OneOrMany::Many(many) => many,
+        }
+    }
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub(super) struct HttpSection {
+    pub(super) addr: Option<IpAddr>,
+    pub(super) port: Option<u16>,
+    pub(super) api: Option<Vec<String>>,
+    pub(super) cors: Option<Vec<String>>,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub(super) struct PrivilegedSection {
+    pub(super) addr: Option<IpAddr>,
+    pub(super) port: Option<u16>,
+    pub(super) token_file: Option<PathBuf>,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub(super) struct SequencerSection {
+    pub(super) ordering: Option<openledger_mempool::Ordering>,
+    pub(super) stopped: Option<bool>,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub(super) struct BatcherSection {
+    pub(super) enabled: Option<bool>,
+    pub(super) key_file: Option<PathBuf>,
+    pub(super) channel_duration: Option<u64>,
+    pub(super) signer_url: Option<String>,
+    pub(super) signer_address: Option<Address>,
+    pub(super) data_availability: Option<DataAvailabilityArg>,
+    pub(super) batch_kind: Option<BatchKindArg>,
+    pub(super) compression: Option<String>,
+    pub(super) blobs_per_tx: Option<usize>,
+    pub(super) fee_target_gwei: Option<u64>,
+    pub(super) fee_max_gwei: Option<u64>,
+    pub(super) blob_fee_target_gwei: Option<u64>,
+    pub(super) blob_fee_max_gwei: Option<u64>,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub(super) struct StoreSection {
+    pub(super) history_days: Option<u64>,
+    pub(super) archive: Option<bool>,
+    pub(super) cache_mb: Option<usize>,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub(super) struct FeedSection {
+    pub(super) key_file: Option<PathBuf>,
+    pub(super) url: Option<String>,
+}
+
+/// Reads and parses a settings file.
+///
+/// # Errors
+/// A file that can't be read, is too long, or has an unknown or malformed setting.
+pub(super) fn read_file(path: &Path) -> anyhow::Result<File> {
+    let text = read_bounded(path, FILE_BYTES_MAX)?;
+    toml::from_str(&text).map_err(|error| {
+        let line = error
+            .span()
+            .map_or(1, |span| text[..span.start].lines().count().max(1));
+        // toml's own text draws the line over several lines.
+        anyhow!("{}: line {line}: {}", path.display(), error.message())
+    })
+}
+
+/// Reads the privileged listener's token.
+///
+/// # Errors
+/// A file that can't be read or holds no token.
+pub(super) fn read_token(path: &Path) -> anyhow::Result<String> {
+    let token = read_bounded(path, TOKEN_BYTES_MAX)?.trim().to_owned();
+    ensure!(
+        token.chars().count() >= TOKEN_CHARS_MIN && token.chars().all(|c| c.is_ascii_graphic()),
+        "{} holds no token: at least {TOKEN_CHARS_MIN} printable ASCII characters on one line",
+        path.display()
+    );
+    Ok(token)
+}
+
+fn read_bounded(path: &Path, bytes_max: u64) -> anyhow::Result<String> {
+    let context = || path.display().to_string();
+    let bytes = fs::metadata(path).with_context(context)?.len();
+    ensure!(
+        bytes <= bytes_max,
+        "{} has {bytes} bytes, more than {bytes_max}",
+        path.display()
+    );
+    fs::read_to_string(path).with_context(context)
+}

@@ -1,0 +1,185 @@
+//! Flags and environment.
+
+use super::batcher::BatcherFlags;
+use crate::dev::OrderingArg;
+use clap::Args;
+use std::{net::IpAddr, path::PathBuf};
+
+/// Flags and environment of every node. What is not given comes from the file.
+#[derive(Debug, Clone, Default, Args)]
+pub struct NodeFlags {
+    /// Directory of the chain's files (genesis.json, rollup.json, l1.json)
+    #[arg(long, env = "OPENLEDGER_CHAIN", value_name = "DIR")]
+    pub chain: Option<PathBuf>,
+    /// Directory of the node's data
+    #[arg(long, env = "OPENLEDGER_DATA_DIR", value_name = "DIR")]
+    pub data_dir: Option<PathBuf>,
+    /// L1 RPC URLs, tried in order
+    #[arg(
+        long = "l1.rpc-url",
+        env = "OPENLEDGER_L1_RPC_URL",
+        value_name = "URL",
+        value_delimiter = ',',
+        hide_env_values = true
+    )]
+    pub l1_rpc_url: Option<Vec<String>>,
+    /// Beacon node URLs, from which blobs are got, tried in order
+    #[arg(
+        long = "l1.beacon-url",
+        env = "OPENLEDGER_L1_BEACON_URL",
+        value_name = "URL",
+        value_delimiter = ',',
+        hide_env_values = true
+    )]
+    pub l1_beacon_url: Option<Vec<String>>,
+    /// Archives of blobs, tried in order after the beacon nodes: directories of files named by versioned
+    /// hash, or URLs
+    #[arg(
+        long = "l1.blob-archive",
+        env = "OPENLEDGER_L1_BLOB_ARCHIVE",
+        value_name = "DIR|URL",
+        value_delimiter = ',',
+        hide_env_values = true
+    )]
+    pub l1_blob_archive: Option<Vec<String>>,
+    /// Seconds between L1 blocks
+    #[arg(
+        long = "l1.block-time",
+        env = "OPENLEDGER_L1_BLOCK_TIME",
+        value_name = "SECONDS"
+    )]
+    pub l1_block_time: Option<u64>,
+    /// Address of the public listener
+    #[arg(long = "http.addr", env = "OPENLEDGER_HTTP_ADDR", value_name = "IP")]
+    pub http_addr: Option<IpAddr>,
+    /// Port of the public listener (HTTP and WebSocket)
+    #[arg(long = "http.port", env = "OPENLEDGER_HTTP_PORT", value_name = "PORT")]
+    pub http_port: Option<u16>,
+    /// Namespaces of the public listener
+    #[arg(
+        long = "http.api",
+        env = "OPENLEDGER_HTTP_API",
+        value_name = "NAMESPACES",
+        value_delimiter = ','
+    )]
+    pub http_api: Option<Vec<String>>,
+    /// Origins whose web pages may read answers; * means all
+    #[arg(
+        long = "http.cors",
+        env = "OPENLEDGER_HTTP_CORS",
+        value_name = "ORIGINS",
+        value_delimiter = ','
+    )]
+    pub http_cors: Option<Vec<String>>,
+    /// Address of the privileged listener (every namespace, /metrics)
+    #[arg(
+        long = "privileged.addr",
+        env = "OPENLEDGER_PRIVILEGED_ADDR",
+        value_name = "IP"
+    )]
+    pub privileged_addr: Option<IpAddr>,
+    /// Port of the privileged listener
+    #[arg(
+        long = "privileged.port",
+        env = "OPENLEDGER_PRIVILEGED_PORT",
+        value_name = "PORT"
+    )]
+    pub privileged_port: Option<u16>,
+    /// File with the privileged listener's bearer token; needed unless it is on loopback
+    #[arg(
+        long = "privileged.token-file",
+        env = "OPENLEDGER_PRIVILEGED_TOKEN_FILE",
+        value_name = "FILE"
+    )]
+    pub privileged_token_file: Option<PathBuf>,
+    /// Days for which historical state is kept
+    #[arg(
+        long = "store.history-days",
+        env = "OPENLEDGER_STORE_HISTORY_DAYS",
+        value_name = "DAYS"
+    )]
+    pub store_history_days: Option<u64>,
+    /// Keep historical state for ever
+    #[arg(
+        long = "store.archive",
+        env = "OPENLEDGER_STORE_ARCHIVE",
+        num_args = 0..=1,
+        default_missing_value = "true"
+    )]
+    pub store_archive: Option<bool>,
+    /// Megabytes of database blocks kept in memory
+    #[arg(
+        long = "store.cache-mb",
+        env = "OPENLEDGER_STORE_CACHE_MB",
+        value_name = "MB"
+    )]
+    pub store_cache_mb: Option<usize>,
+}
+
+/// Flags and environment of `openledger sequencer`.
+#[derive(Debug, Clone, Default, Args)]
+pub struct SequencerFlags {
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub node: NodeFlags,
+    /// Order in which waiting transactions are taken
+    #[arg(
+        long = "sequencer.ordering",
+        env = "OPENLEDGER_SEQUENCER_ORDERING",
+        value_enum
+    )]
+    pub sequencer_ordering: Option<OrderingArg>,
+    /// Start without building blocks, until admin_startSequencer
+    #[arg(
+        long = "sequencer.stopped",
+        env = "OPENLEDGER_SEQUENCER_STOPPED",
+        num_args = 0..=1,
+        default_missing_value = "true"
+    )]
+    pub sequencer_stopped: Option<bool>,
+    /// Whether batches are posted
+    #[arg(
+        long = "batcher.enabled",
+        env = "OPENLEDGER_BATCHER_ENABLED",
+        num_args = 0..=1,
+        default_missing_value = "true"
+    )]
+    pub batcher_enabled: Option<bool>,
+    /// File with the batcher's private key; without, OPENLEDGER_BATCHER_KEY holds it
+    #[arg(
+        long = "batcher.key-file",
+        env = "OPENLEDGER_BATCHER_KEY_FILE",
+        value_name = "FILE"
+    )]
+    pub batcher_key_file: Option<PathBuf>,
+    /// L1 blocks after which a channel is closed, full or not
+    #[arg(
+        long = "batcher.channel-duration",
+        env = "OPENLEDGER_BATCHER_CHANNEL_DURATION",
+        value_name = "L1_BLOCKS"
+    )]
+    pub batcher_channel_duration: Option<u64>,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub batcher: BatcherFlags,
+    /// File with the key that signs the feed of sealed blocks; without, OPENLEDGER_FEED_KEY holds it, or
+    /// there is no feed
+    #[arg(
+        long = "feed.key-file",
+        env = "OPENLEDGER_FEED_KEY_FILE",
+        value_name = "FILE"
+    )]
+    pub feed_key_file: Option<PathBuf>,
+}
+
+/// Flags and environment of `openledger verifier`.
+#[derive(Debug, Clone, Default, Args)]
+pub struct VerifierFlags {
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub node: NodeFlags,
+    /// Sequencer whose feed of sealed blocks is followed (ws:// or http://); without, only what L1 holds
+    /// is known
+    #[arg(long = "feed.url", env = "OPENLEDGER_FEED_URL", value_name = "URL")]
+    pub feed_url: Option<String>,
+}

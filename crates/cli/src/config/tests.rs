@@ -1,0 +1,222 @@
+use super::*;
+use crate::{Cli, Command};
+use clap::Parser;
+use std::fs;
+
+const FULL: &str = r#"
+    chain = "/chain"
+    data-dir = "/data"
+
+    [l1]
+    rpc-url = ["http://one", "http://two"]
+    block-time = 2
+
+    [http]
+    addr = "0.0.0.0"
+    port = 9545
+    api = ["eth", "net"]
+    cors = ["*"]
+
+    [privileged]
+    port = 9547
+
+    [sequencer]
+    ordering = "priority-fee"
+    stopped = true
+
+    [batcher]
+    enabled = false
+    channel-duration = 5
+
+    [store]
+    history-days = 7
+    archive = true
+    cache-mb = 64
+
+    [mempool]
+    transactions_max = 7
+"#;
+
+fn written(text: &str) -> (tempfile::TempDir, PathBuf) {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("openledger.toml");
+    fs::write(&path, text).unwrap();
+    (directory, path)
+}
+
+fn flags(more: &[&str]) -> SequencerFlags {
+    let cli = Cli::try_parse_from([&["openledger", "sequencer"], more].concat()).unwrap();
+    let Command::Sequencer(args) = cli.command else {
+        panic!("not sequencer")
+    };
+    args.flags
+}
+
+#[test]
+fn every_setting_of_the_file_is_used() {
+    let (_directory, path) = written(FULL);
+    let settings = SequencerSettings::resolve(Some(&path), SequencerFlags::default()).unwrap();
+    assert_eq!(settings.node.chain, Path::new("/chain"));
+    assert_eq!(settings.node.data_dir, Path::new("/data"));
+    assert_eq!(settings.node.l1_rpc_urls, ["http://one", "http://two"]);
+    assert_eq!(settings.node.l1_block_time, Duration::from_secs(2));
+    assert_eq!(settings.node.rpc.http.to_string(), "0.0.0.0:9545");
+    assert_eq!(
+        settings.node.rpc.privileged.unwrap().to_string(),
+        "127.0.0.1:9547"
+    );
+    assert_eq!(
+        settings.node.rpc.public_namespaces,
+        [Namespace::Eth, Namespace::Net].into()
+    );
+    assert_eq!(settings.node.rpc.cors_origins, ["*"]);
+    assert_eq!(
+        settings.mempool.order,
+        openledger_mempool::Ordering::PriorityFee
+    );
+    assert_eq!(settings.mempool.transactions_max, 7);
+    assert!(settings.builder.gather_by_fee && !settings.builder.active);
+    assert!(!settings.batcher_enabled);
+    assert_eq!(settings.channel_duration, Some(5));
+    assert_eq!(
+        settings.feed_key_file.as_deref(),
+        Some(Path::new("/feed-key"))
+    );
+    let store = settings.node.store_options(2);
+    assert!(store.archive);
+    assert_eq!(
+        (store.history_blocks, store.block_cache_bytes),
+        (7 * 86_400 / 2, 64 << 20)
+    );
+}
+
+#[test]
+fn flags_win_over_the_file() {
+    let (_directory, path) = written(FULL);
+    let overrides = flags(&[
+        "--http.port",
+        "1",
+        "--l1.rpc-url",
+        "http://three",
+        "--sequencer.stopped=false",
+        "--store.archive=false",
+        "--sequencer.ordering",
+        "arrival",
+    ]);
+    let settings = SequencerSettings::resolve(Some(&path), overrides).unwrap();
+    assert_eq!(settings.node.rpc.http.to_string(), "0.0.0.0:1");
+    assert_eq!(settings.node.l1_rpc_urls, ["http://three"]);
+    assert!(settings.builder.active && !settings.node.archive);
+    assert_eq!(
+        settings.mempool.order,
+        openledger_mempool::Ordering::Arrival
+    );
+}
+
+#[test]
+fn nothing_is_needed_but_chain_data_and_l1() {
+    let overrides = flags(&[
+        "--chain",
+        "c",
+        "--data-dir",
+        "d",
+        "--l1.rpc-url",
+        "http://l1",
+    ]);
+    let settings = SequencerSettings::resolve(None, overrides).unwrap();
+    assert_eq!(settings.node.rpc.http.to_string(), "127.0.0.1:8545");
+    assert_eq!(settings.node.rpc.public_namespaces, Namespace::public());
+    assert_eq!(settings.node.store_options(1).history_blocks, 30 * 86_400);
+    assert!(settings.batcher_enabled && settings.builder.active && settings.builder.settled);
+}
+
+fn refused(text: &str) -> String {
+    let (_directory, path) = written(text);
+    format!(
+        "{:#}",
+        SequencerSettings::resolve(Some(&path), SequencerFlags::default()).unwrap_err()
+    )
+}
+
+#[test]
+fn unknown_and_missing_settings_are_named() {
+    assert!(refused("chains = \"x\"").contains("chains"));
+    assert!(refused("[http]\nports = 1").contains("ports"));
+    assert!(refused("[http]\nport = 70000").contains("line 2: "));
+    assert!(refused("[mempool]\nnonsense = 1").contains("nonsense"));
+    assert!(refused("chain = \"c\"").contains("l1.rpc-url is missing"));
+    assert!(refused("[l1]\nrpc-url = \"http://x\"").contains("chain is missing"));
+    assert!(refused(&FULL.replace("\"net\"", "\"engine\"")).contains("engine"));
+    assert!(
+        refused(&FULL.replace("history-days = 7", "history-days = 0")).contains("history-days")
+    );
+}
+
+#[test]
+fn a_privileged_listener_off_loopback_needs_a_token() {
+    let off_loopback = FULL.replace("port = 9547", "addr = \"10.0.0.1\"");
+    assert!(refused(&off_loopback).contains("privileged.token-file"));
+    let directory = tempfile::tempdir().unwrap();
+    let token = directory.path().join("token");
+    let with_token = off_loopback.replace(
+        "[sequencer]",
+        &format!(
+            "token-file = {:?}\n[sequencer]",
+            token.display().to_string()
+        ),
+    );
+    fs::write(&token, "short").unwrap();
+    assert!(refused(&with_token).contains("holds no token"));
+    fs::write(&token, "0123456789abcdef\n").unwrap();
+    let (_directory, path) = written(&with_token);
+    let settings = SequencerSettings::resolve(Some(&path), SequencerFlags::default()).unwrap();
+    assert_eq!(settings.node.rpc.token.as_deref(), Some("0123456789abcdef"));
+}
+
+#[test]
+fn both_listeners_on_one_port_are_refused() {
+    assert!(
+        refused(&FULL.replace("9547", "9545").replace("0.0.0.0", "127.0.0.1")).contains("both")
+    );
+}
+
+const VERIFIER: &str = r#"
+    chain = "/chain"
+    data-dir = "/data"
+
+    [l1]
+    rpc-url = "http://one"
+
+    [http]
+    port = 9545
+
+    [feed]
+    url = "http://sequencer:8545"
+"#;
+
+#[test]
+fn a_verifier_has_the_node_s_settings_and_a_feed() {
+    let (_directory, path) = written(VERIFIER);
+    let settings = VerifierSettings::resolve(Some(&path), VerifierFlags::default()).unwrap();
+    assert_eq!(settings.node.rpc.http.to_string(), "127.0.0.1:9545");
+    assert!(settings.feed.is_some());
+    let (_directory, path) =
+        written(&VERIFIER.replace("[feed]\n    url = \"http://sequencer:8545\"", ""));
+    let settings = VerifierSettings::resolve(Some(&path), VerifierFlags::default()).unwrap();
+    assert!(settings.feed.is_none());
+}
+
+#[test]
+fn what_is_not_a_role_s_setting_is_refused() {
+    let refused = |text: &str| {
+        let (_directory, path) = written(text);
+        let error = VerifierSettings::resolve(Some(&path), VerifierFlags::default()).unwrap_err();
+        format!("{error:#}")
+    };
+    assert!(refused(&format!("{VERIFIER}\n[batcher]\nenabled = false")).contains("batcher"));
+    assert!(refused(&format!("{VERIFIER}\n[sequencer]\nstopped = true")).contains("sequencer"));
+    assert!(refused(&VERIFIER.replace("http://sequencer", "tcp://sequencer")).contains("feed.url"));
+    let (_directory, path) = written(VERIFIER);
+    let error = SequencerSettings::resolve(Some(&path), SequencerFlags::default()).unwrap_err();
+    assert!(error.to_string().contains("feed.key-file"), "{error}");
+}

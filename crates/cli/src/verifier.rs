@@ -1,0 +1,174 @@
+//! `openledger verifier`: a node that has the chain from L1, and serves it.
+
+use crate::{
+    config::{VerifierFlags, VerifierSettings},
+    derivation::{connect, derive, with_blobs},
+    metrics::{RoleStatus, l1_status},
+    one_line,
+    roles::Roles,
+    services::{client_version, open_chain, prune_regularly},
+    shutdown,
+};
+use anyhow::Context;
+use clap::Args;
+use openledger_chain::{Chain, ChainFiles, OnContradiction, track, unwind_lost_origins};
+use openledger_l1::{L1Client, L1Heads, L1Watcher, WatcherConfig};
+use openledger_node::{WatchdogConfig, follow_feed, watch};
+use openledger_rpc::{RpcConfig, RpcContext, serve};
+use std::{fs, path::PathBuf, process::ExitCode, sync::Arc, time::Duration};
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+use tracing::{error, info, warn};
+
+/// Pause before the L1 is tried again.
+const RETRY: Duration = Duration::from_secs(2);
+/// How long the roles may take to end.
+const STOP_TIMEOUT: Duration = Duration::from_secs(20);
+/// The longest that a batcher usually waits before it posts. A verifier doesn't know its batcher's
+/// setting; what is taken for a stall must not be a quiet hour.
+const BATCH_INTERVAL: Duration = Duration::from_secs(3_600);
+
+/// Flags of `openledger verifier`.
+#[derive(Debug, Clone, Default, Args)]
+#[command(after_help = "\
+Settings come from the file, then the environment, then flags; the last one wins. A setting has one name: \
+http.port is `port` under [http] in the file, OPENLEDGER_HTTP_PORT and --http.port.")]
+pub struct VerifierArgs {
+    /// Settings file (TOML)
+    #[arg(long, env = "OPENLEDGER_CONFIG", value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub flags: VerifierFlags,
+}
+
+/// Runs until Ctrl-C or SIGTERM, or until a role fails.
+///
+/// # Errors
+/// Settings that can't be used, whatever keeps a role from starting, or the role that failed.
+pub async fn run(args: VerifierArgs) -> anyhow::Result<ExitCode> {
+    let shutdown = shutdown::on_signal()?;
+    let settings = VerifierSettings::resolve(args.config.as_deref(), args.flags)?;
+    let services = CancellationToken::new();
+    let stop_on_error = services.clone().drop_guard();
+    let mut roles = tokio::select! {
+        roles = start(settings, &services) => roles?,
+        () = shutdown.cancelled() => return Ok(ExitCode::SUCCESS),
+    };
+    let failure = tokio::select! {
+        () = shutdown.cancelled() => None,
+        failure = roles.failed() => Some(failure),
+    };
+    if let Some(failure) = &failure {
+        error!(error = one_line(failure), "stopping");
+    }
+    drop(stop_on_error);
+    let mut stopped = Ok(());
+    let ended = roles.end_all_but(0, &mut stopped);
+    if tokio::time::timeout(STOP_TIMEOUT, ended).await.is_err() {
+        warn!("not every role stopped in time");
+    }
+    match failure {
+        Some(failure) => Err(failure),
+        None => stopped.map(|()| ExitCode::SUCCESS),
+    }
+}
+
+async fn start(settings: VerifierSettings, services: &CancellationToken) -> anyhow::Result<Roles> {
+    let node = settings.node;
+    let files = ChainFiles::read(&node.chain)?;
+    fs::create_dir_all(&node.data_dir)
+        .with_context(|| format!("data-dir {} can't be used", node.data_dir.display()))?;
+    let options = node.store_options(files.rollup.block_time);
+    let chain = open_chain(files, node.data_dir.join("db"), options).await?;
+    let client = connect(&node.l1_rpc_urls, chain.config().l1_chain_id).await?;
+    let client = with_blobs(client, node.blobs.clone())?;
+
+    let mut roles = Roles::default();
+    let polling = WatcherConfig::for_block_time(node.l1_block_time);
+    let (watcher, task) = L1Watcher::spawn(client.clone(), polling, services.clone());
+    roles.spawn("L1 watcher", async move { Ok(task.await?) });
+    roles.spawn("derivation", {
+        let (chain, client) = (chain.clone(), client.clone());
+        let (heads, services) = (watcher.heads(), services.clone());
+        async move {
+            follow_l1(chain, client, heads, services).await;
+            Ok(())
+        }
+    });
+    if let Some(feed) = settings.feed {
+        let (chain, client, services) = (chain.clone(), client.clone(), services.clone());
+        roles.spawn("feed", async move {
+            follow_feed(chain, client, feed, services).await;
+            Ok(())
+        });
+    }
+    roles.spawn("pruning", prune_regularly(chain.clone(), services.clone()));
+
+    let status = RoleStatus {
+        l1: Some(watcher.heads()),
+        blobs: client.blobs().map(|source| source.status()),
+        ..RoleStatus::default()
+    };
+    let limits = WatchdogConfig::for_intervals(node.l1_block_time, BATCH_INTERVAL);
+    let context = RpcContext {
+        l1_status: Some(l1_status(watcher.heads(), services.clone())),
+        metrics: Some(status.hook()),
+        stall: Some(watch(
+            chain.clone(),
+            watcher.heads(),
+            limits,
+            services.clone(),
+        )),
+        ..RpcContext::new(chain, client_version())
+    };
+    let rpc = RpcConfig {
+        settled: true,
+        // The head of a verifier is as old as the last batch.
+        health_head_age_max: limits.safe_silence_max,
+        ..node.rpc
+    };
+    let server = serve(rpc, context, services.clone()).await?;
+    info!(
+        http = %server.http(),
+        privileged = server.privileged().map(|address| address.to_string()),
+        "ready"
+    );
+    roles.spawn("JSON-RPC", async move { Ok(server.ended().await?) });
+    Ok(roles)
+}
+
+/// Derives what L1 holds already, reading ahead, then follows L1.
+async fn follow_l1(
+    chain: Arc<Chain>,
+    client: L1Client,
+    heads: watch::Receiver<L1Heads>,
+    shutdown: CancellationToken,
+) {
+    loop {
+        let caught_up = tokio::select! {
+            () = shutdown.cancelled() => return,
+            caught_up = catch_up(&chain, &client) => caught_up,
+        };
+        match caught_up {
+            Ok(()) => break,
+            Err(error) => warn!(
+                error = one_line(&error),
+                "the L1 can't be derived, trying again"
+            ),
+        }
+        tokio::select! {
+            () = shutdown.cancelled() => return,
+            () = tokio::time::sleep(RETRY) => {}
+        }
+    }
+    let head = chain.heads().safe;
+    info!(block = head.number, hash = %head.hash, "derived what the L1 holds");
+    track(chain, client, heads, OnContradiction::Follow, shutdown).await;
+}
+
+async fn catch_up(chain: &Arc<Chain>, client: &L1Client) -> anyhow::Result<()> {
+    unwind_lost_origins(chain, client).await?;
+    let latest = client.latest().await?.number;
+    derive(chain, client, OnContradiction::Follow, latest, |_| true).await
+}
