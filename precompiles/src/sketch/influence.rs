@@ -56,31 +56,69 @@ pub fn influence<'a>(
     lambda: u64,
     queries: &[CertifiedQuery<'_>],
 ) -> Result<InfluenceScores, WitnessRejected> {
-    let mut scores = InfluenceScores::default();
-    let mut weighted: Vec<Weighted> = queries
+    let rows: Vec<Row<'a>> = rows.into_iter().collect();
+    let mut cluster: Vec<u32> = Vec::new();
+    // Each row's cluster, by its place among the clusters.
+    let places: Vec<usize> = rows
         .iter()
-        .map(|query| Weighted::new(query.query.len()))
+        .map(|row| {
+            if cluster.last() != Some(&row.cluster) {
+                cluster.push(row.cluster);
+            }
+            cluster.len().saturating_sub(1)
+        })
         .collect();
-    // The current cluster's sum for each query.
-    let mut sums = vec![0i128; queries.len()];
-    for row in rows {
-        if scores.cluster.last() != Some(&row.cluster) {
-            close(&mut scores, &mut sums);
-            scores.cluster.push(row.cluster);
-        }
-        for ((query, weighted), sum) in queries.iter().zip(&mut weighted).zip(&mut sums) {
-            let a = dot_witness(row.vector, &query.witness);
-            weighted.add(row.vector, a);
-            *sum = sum.wrapping_add(scaled(a, query.shift));
+    let mut batch: Vec<Partial> = queries
+        .iter()
+        .map(|query| Partial {
+            weighted: Weighted::new(query.query.len()),
+            sums: vec![0; cluster.len()],
+        })
+        .collect();
+    // A block's rows and one query's partial sums fit the first-level cache together.
+    for (block, places) in rows.chunks(BLOCK_ROWS).zip(places.chunks(BLOCK_ROWS)) {
+        for (query, partial) in queries.iter().zip(&mut batch) {
+            for (row, place) in block.iter().zip(places) {
+                let a = dot_witness(row.vector, &query.witness);
+                partial.weighted.add(row.vector, a);
+                if let Some(sum) = partial.sums.get_mut(*place) {
+                    *sum = sum.wrapping_add(scaled(a, query.shift));
+                }
+            }
         }
     }
-    close(&mut scores, &mut sums);
-    for (place, (query, weighted)) in queries.iter().zip(weighted).enumerate() {
-        if !residual_of(query, &weighted.finish(), lambda).is_within(RESIDUAL_DIVISOR) {
+    let mut scores = InfluenceScores {
+        sum: vec![0; cluster.len()],
+        sum_sq: vec![0; cluster.len()],
+        cluster,
+    };
+    for (place, (query, partial)) in queries.iter().zip(batch).enumerate() {
+        let residual = residual_of(query, &partial.weighted.finish(), lambda);
+        if !residual.is_within(RESIDUAL_DIVISOR) {
             return Err(WitnessRejected { query: place });
+        }
+        // At most 16 sums below 2^83 each, and squares of at most 2^120.
+        for ((sum, total), squares) in partial
+            .sums
+            .into_iter()
+            .zip(&mut scores.sum)
+            .zip(&mut scores.sum_sq)
+        {
+            *total = total.wrapping_add(sum);
+            *squares = squares.wrapping_add(capped_square(sum));
         }
     }
     Ok(scores)
+}
+
+/// Rows that are scored for one query after the other.
+const BLOCK_ROWS: usize = 16;
+
+/// What a query has of the rows so far.
+struct Partial {
+    weighted: Weighted,
+    /// By the cluster's place.
+    sums: Vec<i128>,
 }
 
 /// a_k = Σ_d g_kd·x_d of every row: the scores before they are scaled.
@@ -125,22 +163,6 @@ pub fn residual<'a>(
         weighted.add(row.vector, dot_witness(row.vector, &query.witness));
     }
     residual_of(query, &weighted.finish(), lambda)
-}
-
-/// Ends a cluster: adds its sums to the scores, unless none has begun.
-fn close(scores: &mut InfluenceScores, sums: &mut [i128]) {
-    if scores.cluster.len() > scores.sum.len() {
-        // At most 16 sums below 2^83 each, and squares of at most 2^120.
-        let total = sums
-            .iter()
-            .fold(0i128, |total, sum| total.wrapping_add(*sum));
-        let squares = sums
-            .iter()
-            .fold(0u128, |total, sum| total.wrapping_add(capped_square(*sum)));
-        scores.sum.push(total);
-        scores.sum_sq.push(squares);
-    }
-    sums.fill(0);
 }
 
 /// `min(value², 2^120)`.

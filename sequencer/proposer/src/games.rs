@@ -8,6 +8,7 @@ use openledger_l1::{
     L1Client, L1Error,
     contracts::{AnchorStateRegistry, DisputeGame, DisputeGameFactory},
 };
+use std::sync::Arc;
 
 /// Games that are asked for in one call.
 const PAGE: u64 = 64;
@@ -66,6 +67,8 @@ pub(crate) struct Listed {
     pub(crate) newest: Option<Claimed>,
     /// Own games, newest first.
     pub(crate) own: Vec<OwnGame>,
+    /// Index of the newest game of all.
+    pub(crate) last_index: Option<u64>,
 }
 
 /// Reads games by `eth_call`.
@@ -115,14 +118,16 @@ impl Games<'_> {
         Ok(anchor.l2SequenceNumber.saturating_to())
     }
 
-    /// Looks through the newest games for the newest right claim, and for games of `own`.
+    /// Looks through the newest games for the newest right claim, and for games of `own` after the
+    /// one with index `known`.
     ///
     /// A claim is right if it is what `source` has for a safe block. Games that were lost, or are about
     /// anything else, are nobody's concern.
     pub(crate) async fn list(
         &self,
         own: Address,
-        source: &dyn OutputSource,
+        known: Option<u64>,
+        source: &Arc<dyn OutputSource>,
     ) -> Result<Listed, GamesError> {
         let count = DisputeGameFactory::gameCountCall {};
         let count = self.ask(self.config.factory, "gameCount", count).await?;
@@ -141,10 +146,18 @@ impl Games<'_> {
                 .ask(self.config.factory, "findLatestGames", call)
                 .await?;
             for game in &page {
+                let index: u64 = game.index.saturating_to();
+                listed.last_index.get_or_insert(index);
+                let is_known = known.is_some_and(|known| index <= known);
+                if is_known && listed.newest.is_some() {
+                    return Ok(listed);
+                }
                 // Packed: game type (32 bits), timestamp (64), address (160).
                 let address = Address::from_slice(&game.metadata[12..]);
                 if listed.newest.is_none() {
-                    let right = self.right_claim(&game.extraData, game.rootClaim, source)?;
+                    let right = self
+                        .right_claim(&game.extraData, game.rootClaim, source)
+                        .await?;
                     if let Some(block) = right
                         && self.status(address).await? != CHALLENGER_WINS
                     {
@@ -154,12 +167,12 @@ impl Games<'_> {
                         });
                     }
                 }
+                if is_known {
+                    continue;
+                }
                 let creator = DisputeGame::gameCreatorCall {};
                 if self.ask(address, "gameCreator", creator).await? == own {
-                    listed.own.push(OwnGame {
-                        address,
-                        index: game.index.saturating_to(),
-                    });
+                    listed.own.push(OwnGame { address, index });
                 }
             }
             seen += PAGE;
@@ -175,11 +188,11 @@ impl Games<'_> {
     }
 
     /// The block that a claim is about, if the claim is right.
-    fn right_claim(
+    async fn right_claim(
         &self,
         extra_data: &Bytes,
         claim: B256,
-        source: &dyn OutputSource,
+        source: &Arc<dyn OutputSource>,
     ) -> Result<Option<u64>, GamesError> {
         let Ok(word) = <[u8; 32]>::try_from(extra_data.as_ref()) else {
             return Ok(None);
@@ -190,7 +203,11 @@ impl Games<'_> {
         if block > source.safe_head().number {
             return Ok(None);
         }
-        let output = source.output_root(block).map_err(GamesError::Source)?;
+        let source = source.clone();
+        let output = tokio::task::spawn_blocking(move || source.output_root(block))
+            .await
+            .map_err(|error| GamesError::Source(error.into()))?
+            .map_err(GamesError::Source)?;
         Ok((output == Some(claim)).then_some(block))
     }
 

@@ -11,6 +11,8 @@
 //! Invariants: one transaction at a time, so that no claim is made twice; all state is read from L1 at
 //! the start, so that a restart needs nothing. Start reading at [`Proposer`].
 
+#[cfg(test)]
+mod anvil_tests;
 mod config;
 mod decision;
 mod games;

@@ -90,7 +90,7 @@ impl Proposer {
             sender,
             status: status_sender,
             own: VecDeque::new(),
-            newest_index: None,
+            known_index: None,
         };
         let task = tokio::spawn(async move {
             loop {
@@ -123,8 +123,8 @@ struct Role {
     status: watch::Sender<ProposerStatus>,
     /// Own games whose bonds are not back, the one to look at next first.
     own: VecDeque<OwnGame>,
-    /// Index of the newest own game that was ever listed.
-    newest_index: Option<u64>,
+    /// Index of the newest game that was looked at: those up to it are not looked at again.
+    known_index: Option<u64>,
 }
 
 impl Role {
@@ -134,16 +134,20 @@ impl Role {
             l1: &self.l1,
             config: &self.config,
         };
-        let Listed { newest, own } = games.list(self.account, &*self.source).await?;
+        let Listed {
+            newest,
+            own,
+            last_index,
+        } = games
+            .list(self.account, self.known_index, &self.source)
+            .await?;
         let anchor = games.anchor().await?;
         for game in own.into_iter().rev() {
-            if self.newest_index.is_none_or(|known| game.index > known) {
-                self.newest_index = Some(game.index);
-                if self.own.len() < OWN_GAMES_MAX {
-                    self.own.push_back(game);
-                }
+            if self.own.len() < OWN_GAMES_MAX {
+                self.own.push_back(game);
             }
         }
+        self.known_index = last_index.or(self.known_index);
         let now = self.l1.latest().await?.timestamp;
         let safe = self.source.safe_head().number;
         let claimed = newest.map_or(anchor, |newest| newest.block);

@@ -4,3 +4,4 @@ mod config;
 mod dev;
 mod process;
 mod settled;
+mod verifier;

@@ -130,6 +130,79 @@ impl Dev {
     }
 }
 
+/// A running `openledger verifier`; killed when a test drops it.
+pub(crate) struct Verifier {
+    child: Child,
+    pub(crate) url: String,
+}
+
+impl Verifier {
+    /// Starts a verifier of the chain of `dev`, with its data in `directory`.
+    pub(crate) async fn start(dev: &Dev, directory: &Path, flags: &[&str]) -> anyhow::Result<Self> {
+        fs::create_dir_all(directory)?;
+        let log = directory.join("stderr.log");
+        let mut command = command();
+        let child = command
+            .args(["verifier", "--http.port", "0", "--privileged.port", "0"])
+            .args(["--l1.block-time", "1", "--l1.rpc-url"])
+            .arg(dev.text("/l1Url")?)
+            .arg("--chain")
+            .arg(&dev.directory)
+            .arg("--data-dir")
+            .arg(directory)
+            .args(flags)
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(File::create(&log)?)
+            .process_group(0)
+            .spawn()?;
+        let mut verifier = Self {
+            child,
+            url: String::new(),
+        };
+        let started = Instant::now();
+        loop {
+            let text = fs::read_to_string(&log)?;
+            // The address is a field of the line that says so.
+            let address = text
+                .lines()
+                .filter(|line| line.contains("ready"))
+                .find_map(|line| line.split("http=").nth(1)?.split_whitespace().next());
+            if let Some(address) = address {
+                verifier.url = format!("http://{address}");
+                return Ok(verifier);
+            }
+            if let Some(status) = verifier.child.try_wait()? {
+                bail!("ended with {status}: {text}");
+            }
+            ensure!(
+                started.elapsed() < START_TIMEOUT,
+                "not ready in time: {text}"
+            );
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+
+    pub(crate) fn rpc(&self) -> anyhow::Result<RootProvider> {
+        Ok(RootProvider::new_http(self.url.parse()?))
+    }
+
+    /// Ends it by SIGKILL.
+    pub(crate) fn kill(mut self) -> anyhow::Result<()> {
+        self.child.kill()?;
+        self.child.wait()?;
+        Ok(())
+    }
+}
+
+impl Drop for Verifier {
+    fn drop(&mut self) {
+        // Failures mean that it has ended already.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
 impl Drop for Dev {
     fn drop(&mut self) {
         // Failures mean that it has ended already.
