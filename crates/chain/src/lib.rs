@@ -36,6 +36,7 @@ pub use sequencer::{
     SubmitError,
 };
 pub use track::{
-    TrackError, derivation_input, l1_input, newest_with_origin, origin_of, start_driver, track, unwind_lost_origins,
+    TrackError, derivation_input, l1_input, newest_with_origin, origin_of, start_driver, track,
+    unwind_lost_origins,
 };
 pub use view::StateView;

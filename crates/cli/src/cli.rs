@@ -1,8 +1,8 @@
 //! Flags and subcommands of the whole command.
 
 use crate::{
-    attribution::AttributionArgs, batch::BatchArgs, db::DbArgs, dev::DevArgs, logging::LogArgs,
-    sequencer::SequencerArgs, verifier::VerifierArgs,
+    attribution::AttributionArgs, batch::BatchArgs, db::DbArgs, dev::DevArgs, l1::L1Args,
+    logging::LogArgs, sequencer::SequencerArgs, verifier::VerifierArgs,
 };
 use clap::{Parser, Subcommand};
 
@@ -32,6 +32,8 @@ pub enum Command {
     Sequencer(Box<SequencerArgs>),
     /// Run a verifier: derive the chain from L1 and serve it
     Verifier(Box<VerifierArgs>),
+    /// Deploy a chain's contracts to an L1, or read them back
+    L1(Box<L1Args>),
     /// List, decode and verify the batches that a chain posted to L1
     Batch(BatchArgs),
     /// Compute and check attribution off chain

@@ -276,6 +276,23 @@ pub fn chain_files(parameters: &GenesisParameters) -> Result<ChainFiles, Genesis
     })
 }
 
+/// OPEN that a genesis gives out, wei.
+pub fn genesis_supply(funded: &BTreeMap<Address, U256>) -> U256 {
+    funded
+        .values()
+        .fold(U256::ZERO, |sum, amount| sum.saturating_add(*amount))
+}
+
+/// The output root of the genesis block: the anchor's first.
+///
+/// # Errors
+/// [`GenesisFilesError::Block`].
+pub fn genesis_output_root(genesis: &Genesis) -> Result<B256, GenesisFilesError> {
+    let (block, _, _) = genesis_block(genesis)?;
+    // Every genesis is of Isthmus, where headers have a withdrawals root.
+    Ok(crate::proposer::output_root(&block).unwrap_or_default())
+}
+
 /// The system configuration with which a chain starts, as its `SystemConfig` contract is initialized.
 pub fn system_config(parameters: &GenesisParameters) -> SystemConfig {
     SystemConfig {
@@ -600,7 +617,7 @@ mod tests {
         ] {
             let account = &genesis.alloc[&address];
             assert_eq!(account.nonce, Some(1), "{address}");
-            assert_eq!(account.code.as_deref(), Some(&[0xfe][..]), "{address}");
+            assert_eq!(account.code.as_ref().unwrap()[..], [0xfe], "{address}");
             assert!(account.balance.is_zero() && account.storage.is_none());
         }
     }

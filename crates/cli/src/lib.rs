@@ -7,6 +7,7 @@
 //! - [`dev`]: a local chain with a local L1, in one command.
 //! - [`sequencer`]: the same roles against a given L1, configured by a file.
 //! - [`verifier`]: a node that derives the chain from L1 and serves it.
+//! - [`l1`]: deploys a chain's contracts to an L1, and reads them back.
 //! - [`batch`]: what stands on L1: list, show, and verify the whole chain from it.
 //! - [`attribution`]: the off-chain side of attribution scoring.
 //! - [`db`]: statistics and care of a data directory.
@@ -22,9 +23,11 @@ pub mod db;
 pub mod derivation;
 pub mod dev;
 pub mod genesis;
+pub mod l1;
 pub mod logging;
 mod metrics;
 pub mod node;
+pub mod proposer;
 mod roles;
 pub mod sequencer;
 mod services;
@@ -45,6 +48,7 @@ pub async fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Dev(args) => dev::run(args).await,
         Command::Sequencer(args) => sequencer::run(*args).await,
         Command::Verifier(args) => verifier::run(*args).await,
+        Command::L1(args) => l1::run(*args).await,
         Command::Batch(args) => batch::run(args).await,
         Command::Attribution(args) => attribution::run(args).await,
         Command::Db(args) => db::run(args).await,

@@ -4,6 +4,7 @@
 use openledger_batcher::BatcherStatus;
 use openledger_l1::{BlobStatus, L1Heads, Obstacle, SenderStatus};
 use openledger_primitives::SealedHeader;
+use openledger_proposer::ProposerStatus;
 use openledger_rpc::{L1BlockRef, L1Status, MetricsHook};
 use std::{fmt::Write, sync::Arc};
 use tokio::sync::watch;
@@ -16,6 +17,8 @@ pub(crate) struct RoleStatus {
     pub(crate) batcher: Option<watch::Receiver<BatcherStatus>>,
     pub(crate) sender: Option<watch::Receiver<SenderStatus>>,
     pub(crate) blobs: Option<watch::Receiver<BlobStatus>>,
+    pub(crate) proposer: Option<watch::Receiver<ProposerStatus>>,
+    pub(crate) proposer_sender: Option<watch::Receiver<SenderStatus>>,
 }
 
 impl RoleStatus {
@@ -128,6 +131,58 @@ impl RoleStatus {
                 status.refused_channels.into(),
             );
         }
+        if let Some(status) = &self.proposer {
+            let status = status.borrow();
+            line(
+                "proposer_claimed_block",
+                "gauge",
+                "L2 block that the newest right claim is about.",
+                status.claimed_to.into(),
+            );
+            line(
+                "proposer_claimed_at",
+                "gauge",
+                "When that claim was made, seconds since 1970 by the L1's clock.",
+                status.claimed_at.into(),
+            );
+            line(
+                "proposer_bonds_out",
+                "gauge",
+                "Own games whose bonds are not back.",
+                status.bonds_out as u128,
+            );
+            line(
+                "proposer_failures",
+                "gauge",
+                "Rounds that failed since the last that did not.",
+                status.failures.into(),
+            );
+        }
+        if let Some(status) = &self.proposer_sender {
+            let status = status.borrow();
+            if let Some(balance) = status.balance {
+                let gwei: u64 =
+                    (balance / alloy_primitives::U256::from(1_000_000_000)).saturating_to();
+                line(
+                    "proposer_balance_gwei",
+                    "gauge",
+                    "ETH of the proposer on L1, gwei.",
+                    gwei.into(),
+                );
+            }
+            line(
+                "proposer_balance_low",
+                "gauge",
+                "Whether that is too little.",
+                u128::from(status.balance_low),
+            );
+            line(
+                "proposer_obstacle",
+                "gauge",
+                "Whether something keeps the proposer from sending.",
+                u128::from(status.obstacle.is_some()),
+            );
+        }
         if let Some(status) = &self.blobs {
             let status = *status.borrow();
             line(
@@ -169,7 +224,9 @@ impl RoleStatus {
                 u128::from(status.balance_low),
             );
             // Waiting for its own transactions is no trouble.
-            let obstacle = status.obstacle.filter(|obstacle| *obstacle != Obstacle::OtherCarrier);
+            let obstacle = status
+                .obstacle
+                .filter(|obstacle| *obstacle != Obstacle::OtherCarrier);
             line(
                 "batcher_obstacle",
                 "gauge",
@@ -267,17 +324,30 @@ mod tests {
             confirmed_to: 5,
             ..BatcherStatus::default()
         };
+        let proposer = ProposerStatus {
+            claimed_to: 4,
+            bonds_out: 2,
+            ..ProposerStatus::default()
+        };
         let status = RoleStatus {
             l1: Some(watch::channel(heads).1),
             batcher: Some(watch::channel(batcher).1),
-            sender: None,
-            blobs: None,
+            proposer: Some(watch::channel(proposer).1),
+            ..RoleStatus::default()
         };
         let mut text = String::new();
         status.hook()(&mut text);
         assert!(text.contains("\nopenledger_l1_head 9\n"), "{text}");
         assert!(
             text.contains("\nopenledger_batcher_confirmed_block 5\n"),
+            "{text}"
+        );
+        assert!(
+            text.contains("\nopenledger_proposer_claimed_block 4\n"),
+            "{text}"
+        );
+        assert!(
+            text.contains("\nopenledger_proposer_bonds_out 2\n"),
             "{text}"
         );
         assert!(!text.contains("balance"), "{text}");

@@ -7,6 +7,7 @@
 use crate::{
     derivation::{connect, derive, with_blobs},
     metrics::{RoleStatus, l1_status},
+    proposer::{PROPOSER_JOURNAL, ProposerRole, start_proposer},
     roles::{Roles, blocking},
     services::{client_version, open_chain, prune_regularly},
     unsettled,
@@ -20,8 +21,8 @@ use openledger_chain::{
     Chain, ChainEvent, ChainFiles, OnContradiction, Sequencer, newest_with_origin, track,
 };
 use openledger_l1::{
-    BlobSourceConfig, L1Client, L1Watcher, SenderJournal, TxSender, TxSenderConfig, TxSigner,
-    WatcherConfig,
+    BlobSourceConfig, DaThrottle, L1Client, L1Watcher, SenderJournal, TxSender, TxSenderConfig,
+    TxSigner, WatcherConfig,
 };
 use openledger_mempool::{Mempool, MempoolConfig};
 use openledger_primitives::{Block, BlockNumHash};
@@ -35,10 +36,12 @@ use std::{
     time::Duration,
 };
 use tokio_util::sync::CancellationToken;
-use tracing::warn;
+use tracing::{info, warn};
 
 /// L1 blocks that the builder may read ahead.
 const ORIGINS_MAX: usize = 64;
+/// How often the batcher's throttle is looked at.
+const THROTTLE_INTERVAL: Duration = Duration::from_millis(500);
 /// How long requests may go on when the node stops.
 const DRAIN_TIMEOUT: Duration = Duration::from_secs(6);
 /// How long the roles may take to end.
@@ -65,6 +68,8 @@ pub struct L1Role {
     pub batcher: BatcherConfig,
     /// How transactions are sent. Chain id and resubmission follow from the chain and the block time.
     pub sender: TxSenderConfig,
+    /// Who claims output roots; `None` claims none.
+    pub proposer: Option<ProposerRole>,
 }
 
 /// What a node is started with.
@@ -213,6 +218,24 @@ impl Node {
                     &mut roles,
                     &mut status,
                 )?;
+                let throttle = role.batcher.throttle.clone();
+                let (builder, services) = (builder.clone(), services.clone());
+                roles.spawn("throttle", async move {
+                    pass_throttle(throttle, builder, services).await;
+                    Ok(())
+                });
+            }
+            if let Some(proposer) = &role.proposer {
+                start_proposer(
+                    proposer,
+                    sender_config(role, &chain),
+                    &config.store_path.with_file_name(PROPOSER_JOURNAL),
+                    &chain,
+                    client,
+                    &services,
+                    &mut roles,
+                    &mut status,
+                )?;
             }
         }
         roles.spawn("pruning", prune_regularly(chain.clone(), services.clone()));
@@ -280,6 +303,40 @@ impl Node {
     }
 }
 
+/// Passes the batcher's throttle on to the builder, as it says how large blocks may be while much waits
+/// for L1.
+async fn pass_throttle(
+    throttle: DaThrottle,
+    builder: Arc<BuilderHandle>,
+    shutdown: CancellationToken,
+) {
+    let mut passed = (u64::MAX, u64::MAX);
+    loop {
+        tokio::select! {
+            () = shutdown.cancelled() => return,
+            () = tokio::time::sleep(THROTTLE_INTERVAL) => {}
+        }
+        let limits = (throttle.tx_bytes_max(), throttle.block_bytes_max());
+        if limits == passed {
+            continue;
+        }
+        passed = limits;
+        // Zero lifts a limit.
+        let limit = |bytes| if bytes == u64::MAX { 0 } else { bytes };
+        builder.set_data_limits(limit(limits.0), limit(limits.1));
+        if throttle.is_active() {
+            warn!(
+                backlog_bytes = throttle.backlog_bytes(),
+                block_bytes_max = limits.1,
+                tx_bytes_max = limits.0,
+                "much waits for L1: blocks are limited"
+            );
+        } else {
+            info!("blocks are no longer limited");
+        }
+    }
+}
+
 /// Starts the batcher and the L1 sender that it posts through.
 fn start_batcher(
     role: &L1Role,
@@ -295,15 +352,10 @@ fn start_batcher(
     if signer.address() != batcher {
         warn!(key = %signer.address(), %batcher, "the key is not of the chain's first batcher: is it the present one?");
     }
-    let sender = TxSenderConfig {
-        chain_id: Some(chain.config().l1_chain_id),
-        resubmit_after: role.block_time * RESUBMIT_AFTER_BLOCKS,
-        ..role.sender
-    };
     let (sender, resumed, task) = TxSender::spawn_with_journal(
         client.clone(),
         signer.clone(),
-        sender,
+        sender_config(role, chain),
         SenderJournal::open(journal)?,
         services.clone(),
     )?;
@@ -331,6 +383,15 @@ fn start_batcher(
     status.batcher = Some(batcher.status());
     roles.spawn("batcher", async move { Ok(task.await??) });
     Ok(())
+}
+
+/// How the roles' transactions are sent.
+fn sender_config(role: &L1Role, chain: &Chain) -> TxSenderConfig {
+    TxSenderConfig {
+        chain_id: Some(chain.config().l1_chain_id),
+        resubmit_after: role.block_time * RESUBMIT_AFTER_BLOCKS,
+        ..role.sender
+    }
 }
 
 /// The chain as the batcher reads it.

@@ -40,7 +40,7 @@ pub async fn run(args: SequencerArgs) -> anyhow::Result<ExitCode> {
             settings.node.data_dir.display()
         )
     })?;
-    let role = settings.l1_role(&Arc::new(files.rollup.clone()))?;
+    let role = settings.l1_role(&Arc::new(files.rollup.clone()), &files.l1.contracts)?;
     let feed_key = settings.feed_key()?;
     let config = NodeConfig {
         store_path: settings.node.data_dir.join("db"),

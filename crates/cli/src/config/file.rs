@@ -35,6 +35,8 @@ pub(super) struct File {
     #[serde(default)]
     pub(super) batcher: BatcherSection,
     #[serde(default)]
+    pub(super) proposer: ProposerSection,
+    #[serde(default)]
     pub(super) store: StoreSection,
     #[serde(default)]
     pub(super) feed: FeedSection,
@@ -107,6 +109,15 @@ pub(super) struct BatcherSection {
     pub(super) fee_max_gwei: Option<u64>,
     pub(super) blob_fee_target_gwei: Option<u64>,
     pub(super) blob_fee_max_gwei: Option<u64>,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub(super) struct ProposerSection {
+    pub(super) enabled: Option<bool>,
+    pub(super) key_file: Option<PathBuf>,
+    pub(super) interval: Option<u64>,
+    pub(super) withdrawal_interval: Option<u64>,
 }
 
 #[derive(Debug, Clone, Default, PartialEq, Deserialize)]

@@ -162,6 +162,35 @@ pub struct SequencerFlags {
     #[command(flatten)]
     #[allow(missing_docs)]
     pub batcher: BatcherFlags,
+    /// Whether output roots are claimed
+    #[arg(
+        long = "proposer.enabled",
+        env = "OPENLEDGER_PROPOSER_ENABLED",
+        num_args = 0..=1,
+        default_missing_value = "true"
+    )]
+    pub proposer_enabled: Option<bool>,
+    /// File with the proposer's private key; without, OPENLEDGER_PROPOSER_KEY holds it
+    #[arg(
+        long = "proposer.key-file",
+        env = "OPENLEDGER_PROPOSER_KEY_FILE",
+        value_name = "FILE"
+    )]
+    pub proposer_key_file: Option<PathBuf>,
+    /// Seconds between claims
+    #[arg(
+        long = "proposer.interval",
+        env = "OPENLEDGER_PROPOSER_INTERVAL",
+        value_name = "SECONDS"
+    )]
+    pub proposer_interval: Option<u64>,
+    /// Seconds between claims while a withdrawal waits for one
+    #[arg(
+        long = "proposer.withdrawal-interval",
+        env = "OPENLEDGER_PROPOSER_WITHDRAWAL_INTERVAL",
+        value_name = "SECONDS"
+    )]
+    pub proposer_withdrawal_interval: Option<u64>,
     /// File with the key that signs the feed of sealed blocks; without, OPENLEDGER_FEED_KEY holds it, or
     /// there is no feed
     #[arg(

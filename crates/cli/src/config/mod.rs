@@ -16,16 +16,17 @@ pub(crate) use batcher::blob_sources;
 pub use batcher::{BatchKindArg, BatcherFlags, BatcherSettings, DataAvailabilityArg};
 pub use flags::{NodeFlags, SequencerFlags, VerifierFlags};
 
-use crate::node::L1Role;
+use crate::{node::L1Role, proposer::ProposerRole};
 use alloy_signer_local::PrivateKeySigner;
 use anyhow::{Context, bail, ensure};
 use file::{File, read_file, read_token};
 use openledger_batcher::BatcherConfig;
 use openledger_builder::BuilderConfig;
-use openledger_l1::{BlobSourceConfig, TxSenderConfig, key_from_env, key_from_file};
+use openledger_l1::{BlobSourceConfig, TxSenderConfig, VETO_GAME, key_from_env, key_from_file};
 use openledger_mempool::MempoolConfig;
 use openledger_node::FeedConfig;
-use openledger_primitives::ChainConfig;
+use openledger_primitives::{ChainConfig, L1Contracts};
+use openledger_proposer::ProposerConfig;
 use openledger_rpc::{Namespace, RpcConfig};
 use openledger_store::StoreOptions;
 use std::{
@@ -39,6 +40,8 @@ use std::{
 
 /// Names the batcher's key where no file is given.
 pub const BATCHER_KEY_VARIABLE: &str = "OPENLEDGER_BATCHER_KEY";
+/// Names the proposer's key where no file is given.
+pub const PROPOSER_KEY_VARIABLE: &str = "OPENLEDGER_PROPOSER_KEY";
 /// Names the feed's key where no file is given.
 pub const FEED_KEY_VARIABLE: &str = "OPENLEDGER_FEED_KEY";
 const SECONDS_PER_DAY: u64 = 86_400;
@@ -83,6 +86,14 @@ pub struct SequencerSettings {
     pub channel_duration: Option<u64>,
     /// How batches are made, signed and paid for.
     pub batcher: BatcherSettings,
+    /// Whether output roots are claimed.
+    pub proposer_enabled: bool,
+    /// File of the proposer's key.
+    pub proposer_key_file: Option<PathBuf>,
+    /// Seconds between claims; the proposer's default if `None`.
+    pub proposer_interval: Option<u64>,
+    /// The same while a withdrawal waits.
+    pub proposer_withdrawal_interval: Option<u64>,
     /// File of the feed's key.
     pub feed_key_file: Option<PathBuf>,
 }
@@ -214,6 +225,10 @@ impl SequencerSettings {
             batcher_key_file,
             batcher_channel_duration,
             batcher,
+            proposer_enabled,
+            proposer_key_file,
+            proposer_interval,
+            proposer_withdrawal_interval,
             feed_key_file,
         } = flags;
         let node = NodeSettings::resolve(&file, node)?;
@@ -243,6 +258,11 @@ impl SequencerSettings {
             batcher_key_file: batcher_key_file.or(file.batcher.key_file),
             channel_duration: batcher_channel_duration.or(file.batcher.channel_duration),
             batcher,
+            proposer_enabled: proposer_enabled.or(file.proposer.enabled).unwrap_or(false),
+            proposer_key_file: proposer_key_file.or(file.proposer.key_file),
+            proposer_interval: proposer_interval.or(file.proposer.interval),
+            proposer_withdrawal_interval: proposer_withdrawal_interval
+                .or(file.proposer.withdrawal_interval),
             feed_key_file: feed_key_file.or(file.feed.key_file),
         })
     }
@@ -250,8 +270,12 @@ impl SequencerSettings {
     /// The roles on the L1.
     ///
     /// # Errors
-    /// A batcher's key that is missing or not the chain's.
-    pub fn l1_role(&self, chain: &Arc<ChainConfig>) -> anyhow::Result<L1Role> {
+    /// A batcher's or proposer's key that is missing; a proposer on a chain that has no games.
+    pub fn l1_role(
+        &self,
+        chain: &Arc<ChainConfig>,
+        contracts: &L1Contracts,
+    ) -> anyhow::Result<L1Role> {
         let mut batcher = BatcherConfig::new(chain.clone());
         if let Some(duration) = self.channel_duration {
             batcher.channel_duration_max = duration;
@@ -280,7 +304,43 @@ impl SequencerSettings {
             sender: TxSenderConfig {
                 ..self.batcher.sender
             },
+            proposer: self.proposer_role(contracts)?,
         })
+    }
+
+    fn proposer_role(&self, contracts: &L1Contracts) -> anyhow::Result<Option<ProposerRole>> {
+        if !self.proposer_enabled {
+            return Ok(None);
+        }
+        ensure!(
+            !contracts.dispute_game_factory.is_zero(),
+            "proposer.enabled, but l1.json names no disputeGameFactory"
+        );
+        let key = key(self.proposer_key_file.as_deref(), PROPOSER_KEY_VARIABLE)?;
+        let Some(key) = key else {
+            bail!(
+                "the proposer has no key: set proposer.key-file or {PROPOSER_KEY_VARIABLE}, or \
+                 proposer.enabled = false"
+            )
+        };
+        let mut config = ProposerConfig::new(contracts.dispute_game_factory, VETO_GAME);
+        config.poll_interval = self.node.l1_block_time / 2;
+        for (setting, target) in [
+            (self.proposer_interval, &mut config.interval),
+            (
+                self.proposer_withdrawal_interval,
+                &mut config.withdrawal_interval,
+            ),
+        ] {
+            if let Some(seconds) = setting {
+                ensure!(seconds > 0, "proposer intervals must be at least 1");
+                *target = Duration::from_secs(seconds);
+            }
+        }
+        Ok(Some(ProposerRole {
+            signer: key.into(),
+            config,
+        }))
     }
 
     /// The key that signs the feed; `None` serves none.
@@ -303,6 +363,7 @@ impl VerifierSettings {
         for (name, is_set) in [
             ("sequencer", file.sequencer != defaults.sequencer),
             ("batcher", file.batcher != defaults.batcher),
+            ("proposer", file.proposer != defaults.proposer),
             ("mempool", file.mempool.is_some()),
             ("feed.key-file", file.feed.key_file.is_some()),
         ] {

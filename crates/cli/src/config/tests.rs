@@ -28,6 +28,11 @@ const FULL: &str = r#"
     enabled = false
     channel-duration = 5
 
+    [proposer]
+    enabled = true
+    interval = 60
+    withdrawal-interval = 5
+
     [store]
     history-days = 7
     archive = true
@@ -77,6 +82,14 @@ fn every_setting_of_the_file_is_used() {
     assert_eq!(settings.mempool.transactions_max, 7);
     assert!(settings.builder.gather_by_fee && !settings.builder.active);
     assert!(!settings.batcher_enabled);
+    assert!(settings.proposer_enabled);
+    assert_eq!(
+        (
+            settings.proposer_interval,
+            settings.proposer_withdrawal_interval
+        ),
+        (Some(60), Some(5))
+    );
     assert_eq!(settings.channel_duration, Some(5));
     assert_eq!(
         settings.feed_key_file.as_deref(),

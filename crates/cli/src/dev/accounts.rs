@@ -11,6 +11,11 @@ pub(crate) const BALANCE_OPEN: u64 = 10_000;
 /// Index of the account that deploys the L1 contracts and posts batches on a local L1: far from those
 /// that a user gets, whose nonces are theirs.
 const OPERATOR_INDEX: u32 = 1_000_000;
+/// Index of the account that claims output roots on a local L1: not the operator's, since each sender
+/// has an account of its own.
+const PROPOSER_INDEX: u32 = OPERATOR_INDEX + 1;
+/// Index of the account that may veto claims and pause withdrawals on a local L1.
+const GUARDIAN_INDEX: u32 = OPERATOR_INDEX + 2;
 
 /// A funded account of a local chain.
 #[derive(Debug, Clone, Serialize)]
@@ -32,10 +37,12 @@ pub(crate) struct DevAccounts {
     pub(crate) accounts: Vec<DevAccount>,
     pub(crate) signers: Vec<PrivateKeySigner>,
     pub(crate) operator: PrivateKeySigner,
+    pub(crate) proposer: PrivateKeySigner,
+    pub(crate) guardian: PrivateKeySigner,
 }
 
 impl DevAccounts {
-    /// The first `count` accounts of the mnemonic, and the operator.
+    /// The first `count` accounts of the mnemonic, and those of the roles.
     pub(crate) fn derive(count: u32) -> Result<Self, LocalSignerError> {
         let parent = MnemonicBuilder::english()
             .phrase(MNEMONIC)
@@ -55,6 +62,8 @@ impl DevAccounts {
             accounts,
             signers,
             operator: parent.child(OPERATOR_INDEX)?.signer(),
+            proposer: parent.child(PROPOSER_INDEX)?.signer(),
+            guardian: parent.child(GUARDIAN_INDEX)?.signer(),
         })
     }
 }

@@ -41,8 +41,8 @@ const DUMP_INTERVAL: Duration = Duration::from_secs(4);
 const DUMP_SHARE: u32 = 20;
 /// Largest state, uncompressed.
 const STATE_BYTES_MAX: usize = 4 << 30;
-/// ETH of the operator on the local L1.
-const OPERATOR_ETH: u64 = 1_000_000;
+/// ETH of each role's account on the local L1.
+const ROLE_ETH: u64 = 1_000_000;
 
 /// How anvil is started.
 #[derive(Debug, Clone)]
@@ -257,13 +257,13 @@ impl Anvil {
         self.child.id()
     }
 
-    /// Gives the operator ETH.
+    /// Gives the account of a role ETH.
     ///
     /// # Errors
     /// If anvil doesn't answer.
-    pub(crate) async fn fund(&self, operator: Address) -> anyhow::Result<()> {
-        let balance = U256::from(OPERATOR_ETH) * U256::from(10).pow(U256::from(18));
-        self.request::<_, Option<serde_json::Value>>("anvil_setBalance", (operator, balance))
+    pub(crate) async fn fund(&self, account: Address) -> anyhow::Result<()> {
+        let balance = U256::from(ROLE_ETH) * U256::from(10).pow(U256::from(18));
+        self.request::<_, Option<serde_json::Value>>("anvil_setBalance", (account, balance))
             .await?;
         Ok(())
     }

@@ -3,13 +3,14 @@
 use super::{
     DevArgs,
     accounts::{DevAccounts, MNEMONIC, balance_wei},
-    anvil::Anvil,
+    anvil::{self, Anvil},
 };
 use crate::{
     genesis::{
         BASE_FEE_SCALAR, BLOB_BASE_FEE_SCALAR, DEFAULT_GAS_LIMIT, GenesisParameters,
-        LOCAL_CHAIN_ID, chain_files,
+        LOCAL_CHAIN_ID, chain_files, genesis_output_root, genesis_supply,
     },
+    proposer::ProposerRole,
     unsettled,
 };
 use alloy_eips::BlockId;
@@ -17,8 +18,12 @@ use alloy_primitives::Address;
 use alloy_signer_local::{MnemonicBuilder, PrivateKeySigner};
 use anyhow::{Context, bail, ensure};
 use openledger_chain::ChainFiles;
-use openledger_l1::{DeployConfig, L1Client, RequestConfig, deploy_contracts, key_from_env};
+use openledger_l1::{
+    DeployConfig, DeployError, DeployOptions, Deployment, GameClocks, L1Client, RequestConfig,
+    TimelockConfig, VETO_GAME, key_from_env,
+};
 use openledger_primitives::{GENESIS_EXTRA_KEY, GenesisExtra, GenesisId, L1Contracts};
+use openledger_proposer::ProposerConfig;
 use std::{
     env,
     path::Path,
@@ -29,8 +34,30 @@ use std::{
 const KEY_VARIABLE: &str = "OPENLEDGER_L1_KEY";
 /// Accounts unless a flag says otherwise.
 const DEFAULT_ACCOUNTS: u32 = 10;
+/// Names the key that claims output roots on an L1 that is not ours.
+const PROPOSER_KEY_VARIABLE: &str = "OPENLEDGER_L1_PROPOSER_KEY";
 /// How often the local L1's pool is looked at while contracts are deployed.
 const MINE_POLL: Duration = Duration::from_millis(5);
+/// Looks after which transactions that are fewer than expected are mined all the same.
+const MINE_LOOKS_MAX: u32 = 40;
+/// Most transactions that are waited for before a block is mined: what a block of the local L1 surely
+/// holds.
+const MINE_STEPS_MAX: u64 = 60;
+
+/// How long claims and withdrawals wait on a local chain: short, so that a withdrawal takes less than
+/// two minutes from its beginning to its end.
+const CLOCKS: GameClocks = GameClocks {
+    max_clock_seconds: 10,
+    finality_delay_seconds: 2,
+    proof_maturity_seconds: 5,
+    proposer_fallback_seconds: 60,
+    // 0.01 ETH.
+    init_bond_wei: 10_000_000_000_000_000,
+};
+/// Time between claims on a local chain: less than after which the proposer counts as silent.
+const PROPOSAL_INTERVAL: Duration = Duration::from_secs(45);
+/// The same while a withdrawal waits.
+const PROPOSAL_INTERVAL_WITHDRAWAL: Duration = Duration::from_secs(6);
 
 /// How the L1 is reached.
 #[derive(Debug, Clone)]
@@ -38,6 +65,27 @@ pub(crate) struct L1Access {
     pub(crate) url: String,
     /// Deploys the contracts and posts the batches.
     pub(crate) operator: PrivateKeySigner,
+    /// Claims output roots; `None` where nobody does.
+    pub(crate) proposer: Option<PrivateKeySigner>,
+    /// May veto claims and pause withdrawals.
+    pub(crate) guardian: Address,
+}
+
+impl L1Access {
+    /// The role that claims output roots, if somebody does and the chain has games.
+    pub(crate) fn proposer_role(&self, files: &ChainFiles) -> Option<ProposerRole> {
+        let factory = files.l1.contracts.dispute_game_factory;
+        let signer = self.proposer.clone().filter(|_| !factory.is_zero())?;
+        Some(ProposerRole {
+            signer: signer.into(),
+            config: ProposerConfig {
+                interval: PROPOSAL_INTERVAL,
+                withdrawal_interval: PROPOSAL_INTERVAL_WITHDRAWAL,
+                poll_interval: Duration::from_secs(anvil::BLOCK_TIME) / 2,
+                ..ProposerConfig::new(factory, VETO_GAME)
+            },
+        })
+    }
 }
 
 /// The chain to run.
@@ -130,6 +178,19 @@ pub(crate) fn operator_key() -> anyhow::Result<PrivateKeySigner> {
     Ok(MnemonicBuilder::from_phrase_nth(MNEMONIC, 0))
 }
 
+/// The key that claims output roots on an L1 that is not ours: the second test account's, where the
+/// operator's is the first's. `None` if only the operator's is named.
+///
+/// # Errors
+/// If the variable is set and holds no key.
+pub(crate) fn proposer_key() -> anyhow::Result<Option<PrivateKeySigner>> {
+    if env::var_os(PROPOSER_KEY_VARIABLE).is_some() {
+        return Ok(Some(key_from_env(PROPOSER_KEY_VARIABLE)?));
+    }
+    let is_test = env::var_os(KEY_VARIABLE).is_none();
+    Ok(is_test.then(|| MnemonicBuilder::from_phrase_nth(MNEMONIC, 1)))
+}
+
 /// Checks that an existing chain's L1 is the one at hand.
 ///
 /// # Errors
@@ -183,24 +244,25 @@ pub(crate) async fn create(
         l1_contracts: L1Contracts::default(),
         batcher: Address::ZERO,
     };
-    match l1 {
+    let files = match l1 {
         None => {
             parameters.timestamp = SystemTime::now().duration_since(UNIX_EPOCH)?.as_secs();
             parameters.l1_origin = unsettled::origin_id(parameters.timestamp);
+            chain_files(&parameters)?
         }
-        Some(l1) => deploy(&mut parameters, l1, anvil).await?,
-    }
-    Ok(DevChain {
-        files: chain_files(&parameters)?,
-    })
+        Some(l1) => deploy(parameters, l1, anvil).await?,
+    };
+    Ok(DevChain { files })
 }
 
-/// Deploys the L1 contracts; the chain starts from the L1 block after which they are complete.
+/// Deploys the L1 contracts and makes the chain's files; the chain starts from the L1 block before
+/// which the contracts were set up.
 async fn deploy(
-    parameters: &mut GenesisParameters,
+    mut parameters: GenesisParameters,
     l1: &L1Access,
     anvil: Option<&Anvil>,
-) -> anyhow::Result<()> {
+) -> anyhow::Result<ChainFiles> {
+    const FAILED: &str = "the L1 contracts could not be deployed";
     let client = client(l1)?;
     let operator = l1.operator.address();
     parameters.l1_chain_id = client
@@ -209,61 +271,114 @@ async fn deploy(
         .context("no L1 answers at --l1.rpc-url")?;
     parameters.batcher = operator;
     if let Some(anvil) = anvil {
-        anvil.fund(operator).await?;
+        let proposer = l1.proposer.as_ref().map(PrivateKeySigner::address);
+        let roles = [Some(operator), proposer, Some(l1.guardian)];
+        for account in roles.into_iter().flatten() {
+            anvil.fund(account).await?;
+        }
     }
     let balance = client.balance(operator, BlockId::latest()).await?;
     ensure!(
         !balance.is_zero(),
         "{operator} has no ETH on the L1: send it some, or set {KEY_VARIABLE} to the key of an account that has"
     );
-    let config = DeployConfig {
-        owner: operator,
-        batcher: operator,
-        gas_limit: parameters.gas_limit,
-        base_fee_scalar: BASE_FEE_SCALAR,
-        blob_base_fee_scalar: BLOB_BASE_FEE_SCALAR,
-        eip1559_denominator: 0,
-        eip1559_elasticity: 0,
-        operator_fee_scalar: 0,
-        operator_fee_constant: 0,
-        unsafe_block_signer: operator,
-        batch_inbox: None,
-    };
-    let deployed = deploy_contracts(&client, l1.operator.clone(), &config);
-    parameters.l1_contracts = match anvil {
-        None => deployed.await,
-        // The local L1 need not wait for its next block.
-        Some(anvil) => tokio::select! {
-            deployed = deployed => deployed,
-            error = mine_what_waits(anvil) => return Err(error),
+    let signer = l1.operator.clone().into();
+    let first_nonce = Deployment::first_nonce(&client, &signer)
+        .await
+        .context(FAILED)?;
+    let options = DeployOptions {
+        poll_interval: match anvil {
+            Some(_) => Duration::from_millis(20),
+            None => DeployOptions::default().poll_interval,
         },
-    }
-    .context("the L1 contracts could not be deployed")?;
+        ..DeployOptions::default()
+    };
+    let config = deploy_config(&parameters, l1);
+    let mut deployment =
+        Deployment::begin(client.clone(), signer, first_nonce, config, options, None)
+            .context(FAILED)?;
+    parameters.l1_contracts = *deployment.contracts();
+
+    let steps = deployment.set_up_steps();
+    carried_out(deployment.set_up(), steps, anvil)
+        .await
+        .context(FAILED)?;
     let latest = client.latest().await?;
     parameters.l1_origin = GenesisId {
         hash: latest.hash(),
         number: latest.number,
     };
     parameters.timestamp = latest.timestamp;
-    Ok(())
+    let files = chain_files(&parameters)?;
+    let anchor_root = genesis_output_root(&files.genesis)?;
+    let steps = deployment.opening_steps();
+    carried_out(deployment.open(anchor_root), steps, anvil)
+        .await
+        .context(FAILED)?;
+    Ok(files)
 }
 
-/// Mines a block whenever transactions wait and no more of them come.
-async fn mine_what_waits(anvil: &Anvil) -> anyhow::Error {
-    let mut before = 0;
+/// What a local chain's contracts are set up with: the operator owns them, the accounts that have OPEN
+/// on L2 have as much on L1.
+fn deploy_config(parameters: &GenesisParameters, l1: &L1Access) -> DeployConfig {
+    let operator = l1.operator.address();
+    DeployConfig {
+        proposer: l1
+            .proposer
+            .as_ref()
+            .map_or(operator, PrivateKeySigner::address),
+        challenger: l1.guardian,
+        guardian: l1.guardian,
+        gas_limit: parameters.gas_limit,
+        base_fee_scalar: BASE_FEE_SCALAR,
+        blob_base_fee_scalar: BLOB_BASE_FEE_SCALAR,
+        genesis_supply: genesis_supply(&parameters.funded),
+        grants: parameters
+            .funded
+            .iter()
+            .map(|(account, amount)| (*account, *amount))
+            .collect(),
+        clocks: CLOCKS,
+        code_timelock: TimelockConfig::of(operator, 0),
+        ..DeployConfig::new(operator, operator)
+    }
+}
+
+/// Waits for a part of the deployment. The local L1 need not wait for its next block.
+async fn carried_out(
+    part: impl Future<Output = Result<(), DeployError>>,
+    steps: usize,
+    anvil: Option<&Anvil>,
+) -> anyhow::Result<()> {
+    match anvil {
+        None => Ok(part.await?),
+        Some(anvil) => tokio::select! {
+            outcome = part => Ok(outcome?),
+            error = mine_what_waits(anvil, steps as u64) => Err(error),
+        },
+    }
+}
+
+/// Mines a block whenever `expected` transactions wait, or fewer and no more of them come. Each block
+/// advances the L1's clock by a second at least, so that there should be few.
+async fn mine_what_waits(anvil: &Anvil, expected: u64) -> anyhow::Error {
+    let mut left = expected;
+    let (mut before, mut looks) = (0, 0);
     loop {
         tokio::time::sleep(MINE_POLL).await;
         let waiting = match anvil.waiting().await {
             Ok(waiting) => waiting,
             Err(error) => return error,
         };
-        if waiting > 0 && waiting == before {
+        looks = if waiting == before { looks + 1 } else { 0 };
+        before = waiting;
+        let enough = left.clamp(1, MINE_STEPS_MAX);
+        if waiting >= enough || (waiting > 0 && looks >= MINE_LOOKS_MAX) {
             if let Err(error) = anvil.mine().await {
                 return error;
             }
-            before = 0;
-        } else {
-            before = waiting;
+            left = left.saturating_sub(waiting);
+            (before, looks) = (0, 0);
         }
     }
 }

@@ -26,8 +26,8 @@ use chain::{DevChain, L1Access};
 use clap::{Args, ValueEnum};
 use directory::DataDirectory;
 use openledger_batcher::BatcherConfig;
-use openledger_l1::{BlobSourceConfig, TxSenderConfig};
 use openledger_builder::{BuilderConfig, Mode};
+use openledger_l1::{BlobSourceConfig, TxSenderConfig};
 use openledger_mempool::{MempoolConfig, Ordering};
 use openledger_rpc::{Namespace, RpcConfig};
 use openledger_store::StoreOptions;
@@ -71,7 +71,7 @@ is unsettled: it has no L1, its safe and finalized heads stay at genesis, and th
 methods that change state or time work.
 
 OPENLEDGER_ANVIL names the anvil binary. OPENLEDGER_L1_KEY is the key that deploys to and posts on the L1 of
---l1.rpc-url (the first test account's if unset).")]
+--l1.rpc-url (the first test account's if unset), OPENLEDGER_L1_PROPOSER_KEY the one that claims output roots there.")]
 pub struct DevArgs {
     /// Keep the chain here and resume it; without, it is deleted at exit
     #[arg(long, value_name = "DIR")]
@@ -265,6 +265,8 @@ async fn start_l1(
         let access = L1Access {
             url: url.clone(),
             operator: chain::operator_key()?,
+            proposer: chain::proposer_key()?,
+            guardian: accounts.guardian.address(),
         };
         return Ok((Some(access), None));
     }
@@ -279,6 +281,8 @@ async fn start_l1(
     let access = L1Access {
         url: anvil.url().to_owned(),
         operator: accounts.operator.clone(),
+        proposer: Some(accounts.proposer.clone()),
+        guardian: accounts.guardian.address(),
     };
     Ok((Some(access), Some(anvil)))
 }
@@ -305,6 +309,7 @@ fn node_config(
         batcher_signer: Some(l1.operator.clone().into()),
         batcher: BatcherConfig::new(Arc::new(files.rollup.clone())),
         sender: TxSenderConfig::default(),
+        proposer: l1.proposer_role(&files),
     });
     NodeConfig {
         store_path: directory.store(),

@@ -133,7 +133,7 @@ fn post(
                     vec![Bytes::from(encode_frames_tx(&waiting))]
                 } else {
                     // In blobs of one transaction, a frame each; one blob holds nothing.
-                    let frames = waiting.iter().map(|frame| in_blob(frame));
+                    let frames = waiting.iter().map(in_blob);
                     frames.chain([Bytes::new()]).collect()
                 };
                 waiting.clear();

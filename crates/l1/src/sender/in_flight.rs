@@ -67,7 +67,10 @@ impl InFlight {
                     tip: tx.max_priority_fee_per_gas,
                     blob_fee: 0,
                 };
-                ((tx.nonce, tx.gas_limit, fees, tx.to, tx.value, tx.input), None)
+                (
+                    (tx.nonce, tx.gas_limit, fees, tx.to, tx.value, tx.input),
+                    None,
+                )
             }
             TxEnvelope::Eip4844(signed) => {
                 let TxEip4844Variant::TxEip4844WithSidecar(with_sidecar) = signed.strip_signature()

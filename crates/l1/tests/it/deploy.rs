@@ -339,20 +339,31 @@ async fn what_is_not_as_it_should_be_is_found() {
             .await
             .expect("anvil answers");
     };
-    set_code(contracts.code_timelock, "0x5f5ff3").await;
-    assert!(
-        inspect(&client, &contracts, &Expectations::of(&config))
-            .await
-            .is_err()
+    // Answers every call by a word of zeros.
+    set_code(contracts.code_timelock, "0x5f5f5260205ff3").await;
+    assert_eq!(
+        findings(&client, &contracts, &config).await,
+        ["code of the code timelock"]
+    );
+    let proxy = contracts.optimism_mintable_erc20_factory;
+    let implementation = ProxyAdmin::getProxyImplementationCall { proxy };
+    let implementation = ask(&client, contracts.proxy_admin, implementation).await;
+    set_code(implementation, "0x5f5f5260205ff3").await;
+    assert_eq!(
+        findings(&client, &contracts, &config).await,
+        [
+            "code of the code timelock",
+            "code of OptimismMintableERC20Factory",
+            "OptimismMintableERC20Factory.bridge"
+        ]
     );
     let game = DisputeGameFactory::gameImplsCall {
         gameType: VETO_GAME,
     };
-    assert!(
-        !ask(&client, contracts.dispute_game_factory, game)
-            .await
-            .is_zero()
-    );
+    let game = ask(&client, contracts.dispute_game_factory, game).await;
+    set_code(game, "0x5f5f5260205ff3").await;
+    let found = findings(&client, &contracts, &config).await;
+    assert!(found.contains(&"code of VetoDisputeGame"), "{found:?}");
 }
 
 #[tokio::test]

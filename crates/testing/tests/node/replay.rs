@@ -177,7 +177,10 @@ async fn a_verifier_gets_the_builders_blocks() -> Result<()> {
     for number in 1..=head {
         let block = fixture.chain.block(number)?.expect("it is below the head");
         assert_eq!(block.block.body.transactions.len(), 2);
-        assert_eq!(twin.chain.execute(&attributes_of(&block)?)?.hash, block.hash);
+        assert_eq!(
+            twin.chain.execute(&attributes_of(&block)?)?.hash,
+            block.hash
+        );
     }
     verify(&twin)
 }

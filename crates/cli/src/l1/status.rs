@@ -1,0 +1,268 @@
+use super::solvency::{Flows, l1_flows, l2_withdrawn};
+use crate::{derivation::connect, genesis::genesis_supply};
+use alloy_primitives::U256;
+use alloy_provider::{Provider, RootProvider};
+use anyhow::{Context, ensure};
+use clap::Args;
+use openledger_chain::ChainFiles;
+use openledger_l1::{Expectations, L1Client, Reading, Standing, inspect};
+use openledger_primitives::L1Contracts;
+use std::{collections::BTreeMap, path::PathBuf, process::ExitCode};
+
+/// Flags of `openledger l1 status`.
+#[derive(Debug, Clone, Args)]
+pub(super) struct StatusArgs {
+    /// Directory of the chain's files (genesis.json, rollup.json, l1.json)
+    #[arg(long, env = "OPENLEDGER_CHAIN", value_name = "DIR")]
+    chain: PathBuf,
+    /// L1 RPC URLs, tried in order
+    #[arg(
+        long = "l1.rpc-url",
+        env = "OPENLEDGER_L1_RPC_URL",
+        value_name = "URL",
+        value_delimiter = ',',
+        required = true,
+        hide_env_values = true
+    )]
+    l1_rpc_url: Vec<String>,
+    /// RPC URL of a node of the chain, to count what was withdrawn there
+    #[arg(
+        long = "l2.rpc-url",
+        env = "OPENLEDGER_L2_RPC_URL",
+        value_name = "URL",
+        hide_env_values = true
+    )]
+    l2_rpc_url: Option<String>,
+    /// Leave out what is as it must be
+    #[arg(long)]
+    brief: bool,
+}
+
+/// Reads the contracts back, prints what they say, and answers 1 if something is wrong.
+///
+/// # Errors
+/// Files or an L1 that can't be read; an address where no such contract is.
+pub(super) async fn run(args: StatusArgs) -> anyhow::Result<ExitCode> {
+    let files = ChainFiles::read(&args.chain)?;
+    let client = connect(&args.l1_rpc_url, files.rollup.l1_chain_id).await?;
+    let contracts = &files.l1.contracts;
+    check_addresses(&files)?;
+
+    let allocated: BTreeMap<_, _> = files
+        .genesis
+        .alloc
+        .iter()
+        .map(|(address, account)| (*address, account.balance))
+        .collect();
+    let expectations = Expectations {
+        system_config: files.rollup.genesis.system_config,
+        genesis_supply: genesis_supply(&allocated),
+        owner: None,
+    };
+    let mut readings = inspect(&client, contracts, &expectations).await?;
+    readings.extend(solvency(&args, &files, &client).await?);
+
+    let wrong = print(&readings, args.brief);
+    Ok(if wrong == 0 {
+        println!("{} values read: nothing is wrong.", readings.len());
+        ExitCode::SUCCESS
+    } else {
+        println!("{} values read: {wrong} WRONG.", readings.len());
+        ExitCode::FAILURE
+    })
+}
+
+/// Checks that the files name the contracts, and the same ones.
+fn check_addresses(files: &ChainFiles) -> anyhow::Result<()> {
+    let L1Contracts {
+        system_config,
+        portal,
+        batch_inbox,
+        proxy_admin,
+        l1_cross_domain_messenger,
+        l1_standard_bridge,
+        open,
+        dispute_game_factory,
+        anchor_state_registry,
+        optimism_mintable_erc20_factory,
+        code_timelock,
+        // There may be none.
+        parameter_timelock: _,
+    } = files.l1.contracts;
+    for (name, address) in [
+        ("systemConfig", system_config),
+        ("portal", portal),
+        ("batchInbox", batch_inbox),
+        ("proxyAdmin", proxy_admin),
+        ("l1CrossDomainMessenger", l1_cross_domain_messenger),
+        ("l1StandardBridge", l1_standard_bridge),
+        ("open", open),
+        ("disputeGameFactory", dispute_game_factory),
+        ("anchorStateRegistry", anchor_state_registry),
+        (
+            "optimismMintableErc20Factory",
+            optimism_mintable_erc20_factory,
+        ),
+        ("codeTimelock", code_timelock),
+    ] {
+        ensure!(
+            !address.is_zero(),
+            "l1.json names no {name}: the chain is unsettled, or older than that contract"
+        );
+    }
+    for (name, in_rollup, in_l1) in [
+        (
+            "l1_system_config_address",
+            files.rollup.l1_system_config_address,
+            system_config,
+        ),
+        (
+            "deposit_contract_address",
+            files.rollup.deposit_contract_address,
+            portal,
+        ),
+        (
+            "batch_inbox_address",
+            files.rollup.batch_inbox_address,
+            batch_inbox,
+        ),
+    ] {
+        ensure!(
+            in_rollup == in_l1,
+            "rollup.json's {name} is {in_rollup}, l1.json has {in_l1}"
+        );
+    }
+    Ok(())
+}
+
+/// Whether the portal holds what it owes.
+async fn solvency(
+    args: &StatusArgs,
+    files: &ChainFiles,
+    client: &L1Client,
+) -> anyhow::Result<Vec<Reading>> {
+    // L2 first: what is withdrawn there meanwhile can't be paid on L1 yet.
+    let l2 = match &args.l2_rpc_url {
+        Some(url) => Some(l2_provider(url, files.rollup.l2_chain_id).await?),
+        None => None,
+    };
+    let flows = l1_flows(client, files).await?;
+    let withdrawn = match &l2 {
+        Some(provider) => Some(l2_withdrawn(provider).await?),
+        None => None,
+    };
+    Ok(judge(&flows, withdrawn))
+}
+
+/// What the amounts say. Without L2 only what happened on L1 can be checked.
+fn judge(flows: &Flows, withdrawn: Option<U256>) -> Vec<Reading> {
+    let brought = flows.genesis.saturating_add(flows.deposited);
+    let mut readings = vec![
+        // What was sent straight to the portal comes on top.
+        Reading::at_least(
+            "OPEN in the portal against genesis + deposits - paid",
+            flows.locked,
+            brought.saturating_sub(flows.paid),
+        ),
+    ];
+    if let Some(withdrawn) = withdrawn {
+        readings.push(Reading::at_least(
+            "OPEN withdrawn on L2 against what was paid on L1",
+            withdrawn,
+            flows.paid,
+        ));
+        readings.push(Reading::at_least(
+            "OPEN in the portal against L2's supply and deposits under way",
+            flows.locked,
+            brought.saturating_sub(withdrawn),
+        ));
+    }
+    readings
+}
+
+async fn l2_provider(url: &str, expected: u64) -> anyhow::Result<RootProvider> {
+    let provider: RootProvider = RootProvider::new_http(url.parse().context("l2.rpc-url")?);
+    // The URL itself may hold a key, so that it is not repeated.
+    let actual = provider
+        .get_chain_id()
+        .await
+        .context("no node answers at the URL of l2.rpc-url")?;
+    ensure!(
+        actual == expected,
+        "the node at the URL of l2.rpc-url has chain id {actual}, the chain has {expected}"
+    );
+    Ok(provider)
+}
+
+/// Prints a table, and answers how many values are wrong.
+fn print(readings: &[Reading], brief: bool) -> usize {
+    let width = readings
+        .iter()
+        .map(|reading| reading.what.len())
+        .max()
+        .unwrap_or_default();
+    let mut wrong = 0;
+    for reading in readings {
+        let (mark, expected) = match reading.standing {
+            Standing::Right if brief => continue,
+            Standing::Right => ("ok", None),
+            Standing::Shown => ("", None),
+            Standing::Changed => (
+                "changed",
+                reading
+                    .expected
+                    .map(|value| format!("  at genesis {value}")),
+            ),
+            Standing::Wrong => {
+                wrong += 1;
+                (
+                    "WRONG",
+                    reading.expected.map(|value| format!("  expected {value}")),
+                )
+            }
+        };
+        println!(
+            "{mark:<8} {:<width$}  {}{}",
+            reading.what,
+            reading.actual,
+            expected.unwrap_or_default()
+        );
+    }
+    wrong
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn flows(locked: u64, deposited: u64, paid: u64) -> Flows {
+        Flows {
+            genesis: U256::from(100),
+            locked: U256::from(locked),
+            deposited: U256::from(deposited),
+            paid: U256::from(paid),
+        }
+    }
+
+    fn wrong(flows: &Flows, withdrawn: Option<u64>) -> usize {
+        let readings = judge(flows, withdrawn.map(U256::from));
+        let is_wrong = |reading: &&Reading| reading.standing == Standing::Wrong;
+        readings.iter().filter(is_wrong).count()
+    }
+
+    #[test]
+    fn a_portal_that_owes_more_than_it_holds_is_found() {
+        assert_eq!(wrong(&flows(100, 0, 0), None), 0);
+        assert_eq!(wrong(&flows(150, 50, 0), Some(0)), 0);
+        // Withdrawn and not paid yet; then paid.
+        assert_eq!(wrong(&flows(150, 50, 0), Some(30)), 0);
+        assert_eq!(wrong(&flows(120, 50, 30), Some(30)), 0);
+        // Somebody sent it more.
+        assert_eq!(wrong(&flows(121, 50, 30), Some(30)), 0);
+        // OPEN left it in another way.
+        assert_eq!(wrong(&flows(119, 50, 30), Some(30)), 2);
+        // More was paid than was withdrawn.
+        assert_eq!(wrong(&flows(119, 50, 31), None), 0);
+        assert_eq!(wrong(&flows(119, 50, 31), Some(30)), 2);
+    }
+}

@@ -1,0 +1,162 @@
+//! Both commands against a real L1 client.
+
+use super::{L1Args, config::tests::FULL, run};
+use crate::{Cli, Command};
+use alloy_eips::BlockId;
+use alloy_primitives::{Address, U256, address};
+use alloy_sol_types::SolCall;
+use clap::Parser;
+use openledger_chain::ChainFiles;
+use openledger_l1::{
+    L1Client, RequestConfig,
+    anvil::Anvil,
+    contracts::{AnchorStateRegistry, OPEN},
+};
+use serde_json::json;
+use std::{fs, path::Path, process::ExitCode};
+
+/// The first account that anvil funds.
+const KEY: &str = "0xac0974bec39a17e36ba4a6b4d238ff944bacb478cbed5efcae784d7bf4f2ff80";
+const DEPLOYER: Address = address!("f39Fd6e51aad88F6F4ce6aB8827279cffFb92266");
+
+fn args(more: &[&str]) -> L1Args {
+    let cli = Cli::try_parse_from([&["openledger", "l1"], more].concat()).unwrap();
+    let Command::L1(args) = cli.command else {
+        panic!("not l1")
+    };
+    *args
+}
+
+/// What a directory and an L1 are for the commands.
+struct Setting<'a> {
+    directory: &'a Path,
+    url: String,
+}
+
+impl Setting<'_> {
+    async fn deploy(&self, file: &str) -> anyhow::Result<ExitCode> {
+        let (config, key) = (self.directory.join("c.toml"), self.directory.join("key"));
+        fs::write(&config, file)?;
+        fs::write(&key, KEY)?;
+        let out = self.directory.join("out");
+        let path = |path: &Path| path.to_str().unwrap().to_owned();
+        let (config, key, out) = (path(&config), path(&key), path(&out));
+        run(args(&[
+            "deploy",
+            "--config",
+            &config,
+            "--out",
+            &out,
+            "--l1.rpc-url",
+            &self.url,
+            "--key-file",
+            &key,
+        ]))
+        .await
+    }
+
+    async fn status(&self) -> anyhow::Result<ExitCode> {
+        let out = self.directory.join("out");
+        let out = out.to_str().unwrap();
+        run(args(&["status", "--chain", out, "--l1.rpc-url", &self.url])).await
+    }
+}
+
+/// Whether a command ended well; exit codes can't be compared.
+fn is_success(code: ExitCode) -> bool {
+    format!("{code:?}") == format!("{:?}", ExitCode::SUCCESS)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_chain_is_deployed_once_and_stands_its_check() {
+    let Some(anvil) = Anvil::start(&[]).await.expect("anvil") else {
+        return;
+    };
+    let directory = tempfile::tempdir().unwrap();
+    let setting = Setting {
+        directory: directory.path(),
+        url: anvil.url(),
+    };
+    let client = L1Client::new(&[anvil.url()], RequestConfig::default()).unwrap();
+    assert!(is_success(setting.deploy(FULL).await.unwrap()));
+    let out = directory.path().join("out");
+    let files = ChainFiles::read(&out).unwrap();
+    assert_eq!(
+        files.rollup.genesis.system_config.batcher_address,
+        Address::with_last_byte(2)
+    );
+    assert_eq!(
+        files.rollup.genesis.system_config.eip1559_params.0,
+        [0, 0, 0, 250, 0, 0, 0, 6]
+    );
+    let contracts = files.l1.contracts;
+    let call = AnchorStateRegistry::getAnchorRootCall {}.abi_encode();
+    let answer = client
+        .call(
+            contracts.anchor_state_registry,
+            call.into(),
+            BlockId::latest(),
+        )
+        .await
+        .unwrap();
+    assert_eq!(
+        answer[..32],
+        *crate::genesis::genesis_output_root(&files.genesis).unwrap()
+    );
+    let nonce = client.nonce(DEPLOYER, BlockId::latest()).await.unwrap();
+    assert!(is_success(setting.status().await.unwrap()));
+
+    // Again: nothing is sent, and the same is said.
+    assert!(is_success(setting.deploy(FULL).await.unwrap()));
+    let again = client.nonce(DEPLOYER, BlockId::latest()).await.unwrap();
+    assert_eq!(again, nonce);
+    assert_eq!(ChainFiles::read(&out).unwrap().rollup, files.rollup);
+    // Other settings are not this deployment's.
+    let other = FULL.replace("max-clock-seconds = 10", "max-clock-seconds = 11");
+    let error = setting.deploy(&other).await.unwrap_err();
+    assert!(error.to_string().contains("settings"), "{error:#}");
+
+    // OPEN leaves the portal in a way that is no withdrawal.
+    let client_call = OPEN::balanceOfCall {
+        account: contracts.portal,
+    };
+    let balance = client
+        .call(
+            contracts.open,
+            client_call.abi_encode().into(),
+            BlockId::latest(),
+        )
+        .await
+        .unwrap();
+    assert!(U256::from_be_slice(&balance) > U256::ZERO);
+    let slot = alloy_primitives::keccak256(
+        [
+            contracts.portal.into_word().as_slice(),
+            U256::ZERO.to_be_bytes::<32>().as_slice(),
+        ]
+        .concat(),
+    );
+    anvil
+        .request(
+            "anvil_setStorageAt",
+            json!([contracts.open, slot, format!("0x{:064x}", 1)]),
+        )
+        .await
+        .unwrap();
+    assert!(!is_success(setting.status().await.unwrap()));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn another_l1_is_refused() {
+    let Some(anvil) = Anvil::start(&["--chain-id", "5"]).await.expect("anvil") else {
+        return;
+    };
+    let directory = tempfile::tempdir().unwrap();
+    let setting = Setting {
+        directory: directory.path(),
+        url: anvil.url(),
+    };
+    let error = setting.deploy(FULL).await.unwrap_err();
+    assert!(error.to_string().contains("31337"), "{error:#}");
+    assert!(setting.status().await.is_err());
+}
