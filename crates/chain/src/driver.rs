@@ -6,6 +6,8 @@ use openledger_primitives::{BlockAttributes, BlockNumHash, OpHardforks, SealedBl
 use openledger_protocol::{BlockRefError, L2BlockRef};
 use std::{collections::VecDeque, sync::Arc};
 
+/// Times that a block is looked for, because the chain moved meanwhile, before derivation begins again.
+const CONSOLIDATIONS_MAX: usize = 4;
 /// Safe heads remembered until their L1 block is finalized.
 const UNFINALIZED_MAX: usize = 16_384;
 
@@ -228,28 +230,32 @@ impl Driver {
         attributes: &BlockAttributes,
     ) -> Result<Option<(Arc<SealedBlock>, bool)>, DriverError> {
         let number = self.safe.number.saturating_add(1);
-        if let Some(block) = self.chain.block(number)? {
-            match difference(&self.chain, &block, attributes) {
-                None => return Ok(Some((block, false))),
-                Some(field) if self.policy == OnContradiction::Report => {
-                    return Err(DriverError::Contradiction { number, field });
-                }
-                Some(_) => {
-                    self.chain.unwind(self.safe.number)?;
+        for _ in 0..CONSOLIDATIONS_MAX {
+            if let Some(block) = self.chain.block(number)? {
+                match difference(&self.chain, &block, attributes) {
+                    None => return Ok(Some((block, false))),
+                    Some(field) if self.policy == OnContradiction::Report => {
+                        return Err(DriverError::Contradiction { number, field });
+                    }
+                    Some(_) => {
+                        self.chain.unwind(self.safe.number)?;
+                    }
                 }
             }
+            return match self.chain.execute_on(self.safe.hash, attributes) {
+                // Somebody else was faster, and may have inserted this very block: look again.
+                Err(ChainError::NotChild { .. }) => continue,
+                Ok(block) => Ok(Some((block, true))),
+                Err(ChainError::Execution(_))
+                    if attributes.transactions.iter().any(|tx| !tx.is_deposit()) =>
+                {
+                    Ok(None)
+                }
+                Err(ChainError::Execution(_)) => Err(DriverError::Deposits { number }),
+                Err(error) => Err(error.into()),
+            };
         }
-        match self.chain.execute_on(self.safe.hash, attributes) {
-            Err(ChainError::NotChild { .. }) => Err(DriverError::Moved { number }),
-            Ok(block) => Ok(Some((block, true))),
-            Err(ChainError::Execution(_))
-                if attributes.transactions.iter().any(|tx| !tx.is_deposit()) =>
-            {
-                Ok(None)
-            }
-            Err(ChainError::Execution(_)) => Err(DriverError::Deposits { number }),
-            Err(error) => Err(error.into()),
-        }
+        Err(DriverError::Moved { number })
     }
 }
 

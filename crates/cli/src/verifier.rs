@@ -88,17 +88,23 @@ async fn start(settings: VerifierSettings, services: &CancellationToken) -> anyh
     let polling = WatcherConfig::for_block_time(node.l1_block_time);
     let (watcher, task) = L1Watcher::spawn(client.clone(), polling, services.clone());
     roles.spawn("L1 watcher", async move { Ok(task.await?) });
+    let caught_up = CancellationToken::new();
     roles.spawn("derivation", {
-        let (chain, client) = (chain.clone(), client.clone());
+        let (chain, client, caught_up) = (chain.clone(), client.clone(), caught_up.clone());
         let (heads, services) = (watcher.heads(), services.clone());
         async move {
-            follow_l1(chain, client, heads, services).await;
+            follow_l1(chain, client, heads, caught_up, services).await;
             Ok(())
         }
     });
     if let Some(feed) = settings.feed {
         let (chain, client, services) = (chain.clone(), client.clone(), services.clone());
         roles.spawn("feed", async move {
+            // What L1 holds comes from L1: blocks of the feed belong on top of it.
+            tokio::select! {
+                () = caught_up.cancelled() => {}
+                () = services.cancelled() => return Ok(()),
+            }
             follow_feed(chain, client, feed, services).await;
             Ok(())
         });
@@ -138,19 +144,20 @@ async fn start(settings: VerifierSettings, services: &CancellationToken) -> anyh
     Ok(roles)
 }
 
-/// Derives what L1 holds already, reading ahead, then follows L1.
+/// Derives what L1 holds already, reading ahead, then follows L1; `caught_up` is cancelled in between.
 async fn follow_l1(
     chain: Arc<Chain>,
     client: L1Client,
     heads: watch::Receiver<L1Heads>,
+    caught_up: CancellationToken,
     shutdown: CancellationToken,
 ) {
     loop {
-        let caught_up = tokio::select! {
+        let outcome = tokio::select! {
             () = shutdown.cancelled() => return,
-            caught_up = catch_up(&chain, &client) => caught_up,
+            outcome = catch_up(&chain, &client) => outcome,
         };
-        match caught_up {
+        match outcome {
             Ok(()) => break,
             Err(error) => warn!(
                 error = one_line(&error),
@@ -164,6 +171,7 @@ async fn follow_l1(
     }
     let head = chain.heads().safe;
     info!(block = head.number, hash = %head.hash, "derived what the L1 holds");
+    caught_up.cancel();
     track(chain, client, heads, OnContradiction::Follow, shutdown).await;
 }
 

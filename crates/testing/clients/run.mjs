@@ -211,6 +211,7 @@ const any = (steps) => wanted.length === 0 || steps.flat().some(([name]) => want
 const OFFLINE = [[nodeTest("schemas", "openrpc/schema.test.mjs"), nodeTest("artifacts", "contracts/compile.test.mjs")]];
 // A lane's suites share no account with another's: lib/target.mjs.
 const SETTLED = [
+  [nodeTest("bridge", "tests/bridge.test.mjs")],
   [nodeTest("viem", "tests/viem.test.mjs"), nodeTest("viem op-stack", "tests/viem-op-stack.test.mjs")],
   [nodeTest("ethers", "tests/ethers.test.mjs"), ["foundry", "bash", join(here, "tests/foundry.sh")]],
   [

@@ -38,6 +38,9 @@ const FULL: &str = r#"
     archive = true
     cache-mb = 64
 
+    [feed]
+    key-file = "/feed-key"
+
     [mempool]
     transactions_max = 7
 "#;

@@ -268,6 +268,16 @@ impl Anvil {
         Ok(())
     }
 
+    /// Puts code at an address.
+    ///
+    /// # Errors
+    /// If anvil doesn't answer.
+    pub(crate) async fn set_code(&self, address: Address, code: &Bytes) -> anyhow::Result<()> {
+        self.request::<_, Option<serde_json::Value>>("anvil_setCode", (address, code))
+            .await?;
+        Ok(())
+    }
+
     /// Mines a block now.
     ///
     /// # Errors

@@ -14,7 +14,7 @@ use crate::{
     unsettled,
 };
 use alloy_eips::BlockId;
-use alloy_primitives::Address;
+use alloy_primitives::{Address, address};
 use alloy_signer_local::{MnemonicBuilder, PrivateKeySigner};
 use anyhow::{Context, bail, ensure};
 use openledger_chain::ChainFiles;
@@ -43,6 +43,9 @@ const MINE_LOOKS_MAX: u32 = 40;
 /// Most transactions that are waited for before a block is mined: what a block of the local L1 surely
 /// holds.
 const MINE_STEPS_MAX: u64 = 60;
+
+/// Multicall3, which every public L1 has and a local one is given: viem lists games with it.
+const MULTICALL: Address = address!("cA11bde05977b3631167028862bE2a173976CA11");
 
 /// How long claims and withdrawals wait on a local chain: short, so that a withdrawal takes less than
 /// two minutes from its beginning to its end.
@@ -310,6 +313,11 @@ async fn deploy(
     };
     parameters.timestamp = latest.timestamp;
     let files = chain_files(&parameters)?;
+    let multicall = files.genesis.alloc.get(&MULTICALL);
+    if let (Some(anvil), Some(code)) = (anvil, multicall.and_then(|account| account.code.as_ref()))
+    {
+        anvil.set_code(MULTICALL, code).await?;
+    }
     let anchor_root = genesis_output_root(&files.genesis)?;
     let steps = deployment.opening_steps();
     carried_out(deployment.open(anchor_root), steps, anvil)

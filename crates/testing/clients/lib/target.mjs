@@ -20,6 +20,7 @@ export const SUITE_ACCOUNTS = {
   behaviour: 5,
   hostile: 6,
   pool: 7,
+  bridge: 8,
   untouched: 9,
 };
 
