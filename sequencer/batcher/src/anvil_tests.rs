@@ -341,6 +341,8 @@ async fn blobs_and_calldata_take_turns() {
         source.seal(1, sizes);
         confirmed(&mut status, next + 9).await;
         assert_eq!(status.borrow().restarts, 0);
+        // The next batcher begins where this one ended, whether the follower saw it already or not.
+        source.set_safe(next + 9);
         shutdown.cancel();
         ended.await.expect("ends");
         next += 10;
