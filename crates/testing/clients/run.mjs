@@ -14,7 +14,7 @@ const { OPENLEDGER_BIN, PYTHON } = process.env;
 const wanted = process.argv.slice(2);
 
 const NODE_READY_MS = 60_000;
-const STEP_MAX_MS = 150_000;
+const STEP_MAX_MS = 300_000;
 const STOP_MAX_MS = 15_000;
 
 const work = mkdtempSync(join(tmpdir(), "openledger-clients-"));
