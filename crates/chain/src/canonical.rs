@@ -384,9 +384,25 @@ impl Chain {
     /// # Errors
     /// [`ChainError::UnwindTooDeep`] below the finalized head; store errors.
     pub fn unwind(&self, to: u64) -> Result<Arc<Vec<SealedBlock>>, ChainError> {
+        self.unwind_above(to, |heads| heads.finalized.number)
+    }
+
+    /// [`Self::unwind`] of unsafe blocks alone.
+    ///
+    /// # Errors
+    /// [`ChainError::UnwindTooDeep`] below the safe head, also one that has just moved; store errors.
+    pub fn unwind_unsafe(&self, to: u64) -> Result<Arc<Vec<SealedBlock>>, ChainError> {
+        self.unwind_above(to, |heads| heads.safe.number)
+    }
+
+    fn unwind_above(
+        &self,
+        to: u64,
+        floor: impl FnOnce(&Heads) -> u64,
+    ) -> Result<Arc<Vec<SealedBlock>>, ChainError> {
         let mut trie = self.trie.lock();
         let heads = self.heads();
-        if to < heads.finalized.number || to > heads.unsafe_head.number {
+        if to < floor(&heads) || to > heads.unsafe_head.number {
             return Err(ChainError::UnwindTooDeep {
                 to,
                 finalized: heads.finalized.number,

@@ -1,8 +1,9 @@
 use crate::{Chain, ChainError};
 use alloy_consensus::BlockHeader;
-use alloy_primitives::{Address, B64};
+use alloy_primitives::Address;
 use openledger_derive::{DeriveError, L1Input, Pipeline, Step};
-use openledger_primitives::{BlockAttributes, BlockNumHash, OpHardforks, SealedBlock};
+use openledger_execution::extra_data;
+use openledger_primitives::{BlockAttributes, BlockNumHash, SealedBlock};
 use openledger_protocol::{BlockRefError, L2BlockRef};
 use std::{collections::VecDeque, sync::Arc};
 
@@ -232,6 +233,10 @@ impl Driver {
         let number = self.safe.number.saturating_add(1);
         for _ in 0..CONSOLIDATIONS_MAX {
             if let Some(block) = self.chain.block(number)? {
+                if block.block.header.parent_hash != self.safe.hash {
+                    // The chain left the safe block while it was looked at.
+                    return Err(DriverError::Moved { number });
+                }
                 match difference(&self.chain, &block, attributes) {
                     None => return Ok(Some((block, false))),
                     Some(field) if self.policy == OnContradiction::Report => {
@@ -246,12 +251,14 @@ impl Driver {
                 // Somebody else was faster, and may have inserted this very block: look again.
                 Err(ChainError::NotChild { .. }) => continue,
                 Ok(block) => Ok(Some((block, true))),
-                Err(ChainError::Execution(_))
-                    if attributes.transactions.iter().any(|tx| !tx.is_deposit()) =>
-                {
-                    Ok(None)
+                // Only what every node finds invalid may change what comes next.
+                Err(ChainError::Execution(error)) if error.is_invalid_block() => {
+                    if attributes.transactions.iter().any(|tx| !tx.is_deposit()) {
+                        Ok(None)
+                    } else {
+                        Err(DriverError::Deposits { number })
+                    }
                 }
-                Err(ChainError::Execution(_)) => Err(DriverError::Deposits { number }),
                 Err(error) => Err(error.into()),
             };
         }
@@ -281,27 +288,9 @@ fn difference(
     if header.gas_limit != attributes.gas_limit {
         return Some("gas limit");
     }
-    if fee_parameters(chain, attributes) != header.extra_data.get(1..9).map(B64::from_slice) {
-        return Some("EIP-1559 parameters");
+    // Attributes that give no extra data describe no block; executing them says why.
+    if extra_data(chain.config(), attributes).ok().as_ref() != Some(&header.extra_data) {
+        return Some("extra data");
     }
     (block.block.body.transactions != attributes.transactions).then_some("transactions")
-}
-
-/// The EIP-1559 parameters that the header must hold.
-fn fee_parameters(chain: &Chain, attributes: &BlockAttributes) -> Option<B64> {
-    if !chain
-        .config()
-        .is_holocene_active_at_timestamp(attributes.timestamp)
-    {
-        return None;
-    }
-    if attributes.eip1559_params != B64::ZERO {
-        return Some(attributes.eip1559_params);
-    }
-    let defaults = chain.config().chain_op_config;
-    let denominator = u32::try_from(defaults.denominator_canyon).unwrap_or(u32::MAX);
-    let elasticity = u32::try_from(defaults.elasticity).unwrap_or(u32::MAX);
-    Some(B64::from(
-        (u64::from(denominator) << 32) | u64::from(elasticity),
-    ))
 }

@@ -171,7 +171,14 @@ pub async fn newest_with_origin(
     let mut number = from;
     let mut lost: Option<BlockNumHash> = None;
     loop {
-        let block = reference(chain, number)?;
+        let block = match reference(chain, number) {
+            // Somebody told a block that names no origin: it can't stay.
+            Err(TrackError::Block { .. }) if number > chain.heads().finalized.number => {
+                number -= 1;
+                continue;
+            }
+            block => block?,
+        };
         let origin = block.l1_origin;
         if lost != Some(origin) {
             let found = l1.header_by_number(origin.number).await?;

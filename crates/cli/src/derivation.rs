@@ -61,20 +61,32 @@ pub async fn derive(
     let mut inputs = stream::iter(first..=last_l1)
         .map(|number| client.block_with_receipts(BlockNumberOrTag::Number(number)))
         .buffered(READ_AHEAD);
+    // What is finalized on the way is not derived again after a failure.
+    let finalized_l1 = client.header_by_tag(L1Tag::Finalized).await?;
+    let finalized_l1 = finalized_l1.map_or(0, |header| header.number);
     let mut reported = Instant::now();
     while let Some(data) = inputs.next().await {
-        let data = data?;
+        let mut data = data?;
         let number = data.header.number;
         let input = loop {
             match derivation_input(chain, client, driver.batcher(), &data).await {
-                // Nothing can be done without it; its source says so in the log.
-                Err(error) if error.is_missing_blob() => tokio::time::sleep(BLOB_RETRY).await,
+                // Nothing can be done without it; its source says so in the log. The block may be gone,
+                // and nobody has its blobs then: it is read again.
+                Err(error) if error.is_missing_blob() => {
+                    tokio::time::sleep(BLOB_RETRY).await;
+                    data = client
+                        .block_with_receipts(BlockNumberOrTag::Number(number))
+                        .await?;
+                }
                 outcome => break outcome.with_context(|| format!("L1 block {number}"))?,
             }
         };
         let mut visit = on_safe.take().context("derivation was interrupted")?;
         let (driven, visit, goes_on) = tokio::task::spawn_blocking(move || {
-            let goes_on = feed_and_drive(&mut driver, input, &mut visit);
+            let goes_on = feed_and_drive(&mut driver, input, &mut visit).and_then(|goes_on| {
+                driver.finalize(finalized_l1.min(number))?;
+                Ok(goes_on)
+            });
             (driver, visit, goes_on)
         })
         .await?;

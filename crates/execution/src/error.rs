@@ -9,6 +9,16 @@ pub enum ExecutionError {
     /// The parent's or the attributes' EIP-1559 parameters are malformed.
     #[error("EIP-1559 parameters are malformed: {0}")]
     ExtraData(#[from] EIP1559ParamError),
+    /// A minimum base fee where the fork has none, or none where it has one.
+    #[error(
+        "a minimum base fee is given or missing at {timestamp}, where Jovian is active: {is_jovian}"
+    )]
+    MinBaseFee {
+        /// The attributes' timestamp.
+        timestamp: u64,
+        /// Whether Jovian is active then.
+        is_jovian: bool,
+    },
     /// The timestamp does not follow the parent's.
     #[error("block timestamp {timestamp} is not after its parent's {parent}")]
     Timestamp {
@@ -39,6 +49,21 @@ pub enum ExecutionError {
     /// The executor failed outside any transaction (a system call or the state).
     #[error("block execution failed")]
     Internal(#[source] Box<BlockExecutionError>),
+}
+
+impl ExecutionError {
+    /// Whether the block is invalid, on every node: a transaction that its attributes prescribe can't be
+    /// included. Anything else says something about the attributes' source or about this node.
+    pub const fn is_invalid_block(&self) -> bool {
+        match self {
+            Self::Signature { .. } => true,
+            Self::Transaction { source, .. } => !matches!(source, TransactionError::Internal(_)),
+            Self::ExtraData(_)
+            | Self::MinBaseFee { .. }
+            | Self::Timestamp { .. }
+            | Self::Internal(_) => false,
+        }
+    }
 }
 
 impl PartialEq for ExecutionError {

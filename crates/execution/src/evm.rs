@@ -1,8 +1,9 @@
 use crate::{ExecutionError, next_base_fee, precompiles};
 use alloy_evm::{Evm as _, EvmEnv, precompiles::PrecompilesMap};
 use alloy_op_evm::{OpEvm, OpEvmContext, OpEvmFactory, OpTx, evm_env_for_op_block};
+use alloy_primitives::Bytes;
 use op_revm::OpSpecId;
-use openledger_primitives::{BlockAttributes, ChainConfig, Header};
+use openledger_primitives::{BlockAttributes, ChainConfig, Header, OpHardforks as _};
 use revm::{Inspector, inspector::NoOpInspector};
 
 /// The EVM that every part of the node runs: block execution, `eth_call`, estimation and tracing.
@@ -53,11 +54,41 @@ pub fn evm_env(config: &ChainConfig, header: &Header) -> EvmEnv<OpSpecId> {
     evm_env_for_op_block(header, config, config.l2_chain_id)
 }
 
+/// The extra data of the block that `attributes` prescribe: the EIP-1559 parameters and, from Jovian on,
+/// the minimum base fee.
+///
+/// # Errors
+/// [`ExecutionError::ExtraData`]; [`ExecutionError::MinBaseFee`] if the attributes have a minimum base fee
+/// where the fork has none, or have none where it has one.
+pub fn extra_data(
+    config: &ChainConfig,
+    attributes: &BlockAttributes,
+) -> Result<Bytes, ExecutionError> {
+    let defaults = config.base_fee_params_default();
+    let is_jovian = config.is_jovian_active_at_timestamp(attributes.timestamp);
+    if attributes.min_base_fee.is_some() != is_jovian {
+        return Err(ExecutionError::MinBaseFee {
+            timestamp: attributes.timestamp,
+            is_jovian,
+        });
+    }
+    Ok(match attributes.min_base_fee {
+        Some(min_base_fee) => op_alloy_consensus::encode_jovian_extra_data(
+            attributes.eip1559_params,
+            defaults,
+            min_base_fee,
+        )?,
+        None => {
+            op_alloy_consensus::encode_holocene_extra_data(attributes.eip1559_params, defaults)?
+        }
+    })
+}
+
 /// The draft header of the block that follows `parent` with `attributes`: every field that is known
 /// before execution; roots, bloom and gas used are empty.
 ///
 /// # Errors
-/// [`ExecutionError::ExtraData`] and [`ExecutionError::Timestamp`].
+/// [`ExecutionError::Timestamp`], and as [`extra_data`].
 pub fn draft_header(
     config: &ChainConfig,
     parent: &openledger_primitives::SealedHeader,
@@ -69,17 +100,7 @@ pub fn draft_header(
             parent: parent.timestamp,
         });
     }
-    let defaults = config.base_fee_params_default();
-    let extra_data = match attributes.min_base_fee {
-        Some(min_base_fee) => op_alloy_consensus::encode_jovian_extra_data(
-            attributes.eip1559_params,
-            defaults,
-            min_base_fee,
-        )?,
-        None => {
-            op_alloy_consensus::encode_holocene_extra_data(attributes.eip1559_params, defaults)?
-        }
-    };
+    let extra_data = extra_data(config, attributes)?;
     Ok(Header {
         parent_hash: parent.hash(),
         ommers_hash: alloy_consensus::EMPTY_OMMER_ROOT_HASH,

@@ -26,7 +26,7 @@ mod seal;
 pub use base_fee::next_base_fee;
 pub use database::{DatabaseError, StateDatabase};
 pub use error::{ExecutionError, SealError, TransactionError};
-pub use evm::{Evm, EvmFactory, draft_header, evm_env, evm_factory, pending_env};
+pub use evm::{Evm, EvmFactory, draft_header, evm_env, evm_factory, extra_data, pending_env};
 pub use executor::{BlockExecutor, ExecutedBlock, TransactionOutcome, state_changes};
 pub use fees::L1Fees;
 pub use seal::{SealedExecution, execute_block, sender};

@@ -3,7 +3,9 @@ use futures::StreamExt as _;
 use openledger_chain::{Chain, ChainError};
 use openledger_l1::{L1Client, L1Error};
 use openledger_primitives::Block;
-use openledger_protocol::{FEED_MESSAGE_BYTES_MAX, FeedError, FeedMessage};
+use openledger_protocol::{
+    BlockRefError, FEED_MESSAGE_BYTES_MAX, FeedError, FeedMessage, L2BlockRef, feed_signer,
+};
 use std::{
     sync::Arc,
     time::{Duration, SystemTime, UNIX_EPOCH},
@@ -27,7 +29,8 @@ const SILENCE_MAX: Duration = Duration::from_secs(60);
 const AHEAD_MAX: u64 = 5;
 /// `unsafeBlockSigner()` of the L1 `SystemConfig`.
 const UNSAFE_BLOCK_SIGNER: [u8; 4] = [0x1f, 0xd1, 0x9e, 0xe1];
-/// How often the signer is read again at most: a stranger's messages must not cost L1 requests.
+/// How long what L1 said of the signer counts; it is read no more often either, so that a stranger's
+/// messages don't cost L1 requests.
 const SIGNER_REFRESH: Duration = Duration::from_secs(30);
 
 /// A feed to follow.
@@ -76,14 +79,16 @@ enum Problem {
     Ended,
     #[error("malformed message: {0}")]
     Message(#[from] FeedError),
-    #[error("block {number} is signed by {signer}, not by the chain's sequencer {expected}")]
-    Signer {
-        number: u64,
-        signer: Address,
-        expected: Address,
-    },
+    #[error("a block is signed by {signer}, not by the chain's sequencer {expected}")]
+    Signer { signer: Address, expected: Address },
     #[error("block {number} is {seconds} s ahead of the clock")]
     Ahead { number: u64, seconds: u64 },
+    #[error("block {number} names no L1 origin: {source}")]
+    Origin {
+        number: u64,
+        #[source]
+        source: BlockRefError,
+    },
     #[error("block {number} doesn't follow a block of this chain")]
     Gap { number: u64 },
     #[error("block {number} contradicts the safe chain")]
@@ -200,35 +205,31 @@ impl Follower {
     /// Checks and executes a message's block.
     async fn import(&mut self, message: tungstenite::Bytes) -> Result<(), Problem> {
         let chain_id = self.chain.config().l2_chain_id;
-        // Recovering the signer and decoding many transactions takes its time.
-        let message = blocking(move || FeedMessage::decode(chain_id, &message)).await??;
-        self.check_signer(&message).await?;
+        let signed = message.clone();
+        let signer = blocking(move || feed_signer(chain_id, &signed)).await??;
+        self.check_signer(signer).await?;
         let chain = self.chain.clone();
-        blocking(move || import(&chain, &message.block)).await?
+        blocking(move || import(&chain, &FeedMessage::decode(chain_id, &message)?.block)).await?
     }
 
-    /// Whether the chain's sequencer signed, as L1 names it now.
-    async fn check_signer(&mut self, message: &FeedMessage) -> Result<(), Problem> {
-        let is_fresh = |read: tokio::time::Instant| read.elapsed() < SIGNER_REFRESH;
+    /// Whether the chain's sequencer signed, as L1 names it.
+    async fn check_signer(&mut self, signer: Address) -> Result<(), Problem> {
+        // What L1 said counts for a while only, whoever signs: keys are replaced for a reason.
         let known = self
             .signer
-            .filter(|(signer, read)| *signer == message.signer || is_fresh(*read));
+            .filter(|(_, read)| read.elapsed() < SIGNER_REFRESH);
         let expected = match known {
-            Some((signer, _)) => signer,
+            Some((expected, _)) => expected,
             None => {
-                let signer = self.read_signer().await?;
-                self.signer = Some((signer, tokio::time::Instant::now()));
-                signer
+                let expected = self.read_signer().await?;
+                self.signer = Some((expected, tokio::time::Instant::now()));
+                expected
             }
         };
-        if message.signer == expected {
+        if signer == expected {
             return Ok(());
         }
-        Err(Problem::Signer {
-            number: message.block.header.number,
-            signer: message.signer,
-            expected,
-        })
+        Err(Problem::Signer { signer, expected })
     }
 
     async fn read_signer(&self) -> Result<Address, Problem> {
@@ -276,13 +277,16 @@ fn import(chain: &Chain, block: &Block) -> Result<(), Problem> {
     if canonical(parent)? != Some(header.parent_hash) {
         return Err(Problem::Gap { number });
     }
+    // A block that names no origin would stop derivation, which reads it back.
+    L2BlockRef::from_block(block, &chain.config().genesis)
+        .map_err(|source| Problem::Origin { number, source })?;
     if parent < heads.unsafe_head.number {
         info!(
             to = parent,
             from = heads.unsafe_head.number,
             "the sequencer reorganized its unsafe chain"
         );
-        chain.unwind(parent)?;
+        chain.unwind_unsafe(parent)?;
     }
     match chain.import(block) {
         Ok(_) => Ok(()),

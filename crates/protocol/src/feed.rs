@@ -88,35 +88,47 @@ pub fn encode_feed_message<E>(
     Ok(message)
 }
 
+/// Who signed a message of chain `chain_id`; its block is not looked at.
+///
+/// # Errors
+/// [`FeedError::Length`], [`FeedError::Version`] and [`FeedError::Signature`].
+pub fn feed_signer(chain_id: u64, message: &[u8]) -> Result<Address, FeedError> {
+    let (prefix, payload) = split(message)?;
+    if prefix[0] != VERSION {
+        return Err(FeedError::Version { version: prefix[0] });
+    }
+    if prefix[65] > 1 {
+        return Err(FeedError::Signature);
+    }
+    let signature = Signature::new(
+        U256::from_be_slice(&prefix[1..33]),
+        U256::from_be_slice(&prefix[33..65]),
+        prefix[65] == 1,
+    );
+    recover_signer(&signature, feed_digest(chain_id, payload)).map_err(|_| FeedError::Signature)
+}
+
+fn split(message: &[u8]) -> Result<(&[u8; PREFIX], &[u8]), FeedError> {
+    let length = FeedError::Length { len: message.len() };
+    if message.len() > FEED_MESSAGE_BYTES_MAX {
+        return Err(length);
+    }
+    message.split_first_chunk().ok_or(length)
+}
+
 impl FeedMessage {
     /// Decodes a message of chain `chain_id` and recovers who signed it. Whether that is the chain's
-    /// sequencer is the caller's to check.
+    /// sequencer is the caller's to check, by [`feed_signer`] beforehand: a decoded block may take many
+    /// times the memory of its message.
     ///
     /// # Errors
     /// [`FeedError`].
     pub fn decode(chain_id: u64, message: &[u8]) -> Result<Self, FeedError> {
-        let length = FeedError::Length { len: message.len() };
-        if message.len() > FEED_MESSAGE_BYTES_MAX {
-            return Err(length);
-        }
-        let (prefix, payload) = message.split_first_chunk::<PREFIX>().ok_or(length)?;
-        if prefix[0] != VERSION {
-            return Err(FeedError::Version { version: prefix[0] });
-        }
-        if prefix[65] > 1 {
-            return Err(FeedError::Signature);
-        }
-        let signature = Signature::new(
-            U256::from_be_slice(&prefix[1..33]),
-            U256::from_be_slice(&prefix[33..65]),
-            prefix[65] == 1,
-        );
-        let signer = recover_signer(&signature, feed_digest(chain_id, payload))
-            .map_err(|_| FeedError::Signature)?;
-        let mut rest = payload;
-        let block = Block::decode(&mut rest).map_err(FeedError::Block)?;
-        if !rest.is_empty() {
-            return Err(FeedError::Trailing { len: rest.len() });
+        let signer = feed_signer(chain_id, message)?;
+        let (_, mut payload) = split(message)?;
+        let block = Block::decode(&mut payload).map_err(FeedError::Block)?;
+        if !payload.is_empty() {
+            return Err(FeedError::Trailing { len: payload.len() });
         }
         Ok(Self { block, signer })
     }

@@ -69,7 +69,9 @@ pub use deposit::{
     DEPOSIT_OPAQUE_BYTES_MIN, DepositError, TRANSACTION_DEPOSITED_TOPIC, decode_deposit,
     encode_deposit,
 };
-pub use feed::{FEED_MESSAGE_BYTES_MAX, FeedError, FeedMessage, encode_feed_message, feed_digest};
+pub use feed::{
+    FEED_MESSAGE_BYTES_MAX, FeedError, FeedMessage, encode_feed_message, feed_digest, feed_signer,
+};
 pub use forks::{first_active_block, upgrade_fork};
 pub use frame::{
     DERIVATION_VERSION_0, FRAME_OVERHEAD, Frame, FrameError, MAX_FRAME_LEN, decode_frames,

@@ -3,9 +3,10 @@
 use alloy_primitives::{Address, B256, Bytes, TxKind, U256};
 use anyhow::{Context as _, Result};
 use openledger_builder::{BuilderConfig, Mode};
-use openledger_chain::{Sequencer as _, Submission};
+use openledger_chain::{ChainError, Sequencer as _, Submission};
+use openledger_execution::ExecutionError;
 use openledger_mempool::RecoveredTransaction;
-use openledger_primitives::{BlockAttributes, SealedBlock, Transaction};
+use openledger_primitives::{Block, BlockAttributes, BlockNumHash, SealedBlock, Transaction};
 use openledger_testing::{
     fixture::{Fixture, FixtureOptions, decode},
     load::{Random, call_data, token_creation},
@@ -93,6 +94,55 @@ fn the_same_attributes_give_the_same_blocks_on_another_store() -> Result<()> {
         assert_eq!(again.hash, block.hash, "block {number}");
         assert_eq!(again.receipts, block.receipts);
     }
+    verify(&twin)
+}
+
+#[test]
+fn a_told_block_is_imported_only_if_it_is_what_executing_it_gives() -> Result<()> {
+    let fixture = Fixture::new(FixtureOptions::default())?;
+    grow(&fixture, 3, 6)?;
+    let twin = fixture.twin()?;
+    for number in 1..=3 {
+        let told = &fixture.chain.block(number)?.expect("it was appended").block;
+        let head = twin.chain.head().hash();
+        let refused = |change: &dyn Fn(&mut Block)| {
+            let mut other = told.clone();
+            change(&mut other);
+            twin.chain.import(&other).unwrap_err()
+        };
+        let error = refused(&|block| block.header.state_root = B256::repeat_byte(1));
+        assert!(matches!(error, ChainError::Differs { .. }), "{error}");
+        let error = refused(&|block| block.header.parent_hash = B256::repeat_byte(1));
+        assert!(matches!(error, ChainError::NotChild { .. }), "{error}");
+        // The form of a fork that is not active: derivation would never make such a block.
+        let error = refused(&|block| {
+            let mut extra = block.header.extra_data.to_vec();
+            extra[0] = 1;
+            extra.extend([0; 8]);
+            block.header.extra_data = extra.into();
+        });
+        assert!(
+            matches!(
+                error,
+                ChainError::Execution(ExecutionError::MinBaseFee { .. })
+            ),
+            "{error}"
+        );
+        assert_eq!(twin.chain.head().hash(), head);
+        assert_eq!(twin.chain.import(told)?.hash, told.header.hash_slow());
+    }
+    // What is safe is not undone for what is told.
+    let block = twin.chain.heads().unsafe_head;
+    twin.chain.set_heads(
+        block,
+        BlockNumHash {
+            number: 0,
+            hash: hashes(&twin)?[0],
+        },
+    )?;
+    let error = twin.chain.unwind_unsafe(2).unwrap_err();
+    assert!(matches!(error, ChainError::UnwindTooDeep { .. }), "{error}");
+    assert_eq!(twin.chain.head().number, 3);
     verify(&twin)
 }
 
