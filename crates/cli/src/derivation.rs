@@ -105,9 +105,6 @@ pub async fn derive(
             );
         }
     }
-    if let Some(finalized) = client.header_by_tag(L1Tag::Finalized).await? {
-        driver.finalize(finalized.number.min(last_l1))?;
-    }
     Ok(())
 }
 

@@ -4,7 +4,7 @@ use openledger_chain::{Chain, ChainError};
 use openledger_l1::{L1Client, L1Error};
 use openledger_primitives::Block;
 use openledger_protocol::{
-    BlockRefError, FEED_MESSAGE_BYTES_MAX, FeedError, FeedMessage, L2BlockRef, feed_signer,
+    BlockRefError, FEED_MESSAGE_BYTES_MAX, FeedError, L2BlockRef, feed_block, feed_signer,
 };
 use std::{
     sync::Arc,
@@ -209,7 +209,7 @@ impl Follower {
         let signer = blocking(move || feed_signer(chain_id, &signed)).await??;
         self.check_signer(signer).await?;
         let chain = self.chain.clone();
-        blocking(move || import(&chain, &FeedMessage::decode(chain_id, &message)?.block)).await?
+        blocking(move || import(&chain, &feed_block(&message)?)).await?
     }
 
     /// Whether the chain's sequencer signed, as L1 names it.

@@ -108,6 +108,20 @@ pub fn feed_signer(chain_id: u64, message: &[u8]) -> Result<Address, FeedError> 
     recover_signer(&signature, feed_digest(chain_id, payload)).map_err(|_| FeedError::Signature)
 }
 
+/// The block of a message whose signer was found to be the right one: decoded, it may take many times
+/// the memory of its message.
+///
+/// # Errors
+/// [`FeedError::Length`], [`FeedError::Block`] and [`FeedError::Trailing`].
+pub fn feed_block(message: &[u8]) -> Result<Block, FeedError> {
+    let (_, mut payload) = split(message)?;
+    let block = Block::decode(&mut payload).map_err(FeedError::Block)?;
+    if !payload.is_empty() {
+        return Err(FeedError::Trailing { len: payload.len() });
+    }
+    Ok(block)
+}
+
 fn split(message: &[u8]) -> Result<(&[u8; PREFIX], &[u8]), FeedError> {
     let length = FeedError::Length { len: message.len() };
     if message.len() > FEED_MESSAGE_BYTES_MAX {
@@ -117,20 +131,16 @@ fn split(message: &[u8]) -> Result<(&[u8; PREFIX], &[u8]), FeedError> {
 }
 
 impl FeedMessage {
-    /// Decodes a message of chain `chain_id` and recovers who signed it. Whether that is the chain's
-    /// sequencer is the caller's to check, by [`feed_signer`] beforehand: a decoded block may take many
-    /// times the memory of its message.
+    /// [`feed_signer`] and [`feed_block`] in one, for a message of chain `chain_id` from a server that is
+    /// trusted.
     ///
     /// # Errors
     /// [`FeedError`].
     pub fn decode(chain_id: u64, message: &[u8]) -> Result<Self, FeedError> {
-        let signer = feed_signer(chain_id, message)?;
-        let (_, mut payload) = split(message)?;
-        let block = Block::decode(&mut payload).map_err(FeedError::Block)?;
-        if !payload.is_empty() {
-            return Err(FeedError::Trailing { len: payload.len() });
-        }
-        Ok(Self { block, signer })
+        Ok(Self {
+            signer: feed_signer(chain_id, message)?,
+            block: feed_block(message)?,
+        })
     }
 }
 

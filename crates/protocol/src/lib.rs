@@ -70,7 +70,8 @@ pub use deposit::{
     encode_deposit,
 };
 pub use feed::{
-    FEED_MESSAGE_BYTES_MAX, FeedError, FeedMessage, encode_feed_message, feed_digest, feed_signer,
+    FEED_MESSAGE_BYTES_MAX, FeedError, FeedMessage, encode_feed_message, feed_block, feed_digest,
+    feed_signer,
 };
 pub use forks::{first_active_block, upgrade_fork};
 pub use frame::{

@@ -26,28 +26,16 @@ pub struct View {
     pub withdrawal_waits: bool,
 }
 
-/// What is due.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Due {
-    /// A claim about this block.
-    Claim {
-        /// Its number.
-        block: u64,
-    },
-    /// Nothing yet.
-    Nothing,
-}
-
 impl View {
-    /// What is due.
-    pub fn due(&self, config: &ProposerConfig) -> Due {
-        let claim = Due::Claim { block: self.safe };
+    /// Number of the block about which a claim is due; `None` if none is yet.
+    pub fn due(&self, config: &ProposerConfig) -> Option<u64> {
+        let claim = Some(self.safe);
         let claimed = self
             .newest
             .map_or(0, |newest| newest.block)
             .max(self.anchor);
         if self.safe <= claimed {
-            return Due::Nothing;
+            return None;
         }
         let Some(newest) = self.newest else {
             return claim;
@@ -60,7 +48,7 @@ impl View {
         if self.now >= newest.created_at.saturating_add(wait.as_secs()) {
             claim
         } else {
-            Due::Nothing
+            None
         }
     }
 }
@@ -88,19 +76,19 @@ mod tests {
             newest: None,
             ..VIEW
         };
-        assert_eq!(view.due(&CONFIG), Due::Claim { block: 500 });
+        assert_eq!(view.due(&CONFIG), Some(500));
         let nothing_safe = View { safe: 0, ..view };
-        assert_eq!(nothing_safe.due(&CONFIG), Due::Nothing);
+        assert_eq!(nothing_safe.due(&CONFIG), None);
     }
 
     #[test]
     fn the_interval_is_kept() {
-        assert_eq!(VIEW.due(&CONFIG), Due::Claim { block: 500 });
+        assert_eq!(VIEW.due(&CONFIG), Some(500));
         let early = View {
             now: VIEW.now - 1,
             ..VIEW
         };
-        assert_eq!(early.due(&CONFIG), Due::Nothing);
+        assert_eq!(early.due(&CONFIG), None);
     }
 
     #[test]
@@ -110,12 +98,12 @@ mod tests {
             withdrawal_waits: true,
             ..VIEW
         };
-        assert_eq!(waiting.due(&CONFIG), Due::Claim { block: 500 });
+        assert_eq!(waiting.due(&CONFIG), Some(500));
         let early = View {
             now: waiting.now - 1,
             ..waiting
         };
-        assert_eq!(early.due(&CONFIG), Due::Nothing);
+        assert_eq!(early.due(&CONFIG), None);
     }
 
     #[test]
@@ -126,7 +114,7 @@ mod tests {
                 anchor,
                 ..VIEW
             };
-            assert_eq!(view.due(&CONFIG), Due::Nothing, "{safe} {anchor}");
+            assert_eq!(view.due(&CONFIG), None, "{safe} {anchor}");
         }
     }
 }

@@ -20,7 +20,7 @@ mod proposer;
 mod source;
 
 pub use config::ProposerConfig;
-pub use decision::{Claimed, Due, View};
+pub use decision::{Claimed, View};
 pub use games::GamesError;
 pub use proposer::{Proposer, ProposerError, ProposerStatus};
 pub use source::{OutputSource, SourceError};

@@ -1,5 +1,5 @@
 use crate::{
-    Due, OutputSource, ProposerConfig, SourceError, View,
+    OutputSource, ProposerConfig, SourceError, View,
     games::{BondStep, Games, GamesError, Listed, OwnGame},
 };
 use alloy_primitives::{Address, B256, U256};
@@ -163,7 +163,7 @@ impl Role {
             status.claimed_at = newest.map_or(0, |newest| newest.created_at);
             status.bonds_out = self.own.len();
         });
-        if let Due::Claim { block } = view.due(&self.config) {
+        if let Some(block) = view.due(&self.config) {
             self.claim(block).await?;
         }
         self.look_after_bonds(now).await

@@ -535,22 +535,20 @@ async fn a_restart_takes_up_what_was_sent() {
     };
     let files = || std::fs::read_dir(directory.path()).expect("there").count();
 
-    let (sender, resumed, task, shutdown) = start(sender_config());
+    let (sender, resumed, task, shutdown) = start(TxSenderConfig {
+        in_flight_max: 3,
+        ..sender_config()
+    });
     assert!(resumed.is_empty());
     for (byte, tag) in [(1, "first"), (2, "second"), (3, "third")] {
-        drop(
-            sender
-                .send(candidate(byte).with_tag(tag.as_bytes().to_vec()))
-                .await
-                .expect("queued"),
-        );
-        // A dropped receiver takes back only what is not sent.
         let _sent = sender
             .send(candidate(byte).with_tag(tag.as_bytes().to_vec()))
             .await
             .expect("queued");
         in_pool(usize::from(byte)).await;
     }
+    // No room in flight, so it isn't sent, and a dropped receiver takes it back.
+    drop(sender.send(candidate(9)).await.expect("queued"));
     shutdown.cancel();
     task.await.expect("ends");
     assert_eq!(files(), 3);
