@@ -4,13 +4,17 @@
 //
 //   node tools/precompile-vectors.mjs          compares with the committed file
 //   node tools/precompile-vectors.mjs --write  writes it
+//   node tools/precompile-vectors.mjs FOLDER OUT  writes OUT from FOLDER's golden.json and span_split.json
 import { readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const root = path.dirname(path.dirname(fileURLToPath(import.meta.url)));
-const target = path.join(root, 'test/precompiles/vectors/reference.json');
-const source = (name) => JSON.parse(readFileSync(path.join(root, '../precompiles/vectors', name), 'utf8'));
+const [first, second] = process.argv.slice(2);
+const other = second !== undefined;
+const target = other ? second : path.join(root, 'test/precompiles/vectors/reference.json');
+const folder = other ? first : path.join(root, '../precompiles/vectors');
+const source = (name) => JSON.parse(readFileSync(path.join(folder, name), 'utf8'));
 const golden = source('golden.json');
 const more = source('span_split.json');
 
@@ -73,7 +77,7 @@ const lines = Object.entries(sections).map(
 const counts = Object.fromEntries(Object.entries(sections).map(([name, cases]) => [name, cases.length]));
 const json = `{"counts":${JSON.stringify(counts)},\n${lines.join(',\n')}\n}\n`;
 
-if (process.argv[2] === '--write') {
+if (other || first === '--write') {
   writeFileSync(target, json);
 } else if (readFileSync(target, 'utf8') !== json) {
   process.stderr.write('error: test/precompiles/vectors/reference.json differs: run tools/precompile-vectors.mjs --write\n');

@@ -2,7 +2,7 @@
 
 use crate::LORA;
 use alloc::vec::Vec;
-use alloy_primitives::{Address, B256, Keccak256, Signature, U256, keccak256, uint};
+use alloy_primitives::{Address, B256, Keccak256, U256, keccak256, uint};
 
 /// Length of a signature, `r ‖ s ‖ v`.
 pub const SIGNATURE_LEN: usize = 65;
@@ -67,9 +67,43 @@ pub fn signer(digest: B256, signature: &[u8]) -> Option<Address> {
     if s > S_MAX {
         return None;
     }
-    Signature::new(r, s, parity)
+    #[cfg(feature = "secp256k1")]
+    return recover_natively(digest, r, s, parity);
+    #[cfg(not(feature = "secp256k1"))]
+    recover(digest, r, s, parity)
+}
+
+/// The signer of `digest`, in Rust alone: for proofs.
+#[cfg(any(test, not(feature = "secp256k1")))]
+fn recover(digest: B256, r: U256, s: U256, parity: bool) -> Option<Address> {
+    alloy_primitives::Signature::new(r, s, parity)
         .recover_address_from_prehash(&digest)
         .ok()
+}
+
+/// As `recover`, by Bitcoin Core's C library, which takes a third of the time.
+#[cfg(feature = "secp256k1")]
+fn recover_natively(digest: B256, r: U256, s: U256, parity: bool) -> Option<Address> {
+    use secp256k1::{
+        Message, SECP256K1,
+        ecdsa::{RecoverableSignature, RecoveryId},
+    };
+    let mut compact = [0; 64];
+    let (left, right) = compact.split_at_mut(32);
+    left.copy_from_slice(&r.to_be_bytes::<32>());
+    right.copy_from_slice(&s.to_be_bytes::<32>());
+    let id = if parity {
+        RecoveryId::One
+    } else {
+        RecoveryId::Zero
+    };
+    let signature = RecoverableSignature::from_compact(&compact, id).ok()?;
+    let message = Message::from_digest(digest.0);
+    let key = SECP256K1.recover_ecdsa(&message, &signature).ok()?;
+    let encoded = key.serialize_uncompressed();
+    // The first byte says that the point isn't compressed.
+    let point = encoded.get(1..)?;
+    Some(Address::from_word(keccak256(point)))
 }
 
 fn hash_words<const N: usize>(words: [B256; N]) -> B256 {
@@ -135,6 +169,45 @@ mod tests {
             zero = signature;
             zero[32..64].fill(0);
             assert_eq!(signer(digest, &zero), None);
+        }
+    }
+
+    #[cfg(feature = "secp256k1")]
+    mod libraries {
+        use super::*;
+        use proptest::prelude::*;
+
+        /// Numbers as signatures have them, and those at the edges of the group.
+        fn scalar() -> impl Strategy<Value = U256> {
+            prop_oneof![
+                6 => any::<[u64; 4]>().prop_map(U256::from_limbs),
+                1 => (0u64..3).prop_map(U256::from),
+                1 => (0u64..6).prop_map(|below| order() + U256::from(2) - U256::from(below)),
+                1 => (0u64..3).prop_map(|below| U256::MAX - U256::from(below)),
+                1 => (0u64..3).prop_map(|above| S_MAX - U256::from(1) + U256::from(above)),
+            ]
+        }
+
+        proptest! {
+            /// Whatever a signature is, both libraries have the same signer for it, or none.
+            #[test]
+            fn libraries_agree(digest in any::<[u8; 32]>(), r in scalar(), s in scalar(), parity in any::<bool>()) {
+                let digest = B256::from(digest);
+                prop_assert_eq!(recover_natively(digest, r, s, parity), recover(digest, r, s, parity));
+            }
+        }
+
+        #[test]
+        fn libraries_agree_on_signatures() {
+            for salt in 0..64u8 {
+                let digest = keccak256([salt]);
+                let signature = sign(digest);
+                let r = U256::from_be_slice(&signature[..32]);
+                let s = U256::from_be_slice(&signature[32..64]);
+                let parity = signature[64] == 28;
+                assert_eq!(recover_natively(digest, r, s, parity), Some(SIGNER));
+                assert_eq!(recover(digest, r, s, parity), Some(SIGNER));
+            }
         }
     }
 

@@ -135,6 +135,29 @@ mod tests {
             );
         }
 
+        /// Vector units of any width, and any division among threads, add in another order: no order matters.
+        #[test]
+        fn sums_do_not_depend_on_order(
+            (mut entries, order) in (0usize..200).prop_flat_map(|len| {
+                let entry = (any::<i8>(), any::<i8>(), -16_383i16..=16_383);
+                (vec(entry, len), Just((0..len).collect::<Vec<_>>()).prop_shuffle())
+            }),
+            cut in any::<prop::sample::Index>(),
+        ) {
+            let sums = |entries: &[(i8, i8, i16)]| {
+                let a: Vec<u8> = entries.iter().map(|entry| entry.0 as u8).collect();
+                let b: Vec<u8> = entries.iter().map(|entry| entry.1 as u8).collect();
+                let x: Vec<i16> = entries.iter().map(|entry| entry.2).collect();
+                [dot(&a, &b), dot_witness(&a, &x), distance2(&a, &b) as i32, norm2(&a) as i32]
+            };
+            let whole = sums(&entries);
+            let (left, right) = entries.split_at(cut.index(entries.len().max(1)).min(entries.len()));
+            let parts: Vec<i32> = sums(left).iter().zip(sums(right)).map(|(l, r)| l + r).collect();
+            prop_assert_eq!(parts, whole);
+            entries = order.iter().map(|index| entries[*index]).collect();
+            prop_assert_eq!(sums(&entries), whole);
+        }
+
         #[test]
         fn weighted_rows_equal_plain_ones(
             rows in vec((bytes(5), -2_147_352_576i32..=2_147_352_576), 0..600),

@@ -1,13 +1,15 @@
 //! Commitments, reveals and settlement.
 
 use crate::world::{World, input, refused};
-use alloy_primitives::{Address, B256};
+use alloy_primitives::{Address, B256, U256};
 use alloy_sol_types::{SolCall, SolEvent};
 use openledger_precompiles::{
     CommonErrors, IPausable, Outcome, SKETCH,
     sketch::{EMPTY_SIGNATURE, IAttrSketch, Signature, commit_id, commitment, space},
+    split::split,
 };
 use proptest::{collection::vec, prelude::*};
+use std::collections::BTreeMap;
 
 const REGISTRY: Address = Address::repeat_byte(7);
 const DATANET: B256 = B256::repeat_byte(8);
@@ -310,4 +312,66 @@ proptest! {
             .collect();
         prop_assert_eq!(events, expected);
     }
+
+    /// k exact copies earn what one does, whatever the order of commitments and reveals and however settling is
+    /// divided: the owner of a cluster is its first contributor, and clusters' shares don't know the copies.
+    #[test]
+    fn copies_earn_what_one_does(
+        plan in plan(), scores in vec(any::<i64>(), 5), total in any::<u128>(),
+    ) {
+        // Content by content, in the order of the first commitments.
+        let mut once = Plan { steps: vec![64], ..plan.clone() };
+        once.contents.clear();
+        for content in &plan.contents {
+            if !once.contents.contains(content) {
+                once.contents.push(*content);
+            }
+        }
+        once.reveal_order = (0..once.contents.len()).collect();
+        let earned = earnings(&plan, &scores, total);
+        let alone = earnings(&once, &scores, total);
+        prop_assert_eq!(earned.values().sum::<U256>(), alone.values().sum::<U256>());
+        for content in &once.contents {
+            // All accounts that contributed it, together.
+            let accounts = |plan: &Plan, earned: &BTreeMap<u8, U256>| -> U256 {
+                let who = (0u8..).zip(&plan.contents).filter(|(_, known)| *known == content);
+                who.filter_map(|(who, _)| earned.get(&who)).sum()
+            };
+            prop_assert_eq!(accounts(&plan, &earned), accounts(&once, &alone));
+        }
+    }
+}
+
+/// What each contributor earns of `total` if a cluster's score is its content's.
+fn earnings(plan: &Plan, scores: &[i64], total: u128) -> BTreeMap<u8, U256> {
+    let mut world = World::new();
+    let ids: Vec<_> = (0u8..)
+        .zip(&plan.contents)
+        .map(|(who, content)| commit(&mut world, &signature(*content), who))
+        .collect();
+    world.skip_blocks(2);
+    for index in &plan.reveal_order {
+        let mh = signature(plan.contents[*index]);
+        let reveal = reveal_call(ids[*index], &mh, *index as u8);
+        world.call(SKETCH, REGISTRY, &reveal).unwrap();
+    }
+    world.skip_blocks(49);
+    // Clusters come in order; each belongs to whoever made it.
+    let mut owners = Vec::new();
+    for step in &plan.steps {
+        for (cluster, id, is_new) in settle(&mut world, *step) {
+            if is_new {
+                assert_eq!(cluster as usize, owners.len());
+                owners.push(ids.iter().position(|known| *known == id).unwrap());
+            }
+        }
+    }
+    let of_clusters: Vec<i64> = owners
+        .iter()
+        .map(|who| scores[plan.contents[*who] as usize])
+        .collect();
+    let amounts = split(total, &of_clusters, 0, 0);
+    (owners.into_iter().map(|who| who as u8))
+        .zip(amounts.into_iter().map(U256::from))
+        .collect()
 }

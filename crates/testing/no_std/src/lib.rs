@@ -16,6 +16,7 @@ use core::{
 pub use {
     openledger_derive as derive,
     openledger_execution as execution,
+    openledger_precompiles as precompiles,
     openledger_primitives as primitives,
     openledger_protocol as protocol,
     openledger_trie as trie,
