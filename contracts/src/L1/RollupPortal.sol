@@ -43,6 +43,8 @@ contract RollupPortal is IRollupPortal, Initializable, ReentrancyGuardTransient 
     uint64 public constant PAUSE_SECONDS = 45 days;
     /// @inheritdoc IRollupPortal
     uint64 public constant PAUSE_COOLDOWN_SECONDS = 15 days;
+    /// @inheritdoc IRollupPortal
+    uint256 public constant MAX_PROOF_MATURITY_SECONDS = 14 days;
 
     /// @dev What `l2Sender` says while no withdrawal's target is being called.
     address private constant NO_L2_SENDER = 0x000000000000000000000000000000000000dEaD;
@@ -96,6 +98,9 @@ contract RollupPortal is IRollupPortal, Initializable, ReentrancyGuardTransient 
     /// @param delaySeconds  See `proofMaturityDelaySeconds`.
     constructor(IOPEN open_, uint256 delaySeconds) {
         if (address(open_) == address(0)) revert ZeroAddress();
+        if (delaySeconds > MAX_PROOF_MATURITY_SECONDS) {
+            revert MaturityDelayTooLong(delaySeconds, MAX_PROOF_MATURITY_SECONDS);
+        }
         open = open_;
         proofMaturityDelaySeconds = delaySeconds;
         _disableInitializers();

@@ -12,6 +12,11 @@ import {Initializable} from "@openzeppelin/contracts/proxy/utils/Initializable.s
 /// @title AnchorStateRegistry
 /// @dev Stands behind a `Proxy`.
 contract AnchorStateRegistry is IAnchorStateRegistry, Initializable {
+    /* CONSTANTS */
+
+    /// @inheritdoc IAnchorStateRegistry
+    uint256 public constant MAX_FINALITY_DELAY_SECONDS = 7 days;
+
     /* IMMUTABLES */
 
     /// @inheritdoc IAnchorStateRegistry
@@ -38,6 +43,9 @@ contract AnchorStateRegistry is IAnchorStateRegistry, Initializable {
 
     /// @param delaySeconds See `disputeGameFinalityDelaySeconds`.
     constructor(uint256 delaySeconds) {
+        if (delaySeconds > MAX_FINALITY_DELAY_SECONDS) {
+            revert FinalityDelayTooLong(delaySeconds, MAX_FINALITY_DELAY_SECONDS);
+        }
         disputeGameFinalityDelaySeconds = delaySeconds;
         _disableInitializers();
     }
@@ -98,7 +106,10 @@ contract AnchorStateRegistry is IAnchorStateRegistry, Initializable {
     /// @inheritdoc IAnchorStateRegistry
     function getAnchorRoot() public view returns (Hash root, uint256 l2SequenceNumber) {
         IDisputeGame game = anchorGame;
-        if (address(game) == address(0)) return (startingAnchorRoot.root, startingAnchorRoot.l2SequenceNumber);
+        // A pause changes nothing about the anchor, so that `isGameProper` is not the question.
+        if (address(game) == address(0) || isGameBlacklisted(game) || isGameRetired(game)) {
+            return (startingAnchorRoot.root, startingAnchorRoot.l2SequenceNumber);
+        }
         return (Hash.wrap(Claim.unwrap(game.rootClaim())), game.l2SequenceNumber());
     }
 

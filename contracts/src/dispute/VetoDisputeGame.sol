@@ -17,6 +17,13 @@ import {SafeTransferLib} from "solady/utils/SafeTransferLib.sol";
 contract VetoDisputeGame is IVetoDisputeGame {
     /* CONSTANTS */
 
+    /// @inheritdoc IVetoDisputeGame
+    uint64 public constant SEQUENCER_DRIFT_SECONDS = 1800;
+    /// @inheritdoc IVetoDisputeGame
+    uint64 public constant MAX_CLOCK_SECONDS = 7 days;
+    /// @inheritdoc IVetoDisputeGame
+    uint64 public constant MAX_FALLBACK_SECONDS = 14 days;
+
     uint256 private constant CLAIM_OFFSET = 20;
     uint256 private constant L1_HEAD_OFFSET = 52;
     uint256 private constant EXTRA_DATA_OFFSET = 84;
@@ -36,6 +43,10 @@ contract VetoDisputeGame is IVetoDisputeGame {
     address public immutable challenger;
     /// @inheritdoc IVetoDisputeGame
     Duration public immutable proposerFallbackSeconds;
+    /// @inheritdoc IVetoDisputeGame
+    Timestamp public immutable genesisTimestamp;
+    /// @inheritdoc IVetoDisputeGame
+    Duration public immutable blockTime;
 
     /// @dev A proposer that never spoke has been silent since then.
     uint256 private immutable deployedAt;
@@ -58,12 +69,20 @@ contract VetoDisputeGame is IVetoDisputeGame {
     /* CONSTRUCTOR */
 
     constructor(Parameters memory parameters) {
+        // Without a clock nobody can veto; with one that never ends nobody is paid.
+        _requireWithin(Duration.unwrap(parameters.maxClockDuration), 1, MAX_CLOCK_SECONDS);
+        _requireWithin(Duration.unwrap(parameters.proposerFallbackSeconds), 1, MAX_FALLBACK_SECONDS);
+        _requireWithin(Duration.unwrap(parameters.blockTime), 1, SEQUENCER_DRIFT_SECONDS);
+        _requireWithin(Timestamp.unwrap(parameters.genesisTimestamp), 1, block.timestamp);
+        if (parameters.proposer == address(0) || parameters.challenger == address(0)) revert ZeroAddress();
         gameType = parameters.gameType;
         maxClockDuration = parameters.maxClockDuration;
         anchorStateRegistry = parameters.anchorStateRegistry;
         proposer = parameters.proposer;
         challenger = parameters.challenger;
         proposerFallbackSeconds = parameters.proposerFallbackSeconds;
+        genesisTimestamp = parameters.genesisTimestamp;
+        blockTime = parameters.blockTime;
         deployedAt = block.timestamp;
     }
 
@@ -77,6 +96,7 @@ contract VetoDisputeGame is IVetoDisputeGame {
         }
         (, uint256 anchor) = anchorStateRegistry.getAnchorRoot();
         if (l2BlockNumber() <= anchor) revert BlockNotAfterAnchor(l2BlockNumber(), anchor);
+        if (l2BlockNumber() > newestPossibleBlock()) revert BlockNotPossible(l2BlockNumber(), newestPossibleBlock());
         if (gameCreator() != proposer && block.timestamp < openToAllAt()) revert ProposerNotSilent(openToAllAt());
 
         createdAt = Timestamp.wrap(uint64(block.timestamp));
@@ -152,6 +172,12 @@ contract VetoDisputeGame is IVetoDisputeGame {
     }
 
     /// @inheritdoc IVetoDisputeGame
+    function newestPossibleBlock() public view returns (uint256) {
+        uint256 latest = block.timestamp + SEQUENCER_DRIFT_SECONDS;
+        return (latest - Timestamp.unwrap(genesisTimestamp)) / Duration.unwrap(blockTime);
+    }
+
+    /// @inheritdoc IVetoDisputeGame
     function expiresAt() public view returns (Timestamp) {
         return Timestamp.wrap(Timestamp.unwrap(createdAt) + Duration.unwrap(maxClockDuration));
     }
@@ -203,6 +229,10 @@ contract VetoDisputeGame is IVetoDisputeGame {
         status = result;
         resolvedAt = Timestamp.wrap(uint64(block.timestamp));
         emit Resolved(result);
+    }
+
+    function _requireWithin(uint256 given, uint256 least, uint256 most) private pure {
+        if (given < least || given > most) revert ParameterOutOfRange(given, least, most);
     }
 
     function _factory() private view returns (IDisputeGameFactory) {

@@ -26,6 +26,9 @@ interface IAnchorStateRegistry is IVersioned {
     /// @notice The caller is not the guardian.
     error Unauthorized(address caller);
 
+    /// @notice The delay until a result counts is longer than `limit`.
+    error FinalityDelayTooLong(uint256 delay, uint256 limit);
+
     /// @notice The game's claim is not valid, or not about a later block than the anchor.
     error InvalidAnchorGame(IDisputeGame game);
 
@@ -54,13 +57,14 @@ interface IAnchorStateRegistry is IVersioned {
     /// @notice Declares a game void. Guardian only.
     function blacklistDisputeGame(IDisputeGame game) external;
 
-    /// @notice The anchor: its output root and L2 block.
+    /// @notice The anchor: its output root and L2 block. It is the one that the contract started with while no claim has
+    ///         become the anchor, and again after the guardian set aside the game whose claim did.
     function getAnchorRoot() external view returns (Hash root, uint256 l2SequenceNumber);
 
     /// @notice The same, for any type.
     function anchors(GameType gameType) external view returns (Hash root, uint256 l2SequenceNumber);
 
-    /// @notice The game that the anchor is from; zero while it is the one that the contract started with.
+    /// @notice The game whose claim became the anchor last, set aside since or not; zero while none has.
     function anchorGame() external view returns (IDisputeGame);
 
     /// @notice The anchor that the contract started with.
@@ -101,6 +105,9 @@ interface IAnchorStateRegistry is IVersioned {
 
     /// @notice Seconds from a game's resolution until its result counts.
     function disputeGameFinalityDelaySeconds() external view returns (uint256);
+
+    /// @notice Longest `disputeGameFinalityDelaySeconds`.
+    function MAX_FINALITY_DELAY_SECONDS() external view returns (uint256);
 
     /// @notice Lists the games.
     function disputeGameFactory() external view returns (IDisputeGameFactory);

@@ -78,6 +78,9 @@ interface IRollupPortal is IVersioned {
     /// @notice A role or contract would be the zero address.
     error ZeroAddress();
 
+    /// @notice Withdrawals would have to wait for longer than `limit` after their proof.
+    error MaturityDelayTooLong(uint256 delay, uint256 limit);
+
     /// @notice Less OPEN is locked than L2's genesis gives out.
     error GenesisNotLocked(uint256 expected, uint256 locked);
 
@@ -244,6 +247,9 @@ interface IRollupPortal is IVersioned {
 
     /// @notice Seconds from a withdrawal's proof until it can be paid.
     function proofMaturityDelaySeconds() external view returns (uint256);
+
+    /// @notice Longest `proofMaturityDelaySeconds`: what is proved right after a pause can be paid before the next.
+    function MAX_PROOF_MATURITY_SECONDS() external view returns (uint256);
 
     /// @notice Seconds from a game's resolution until its result counts.
     function disputeGameFinalityDelaySeconds() external view returns (uint256);

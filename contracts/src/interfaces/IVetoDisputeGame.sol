@@ -20,6 +20,8 @@ interface IVetoDisputeGame is IDisputeGame {
     /// @param proposer                Who may always make claims.
     /// @param challenger              Who may veto.
     /// @param proposerFallbackSeconds Seconds of the proposer's silence after which anybody may make claims.
+    /// @param genesisTimestamp        When L2's block 0 was made.
+    /// @param blockTime               Seconds between L2 blocks.
     struct Parameters {
         GameType gameType;
         Duration maxClockDuration;
@@ -27,6 +29,8 @@ interface IVetoDisputeGame is IDisputeGame {
         address proposer;
         address challenger;
         Duration proposerFallbackSeconds;
+        Timestamp genesisTimestamp;
+        Duration blockTime;
     }
 
     /// @notice It is settled who gets the bond.
@@ -46,6 +50,15 @@ interface IVetoDisputeGame is IDisputeGame {
 
     /// @notice The claim is about a block that is not after the anchor's.
     error BlockNotAfterAnchor(uint256 l2BlockNumber, uint256 anchor);
+
+    /// @notice The claim is about a block that L1 can't hold yet: there are none after `newest`.
+    error BlockNotPossible(uint256 l2BlockNumber, uint256 newest);
+
+    /// @notice A parameter of the implementation is out of its range, both ends of which are possible.
+    error ParameterOutOfRange(uint256 given, uint256 least, uint256 most);
+
+    /// @notice An account that must be named is zero.
+    error ZeroAddress();
 
     /// @notice Others than the proposer may make claims from `openAt` on.
     error ProposerNotSilent(uint256 openAt);
@@ -105,6 +118,26 @@ interface IVetoDisputeGame is IDisputeGame {
 
     /// @notice Seconds of the proposer's silence after which anybody may make claims.
     function proposerFallbackSeconds() external view returns (Duration);
+
+    /// @notice When L2's block 0 was made.
+    function genesisTimestamp() external view returns (Timestamp);
+
+    /// @notice Seconds between L2 blocks.
+    function blockTime() external view returns (Duration);
+
+    /// @notice The newest L2 block that L1 can hold now: no block's time is more than `SEQUENCER_DRIFT_SECONDS` ahead of
+    ///         the L1 block that it is derived from. Claims about later blocks are refused, since one that nobody vetoed
+    ///         would be an anchor that no right claim can follow for as long.
+    function newestPossibleBlock() external view returns (uint256);
+
+    /// @notice Seconds that an L2 block's time may be ahead of L1's (derivation's `max_sequencer_drift` since Fjord).
+    function SEQUENCER_DRIFT_SECONDS() external view returns (uint64);
+
+    /// @notice Longest `maxClockDuration`, seconds.
+    function MAX_CLOCK_SECONDS() external view returns (uint64);
+
+    /// @notice Longest `proposerFallbackSeconds`, seconds.
+    function MAX_FALLBACK_SECONDS() external view returns (uint64);
 
     /// @notice Who may always make claims.
     function proposer() external view returns (address);

@@ -6,7 +6,7 @@ import {RollupPortal} from "../../src/L1/RollupPortal.sol";
 import {SystemConfig} from "../../src/L1/SystemConfig.sol";
 import {AnchorStateRegistry} from "../../src/dispute/AnchorStateRegistry.sol";
 import {DisputeGameFactory} from "../../src/dispute/DisputeGameFactory.sol";
-import {Claim, Duration, GameType, Hash, Proposal} from "../../src/dispute/Types.sol";
+import {Claim, Duration, GameType, Hash, Proposal, Timestamp} from "../../src/dispute/Types.sol";
 import {VetoDisputeGame} from "../../src/dispute/VetoDisputeGame.sol";
 import {IAnchorStateRegistry} from "../../src/interfaces/IAnchorStateRegistry.sol";
 import {IDisputeGameFactory} from "../../src/interfaces/IDisputeGameFactory.sol";
@@ -29,6 +29,8 @@ abstract contract L1Test is Test {
     uint256 internal constant BOND = 0.08 ether;
     uint256 internal constant GENESIS_SUPPLY = 250_000_000 ether;
     uint256 internal constant ANCHOR_BLOCK = 100;
+    uint64 internal constant GENESIS_TIMESTAMP = 1_690_000_000;
+    uint64 internal constant BLOCK_TIME = 2;
     GameType internal constant VETO_GAME = GameType.wrap(1612);
 
     address internal immutable owner = makeAddr("owner");
@@ -110,16 +112,20 @@ abstract contract L1Test is Test {
     }
 
     function _implementation() internal returns (VetoDisputeGame) {
-        return new VetoDisputeGame(
-            IVetoDisputeGame.Parameters({
-                gameType: VETO_GAME,
-                maxClockDuration: Duration.wrap(CLOCK),
-                anchorStateRegistry: registry,
-                proposer: proposer,
-                challenger: challenger,
-                proposerFallbackSeconds: Duration.wrap(FALLBACK)
-            })
-        );
+        return new VetoDisputeGame(_gameParameters());
+    }
+
+    function _gameParameters() internal view returns (IVetoDisputeGame.Parameters memory) {
+        return IVetoDisputeGame.Parameters({
+            gameType: VETO_GAME,
+            maxClockDuration: Duration.wrap(CLOCK),
+            anchorStateRegistry: registry,
+            proposer: proposer,
+            challenger: challenger,
+            proposerFallbackSeconds: Duration.wrap(FALLBACK),
+            genesisTimestamp: Timestamp.wrap(GENESIS_TIMESTAMP),
+            blockTime: Duration.wrap(BLOCK_TIME)
+        });
     }
 
     /// @dev A game about `root` at an L2 block, made by the proposer.

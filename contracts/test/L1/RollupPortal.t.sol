@@ -79,6 +79,10 @@ contract RollupPortalTest is L1Test {
         _expectRefused(config, registry, address(0), 0, expected);
         vm.expectRevert(expected);
         new RollupPortal(IOPEN(address(0)), MATURITY);
+        uint256 most = portal.MAX_PROOF_MATURITY_SECONDS();
+        assertEq(new RollupPortal(open, most).proofMaturityDelaySeconds(), most);
+        vm.expectRevert(abi.encodeWithSelector(IRollupPortal.MaturityDelayTooLong.selector, most + 1, most));
+        new RollupPortal(open, most + 1);
     }
 
     /* DEPOSITS */

@@ -106,6 +106,15 @@ contract SpecTest is L1Test {
         assertEq(open.balanceOf(withdrawal.target), withdrawal.value);
     }
 
+    /// @dev The time of the example is the one at which all tests start.
+    function test_newestPossibleBlock_example_succeeds() public view {
+        string memory json = _block(outputs, "json newest-block");
+        assertEq(vm.parseJsonUint(json, ".l1Timestamp"), block.timestamp);
+        assertEq(vm.parseJsonUint(json, ".genesisTimestamp"), GENESIS_TIMESTAMP);
+        assertEq(vm.parseJsonUint(json, ".blockTime"), BLOCK_TIME);
+        assertEq(vm.parseJsonUint(json, ".newestPossibleBlock"), implementation.newestPossibleBlock());
+    }
+
     function _deposit() private view returns (Deposit memory) {
         string memory json = _block(deposits, "json deposit");
         return Deposit({

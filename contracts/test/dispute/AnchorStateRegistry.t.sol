@@ -32,6 +32,13 @@ contract AnchorStateRegistryTest is L1Test {
         fresh.initialize(factory, portal, anchor, VETO_GAME);
     }
 
+    function test_constructor_delay_bounds() public {
+        uint256 most = registry.MAX_FINALITY_DELAY_SECONDS();
+        assertEq(new AnchorStateRegistry(most).disputeGameFinalityDelaySeconds(), most);
+        vm.expectRevert(abi.encodeWithSelector(IAnchorStateRegistry.FinalityDelayTooLong.selector, most + 1, most));
+        new AnchorStateRegistry(most + 1);
+    }
+
     /// @dev Property D5: the claim of a game is valid only in the last of these stages.
     function test_isGameClaimValid_stages_succeeds() public {
         VetoDisputeGame game = _propose(ROOT, 200);
@@ -106,8 +113,8 @@ contract AnchorStateRegistryTest is L1Test {
 
     /// @dev Property D6: the anchor only goes forward.
     function testFuzz_setAnchorState_blocks_succeeds(uint64 first, uint64 second) public {
-        first = uint64(bound(first, ANCHOR_BLOCK + 1, 1e9));
-        second = uint64(bound(second, ANCHOR_BLOCK + 1, 1e9));
+        first = uint64(bound(first, ANCHOR_BLOCK + 1, implementation.newestPossibleBlock()));
+        second = uint64(bound(second, ANCHOR_BLOCK + 1, implementation.newestPossibleBlock()));
         VetoDisputeGame one = _propose(keccak256("one"), first);
         VetoDisputeGame two = _propose(keccak256("two"), second);
         vm.expectRevert(abi.encodeWithSelector(IAnchorStateRegistry.InvalidAnchorGame.selector, one));
@@ -128,6 +135,40 @@ contract AnchorStateRegistryTest is L1Test {
             registry.setAnchorState(two);
             _assertAnchor(keccak256("two"), second);
         }
+    }
+
+    /// @dev Property D9: a wrong claim that nobody vetoed, and that became the anchor, can be set aside all the same.
+    function test_getAnchorRoot_setAside_isTheFirst() public {
+        uint256 newest = implementation.newestPossibleBlock();
+        VetoDisputeGame wrong = _propose(keccak256("wrong"), newest);
+        skip(CLOCK);
+        wrong.resolve();
+        skip(FINALITY + 1);
+        registry.setAnchorState(wrong);
+        _assertAnchor(keccak256("wrong"), newest);
+        // A pause alone changes nothing.
+        vm.startPrank(guardian);
+        portal.pause();
+        _assertAnchor(keccak256("wrong"), newest);
+        portal.unpause();
+
+        uint256 before = vm.snapshotState();
+        registry.blacklistDisputeGame(wrong);
+        _assertAnchor(keccak256("anchor"), ANCHOR_BLOCK);
+        assertEq(address(registry.anchorGame()), address(wrong));
+        vm.revertToState(before);
+        registry.updateRetirementTimestamp();
+        _assertAnchor(keccak256("anchor"), ANCHOR_BLOCK);
+        vm.stopPrank();
+
+        // Right claims can be made again, about older blocks as well, and become the anchor.
+        skip(1);
+        VetoDisputeGame right = _propose(keccak256("right"), newest - 1);
+        skip(CLOCK);
+        right.resolve();
+        skip(FINALITY + 1);
+        right.closeGame();
+        _assertAnchor(keccak256("right"), newest - 1);
     }
 
     function testFuzz_guardianFunctions_notGuardian_revert(address caller) public {

@@ -35,7 +35,7 @@ contract DisputeGameFactoryTest is L1Test {
     }
 
     function testFuzz_create_game_succeeds(bytes32 root, uint64 l2Block) public {
-        l2Block = uint64(bound(l2Block, ANCHOR_BLOCK + 1, type(uint64).max));
+        l2Block = uint64(bound(l2Block, ANCHOR_BLOCK + 1, implementation.newestPossibleBlock()));
         bytes memory extraData = abi.encode(l2Block);
         vm.expectEmit(false, true, true, true, address(factory));
         emit IDisputeGameFactory.DisputeGameCreated(address(0), VETO_GAME, Claim.wrap(root));
@@ -187,7 +187,9 @@ contract DisputeGameFactoryTest is L1Test {
                 anchorStateRegistry: registry,
                 proposer: proposer,
                 challenger: challenger,
-                proposerFallbackSeconds: implementation.proposerFallbackSeconds()
+                proposerFallbackSeconds: implementation.proposerFallbackSeconds(),
+                genesisTimestamp: implementation.genesisTimestamp(),
+                blockTime: implementation.blockTime()
             })
         );
     }

@@ -45,7 +45,47 @@ contract VetoDisputeGameTest is L1Test {
         assertEq(Duration.unwrap(game.maxClockDuration()), CLOCK);
         assertEq(Duration.unwrap(game.proposerFallbackSeconds()), FALLBACK);
         assertEq(uint8(game.bondDistributionMode()), uint8(BondDistributionMode.UNDECIDED));
+        assertEq(Timestamp.unwrap(game.genesisTimestamp()), GENESIS_TIMESTAMP);
+        assertEq(Duration.unwrap(game.blockTime()), BLOCK_TIME);
         assertEq(game.version(), "1.0.0");
+    }
+
+    function test_constructor_parameters_bounds() public {
+        IVetoDisputeGame.Parameters memory parameters = _gameParameters();
+        parameters.maxClockDuration = Duration.wrap(0);
+        _assertOutOfRange(parameters, 0, 1, 7 days);
+        parameters.maxClockDuration = Duration.wrap(7 days + 1);
+        _assertOutOfRange(parameters, 7 days + 1, 1, 7 days);
+        parameters = _gameParameters();
+        parameters.proposerFallbackSeconds = Duration.wrap(0);
+        _assertOutOfRange(parameters, 0, 1, 14 days);
+        parameters.proposerFallbackSeconds = Duration.wrap(14 days + 1);
+        _assertOutOfRange(parameters, 14 days + 1, 1, 14 days);
+        parameters = _gameParameters();
+        parameters.blockTime = Duration.wrap(0);
+        _assertOutOfRange(parameters, 0, 1, 1800);
+        parameters.blockTime = Duration.wrap(1801);
+        _assertOutOfRange(parameters, 1801, 1, 1800);
+        parameters = _gameParameters();
+        parameters.genesisTimestamp = Timestamp.wrap(uint64(block.timestamp + 1));
+        _assertOutOfRange(parameters, block.timestamp + 1, 1, block.timestamp);
+        parameters.genesisTimestamp = Timestamp.wrap(0);
+        _assertOutOfRange(parameters, 0, 1, block.timestamp);
+        parameters = _gameParameters();
+        parameters.proposer = address(0);
+        vm.expectRevert(IVetoDisputeGame.ZeroAddress.selector);
+        new VetoDisputeGame(parameters);
+        parameters.proposer = proposer;
+        parameters.challenger = address(0);
+        vm.expectRevert(IVetoDisputeGame.ZeroAddress.selector);
+        new VetoDisputeGame(parameters);
+        // The ends of the ranges themselves.
+        parameters.challenger = challenger;
+        parameters.maxClockDuration = Duration.wrap(7 days);
+        parameters.proposerFallbackSeconds = Duration.wrap(14 days);
+        parameters.blockTime = Duration.wrap(1800);
+        parameters.genesisTimestamp = Timestamp.wrap(uint64(block.timestamp));
+        new VetoDisputeGame(parameters);
     }
 
     function test_initialize_notFactory_reverts() public {
@@ -84,6 +124,34 @@ contract VetoDisputeGameTest is L1Test {
         bytes memory tooHigh = abi.encode(uint256(1) << 64);
         vm.expectRevert(abi.encodeWithSelector(IVetoDisputeGame.BadExtraData.selector, tooHigh));
         factory.create{value: BOND}(VETO_GAME, Claim.wrap(ROOT), tooHigh);
+    }
+
+    /// @dev Property D8: no block is claimed that L1 can't hold yet, and every block that it can hold.
+    function testFuzz_initialize_possibleBlock_bounds(uint256 later) public {
+        skip(bound(later, 0, 3650 days));
+        // Derivation's `max_sequencer_drift`: a block's time is at most half an hour ahead of L1's.
+        uint256 newest = (block.timestamp + 1800 - GENESIS_TIMESTAMP) / BLOCK_TIME;
+        assertEq(implementation.newestPossibleBlock(), newest);
+        assertEq(_propose(ROOT, newest).l2BlockNumber(), newest);
+        vm.startPrank(proposer);
+        vm.expectRevert(abi.encodeWithSelector(IVetoDisputeGame.BlockNotPossible.selector, newest + 1, newest));
+        factory.create{value: BOND}(VETO_GAME, Claim.wrap(ROOT), abi.encode(newest + 1));
+        vm.expectRevert(abi.encodeWithSelector(IVetoDisputeGame.BlockNotPossible.selector, type(uint64).max, newest));
+        factory.create{value: BOND}(VETO_GAME, Claim.wrap(ROOT), abi.encode(type(uint64).max));
+    }
+
+    /// @dev Property D8: by the time that an unvetoed claim about the newest possible block is the anchor, L1 holds later
+    ///      blocks to claim.
+    function test_initialize_newestClaimed_blocksNobody() public {
+        uint256 newest = implementation.newestPossibleBlock();
+        VetoDisputeGame wrong = _propose(keccak256("wrong"), newest);
+        skip(CLOCK);
+        wrong.resolve();
+        skip(FINALITY + 1);
+        wrong.closeGame();
+        assertEq(address(registry.anchorGame()), address(wrong));
+        uint256 ofNow = (block.timestamp - GENESIS_TIMESTAMP) / BLOCK_TIME;
+        assertEq(_propose(ROOT, ofNow).l2BlockNumber(), ofNow);
     }
 
     /// @dev Property D3.
@@ -292,5 +360,15 @@ contract VetoDisputeGameTest is L1Test {
         older.closeGame();
         assertEq(address(registry.anchorGame()), address(newer));
         assertEq(uint8(older.bondDistributionMode()), uint8(BondDistributionMode.NORMAL));
+    }
+
+    function _assertOutOfRange(
+        IVetoDisputeGame.Parameters memory parameters,
+        uint256 given,
+        uint256 least,
+        uint256 most
+    ) private {
+        vm.expectRevert(abi.encodeWithSelector(IVetoDisputeGame.ParameterOutOfRange.selector, given, least, most));
+        new VetoDisputeGame(parameters);
     }
 }

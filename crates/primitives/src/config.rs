@@ -324,6 +324,30 @@ pub struct L1ChainConfig {
     pub blob_schedule: BTreeMap<u64, BlobSchedule>,
     /// The rollup's contracts on the L1, by name.
     pub contracts: L1Contracts,
+    /// Who had which role on the L1 at the beginning; `None` where the chain's maker didn't say. For
+    /// people who check the contracts: derivation doesn't read it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub roles: Option<L1Roles>,
+}
+
+/// Accounts with a role on the L1, and for how long everybody sees what they decide before it is done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct L1Roles {
+    /// Queues what the timelocks carry out; owns `SystemConfig` where it has no timelock.
+    pub owner: Address,
+    /// Claims output roots.
+    pub proposer: Address,
+    /// May veto claims.
+    pub challenger: Address,
+    /// May pause withdrawals and set games aside.
+    pub guardian: Address,
+    /// Signs the sequencer's feed.
+    pub unsafe_block_signer: Address,
+    /// Delay of the code timelock, seconds.
+    pub code_delay_seconds: u64,
+    /// Delay of the parameter timelock, seconds; 0 where there is none.
+    pub parameter_delay_seconds: u64,
 }
 
 /// Blob parameters of one L1 fork (EIP-7840).

@@ -24,7 +24,7 @@ pub use block::{
 };
 pub use config::{
     BlobSchedule, ChainConfig, ChainGenesis, FeeConfig, ForkTimes, GENESIS_EXTRA_KEY, GenesisExtra,
-    GenesisId, L1ChainConfig, L1Contracts, SystemConfig, SystemConfigError,
+    GenesisId, L1ChainConfig, L1Contracts, L1Roles, SystemConfig, SystemConfigError,
 };
 pub use state::{
     Account, AccountChange, AccountInfo, EMPTY_CODE_HASH, EMPTY_ROOT_HASH, NodeReader,

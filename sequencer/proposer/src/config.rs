@@ -31,3 +31,25 @@ impl ProposerConfig {
         }
     }
 }
+
+/// How a challenger works.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ChallengerConfig {
+    /// The chain's `DisputeGameFactory`.
+    pub factory: Address,
+    /// Type of the games that it watches.
+    pub game_type: u32,
+    /// Time between looks at the L1.
+    pub poll_interval: Duration,
+}
+
+impl ChallengerConfig {
+    /// The defaults for a factory.
+    pub const fn new(factory: Address, game_type: u32) -> Self {
+        Self {
+            factory,
+            game_type,
+            poll_interval: Duration::from_secs(12),
+        }
+    }
+}

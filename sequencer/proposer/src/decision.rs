@@ -11,6 +11,34 @@ pub struct Claimed {
     pub created_at: u64,
 }
 
+/// What L1 shows of the claim that this proposer made last.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LastClaim {
+    /// Nothing: the L1 that was asked doesn't have it yet, or a reorg took it.
+    Hidden,
+    /// It is there and was not vetoed.
+    Stands {
+        /// Whether the chain still says so.
+        right: bool,
+    },
+    /// It was vetoed.
+    Vetoed,
+}
+
+/// The newest right claim, where L1 lists `listed` and this proposer made `last`. L1 may be asked at
+/// endpoints of which one is behind: what it doesn't list yet was claimed all the same, and another claim
+/// would cost another bond.
+pub fn newest(listed: Option<Claimed>, last: Option<(Claimed, LastClaim)>) -> Option<Claimed> {
+    let remembered = last.and_then(|(claimed, seen)| match seen {
+        LastClaim::Hidden | LastClaim::Stands { right: true } => Some(claimed),
+        LastClaim::Stands { right: false } | LastClaim::Vetoed => None,
+    });
+    listed
+        .into_iter()
+        .chain(remembered)
+        .max_by_key(|claimed| claimed.block)
+}
+
 /// What the decision rests on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct View {
@@ -69,6 +97,28 @@ mod tests {
         }),
         withdrawal_waits: false,
     };
+
+    #[test]
+    fn an_own_claim_counts_before_l1_lists_it_unless_it_was_vetoed() {
+        let claimed = |block| Claimed {
+            block,
+            created_at: 9,
+        };
+        let (old, own) = (Some(claimed(400)), claimed(500));
+        for (seen, expected) in [
+            (LastClaim::Hidden, Some(own)),
+            (LastClaim::Stands { right: true }, Some(own)),
+            (LastClaim::Stands { right: false }, old),
+            (LastClaim::Vetoed, old),
+        ] {
+            assert_eq!(newest(old, Some((own, seen))), expected, "{seen:?}");
+        }
+        assert_eq!(newest(None, Some((own, LastClaim::Vetoed))), None);
+        assert_eq!(newest(old, None), old);
+        // Somebody else claimed a later block.
+        let later = Some(claimed(501));
+        assert_eq!(newest(later, Some((own, LastClaim::Hidden))), later);
+    }
 
     #[test]
     fn the_first_claim_is_due_at_once() {

@@ -1,6 +1,6 @@
 //! The games of the factory, as L1 has them.
 
-use crate::{Claimed, OutputSource, ProposerConfig, SourceError};
+use crate::{Claimed, Output, OutputSource, SourceError};
 use alloy_eips::BlockId;
 use alloy_primitives::{Address, B256, Bytes, U256};
 use alloy_sol_types::SolCall;
@@ -13,9 +13,9 @@ use std::sync::Arc;
 /// Games that are asked for in one call.
 const PAGE: u64 = 64;
 /// `GameStatus.CHALLENGER_WINS`.
-const CHALLENGER_WINS: u8 = 1;
+pub(crate) const CHALLENGER_WINS: u8 = 1;
 /// `GameStatus.DEFENDER_WINS`.
-const DEFENDER_WINS: u8 = 2;
+pub(crate) const DEFENDER_WINS: u8 = 2;
 
 /// Why the games can't be read.
 #[derive(Debug, thiserror::Error)]
@@ -37,6 +37,26 @@ pub enum GamesError {
     /// The chain could not be read.
     #[error("chain: {0}")]
     Source(#[source] SourceError),
+    /// There are more games than are looked through.
+    #[error("more than {max} games were made in {seconds} s")]
+    TooMany {
+        /// Most that are looked through.
+        max: usize,
+        /// Seconds of the L1's clock in which they were made.
+        seconds: u64,
+    },
+}
+
+/// A game as the factory lists it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Game {
+    pub(crate) address: Address,
+    /// When it was made, seconds by the L1's clock.
+    pub(crate) created_at: u64,
+    /// The output root that it claims.
+    pub(crate) claim: B256,
+    /// The block that the claim is about; `None` if its extra data is no block's number.
+    pub(crate) block: Option<u64>,
 }
 
 /// A game of the proposer's own whose bond is still in it.
@@ -72,9 +92,11 @@ pub(crate) struct Listed {
 }
 
 /// Reads games by `eth_call`.
+#[derive(Debug, Clone, Copy)]
 pub(crate) struct Games<'a> {
     pub(crate) l1: &'a L1Client,
-    pub(crate) config: &'a ProposerConfig,
+    pub(crate) factory: Address,
+    pub(crate) game_type: u32,
 }
 
 impl Games<'_> {
@@ -98,17 +120,17 @@ impl Games<'_> {
     /// The bond of a new game, wei.
     pub(crate) async fn bond(&self) -> Result<U256, GamesError> {
         let call = DisputeGameFactory::initBondsCall {
-            gameType: self.config.game_type,
+            gameType: self.game_type,
         };
-        self.ask(self.config.factory, "initBonds", call).await
+        self.ask(self.factory, "initBonds", call).await
     }
 
     /// Number of the block that the anchor is about.
     pub(crate) async fn anchor(&self) -> Result<u64, GamesError> {
         let call = DisputeGameFactory::gameImplsCall {
-            gameType: self.config.game_type,
+            gameType: self.game_type,
         };
-        let implementation = self.ask(self.config.factory, "gameImpls", call).await?;
+        let implementation = self.ask(self.factory, "gameImpls", call).await?;
         let call = DisputeGame::anchorStateRegistryCall {};
         let registry = self
             .ask(implementation, "anchorStateRegistry", call)
@@ -118,8 +140,8 @@ impl Games<'_> {
         Ok(anchor.l2SequenceNumber.saturating_to())
     }
 
-    /// Looks through the newest games for the newest right claim, and for games of `own` after the
-    /// one with index `known`.
+    /// Looks through the newest `games_max` games for the newest right claim, and for games of `own`
+    /// after the one with index `known`.
     ///
     /// A claim is right if it is what `source` has for a safe block. Games that were lost, or are about
     /// anything else, are nobody's concern.
@@ -127,24 +149,23 @@ impl Games<'_> {
         &self,
         own: Address,
         known: Option<u64>,
+        games_max: u64,
         source: &Arc<dyn OutputSource>,
     ) -> Result<Listed, GamesError> {
         let count = DisputeGameFactory::gameCountCall {};
-        let count = self.ask(self.config.factory, "gameCount", count).await?;
+        let count = self.ask(self.factory, "gameCount", count).await?;
         let mut listed = Listed::default();
         let Some(mut start) = count.checked_sub(U256::ONE) else {
             return Ok(listed);
         };
         let mut seen = 0;
-        while seen < self.config.games_max {
+        while seen < games_max {
             let call = DisputeGameFactory::findLatestGamesCall {
-                gameType: self.config.game_type,
+                gameType: self.game_type,
                 start,
                 n: U256::from(PAGE),
             };
-            let page = self
-                .ask(self.config.factory, "findLatestGames", call)
-                .await?;
+            let page = self.ask(self.factory, "findLatestGames", call).await?;
             for game in &page {
                 let index: u64 = game.index.saturating_to();
                 listed.last_index.get_or_insert(index);
@@ -152,20 +173,16 @@ impl Games<'_> {
                 if is_known && listed.newest.is_some() {
                     return Ok(listed);
                 }
-                // Packed: game type (32 bits), timestamp (64), address (160).
-                let address = Address::from_slice(&game.metadata[12..]);
-                if listed.newest.is_none() {
-                    let right = self
-                        .right_claim(&game.extraData, game.rootClaim, source)
-                        .await?;
-                    if let Some(block) = right
-                        && self.status(address).await? != CHALLENGER_WINS
-                    {
-                        listed.newest = Some(Claimed {
-                            block,
-                            created_at: game.timestamp,
-                        });
-                    }
+                let Game { address, block, .. } = read(game);
+                if listed.newest.is_none()
+                    && let Some(block) = block
+                    && self.is_right(block, game.rootClaim, source).await?
+                    && self.status(address).await? != CHALLENGER_WINS
+                {
+                    listed.newest = Some(Claimed {
+                        block,
+                        created_at: game.timestamp,
+                    });
                 }
                 if is_known {
                     continue;
@@ -187,32 +204,88 @@ impl Games<'_> {
         Ok(listed)
     }
 
-    /// The block that a claim is about, if the claim is right.
-    async fn right_claim(
+    /// The games that were made at or after `since`, newest first, at most `games_max`.
+    pub(crate) async fn since(
         &self,
-        extra_data: &Bytes,
-        claim: B256,
-        source: &Arc<dyn OutputSource>,
-    ) -> Result<Option<u64>, GamesError> {
-        let Ok(word) = <[u8; 32]>::try_from(extra_data.as_ref()) else {
-            return Ok(None);
-        };
-        let Ok(block) = u64::try_from(U256::from_be_bytes(word)) else {
-            return Ok(None);
-        };
-        if block > source.safe_head().number {
-            return Ok(None);
+        since: u64,
+        now: u64,
+        games_max: usize,
+    ) -> Result<Vec<Game>, GamesError> {
+        let count = DisputeGameFactory::gameCountCall {};
+        let count = self.ask(self.factory, "gameCount", count).await?;
+        let mut next = count.checked_sub(U256::ONE);
+        let mut games = Vec::new();
+        while let Some(start) = next {
+            let call = DisputeGameFactory::findLatestGamesCall {
+                gameType: self.game_type,
+                start,
+                n: U256::from(PAGE),
+            };
+            let page = self.ask(self.factory, "findLatestGames", call).await?;
+            for game in &page {
+                let game = read(game);
+                if game.created_at < since {
+                    return Ok(games);
+                }
+                if games.len() >= games_max {
+                    return Err(GamesError::TooMany {
+                        max: games_max,
+                        seconds: now.saturating_sub(since),
+                    });
+                }
+                games.push(game);
+            }
+            next = page
+                .last()
+                .and_then(|game| game.index.checked_sub(U256::ONE));
         }
-        let source = source.clone();
-        let output = tokio::task::spawn_blocking(move || source.output_root(block))
-            .await
-            .map_err(|error| GamesError::Source(error.into()))?
-            .map_err(GamesError::Source)?;
-        Ok((output == Some(claim)).then_some(block))
+        Ok(games)
     }
 
-    async fn status(&self, game: Address) -> Result<u8, GamesError> {
+    /// The game with this claim; `None` if L1 has none.
+    pub(crate) async fn find(
+        &self,
+        claim: B256,
+        block: u64,
+    ) -> Result<Option<Address>, GamesError> {
+        let call = DisputeGameFactory::gamesCall {
+            gameType: self.game_type,
+            rootClaim: claim,
+            extraData: extra_data(block),
+        };
+        let found = self.ask(self.factory, "games", call).await?;
+        Ok(Some(found.proxy).filter(|game| !game.is_zero()))
+    }
+
+    /// Whether a claim is what `source` has for a safe block.
+    pub(crate) async fn is_right(
+        &self,
+        block: u64,
+        claim: B256,
+        source: &Arc<dyn OutputSource>,
+    ) -> Result<bool, GamesError> {
+        if block > source.safe_head().number {
+            return Ok(false);
+        }
+        let output = output_of(source, block).await?;
+        Ok(output.is_some_and(|output| output.root == claim))
+    }
+
+    /// `GameStatus` of a game.
+    pub(crate) async fn status(&self, game: Address) -> Result<u8, GamesError> {
         self.ask(game, "status", DisputeGame::statusCall {}).await
+    }
+
+    /// When a game's clock runs out, seconds by the L1's clock.
+    pub(crate) async fn expires_at(&self, game: Address) -> Result<u64, GamesError> {
+        self.ask(game, "expiresAt", DisputeGame::expiresAtCall {})
+            .await
+    }
+
+    /// Who may veto a game.
+    pub(crate) async fn challenger(&self, game: Address) -> Result<Address, GamesError> {
+        self.ask(game, "challenger", DisputeGame::challengerCall {})
+            .await
     }
 
     /// What can be done about the bond in `game` at L1 time `now`.
@@ -228,9 +301,7 @@ impl Games<'_> {
         }
         let status = self.status(game).await?;
         if status != CHALLENGER_WINS && status != DEFENDER_WINS {
-            let expires = self
-                .ask(game, "expiresAt", DisputeGame::expiresAtCall {})
-                .await?;
+            let expires = self.expires_at(game).await?;
             return Ok(if now >= expires {
                 BondStep::Resolve
             } else {
@@ -260,4 +331,33 @@ impl Games<'_> {
             BondStep::Claim
         })
     }
+}
+
+/// Extra data of a game about a block.
+pub(crate) fn extra_data(block: u64) -> Bytes {
+    U256::from(block).to_be_bytes::<32>().into()
+}
+
+fn read(game: &DisputeGameFactory::GameSearchResult) -> Game {
+    let word = <[u8; 32]>::try_from(game.extraData.as_ref()).ok();
+    let block = word.and_then(|word| u64::try_from(U256::from_be_bytes(word)).ok());
+    Game {
+        // Packed: game type (32 bits), timestamp (64), address (160).
+        address: Address::from_slice(&game.metadata[12..]),
+        created_at: game.timestamp,
+        claim: game.rootClaim,
+        block,
+    }
+}
+
+/// The output of a block, read where disk work holds up nobody.
+pub(crate) async fn output_of(
+    source: &Arc<dyn OutputSource>,
+    block: u64,
+) -> Result<Option<Output>, GamesError> {
+    let source = source.clone();
+    tokio::task::spawn_blocking(move || source.output(block))
+        .await
+        .map_err(|error| GamesError::Source(error.into()))?
+        .map_err(GamesError::Source)
 }

@@ -1,11 +1,14 @@
 use crate::{
-    OutputSource, ProposerConfig, SourceError, View,
-    games::{BondStep, Games, GamesError, Listed, OwnGame},
+    Claimed, LastClaim, OutputSource, ProposerConfig, SourceError, View,
+    decision::newest,
+    games::{BondStep, CHALLENGER_WINS, Games, GamesError, Listed, OwnGame, extra_data, output_of},
+    resumed::await_resumed,
 };
+use alloy_eips::BlockNumHash;
 use alloy_primitives::{Address, B256, U256};
-use alloy_sol_types::{SolCall, SolValue};
+use alloy_sol_types::SolCall;
 use openledger_l1::{
-    Confirmed, L1Client, SendError, TxCandidate, TxSender,
+    Confirmed, L1Client, ResumedTx, SendError, TxCandidate, TxSender,
     contracts::{DisputeGame, DisputeGameFactory},
 };
 use std::{collections::VecDeque, sync::Arc};
@@ -74,11 +77,15 @@ pub struct Proposer {
 impl Proposer {
     /// Starts a proposer, which runs until `shutdown`. What goes wrong is logged and tried again: an
     /// empty wallet, an L1 out of reach and fees above the ceiling all end.
+    ///
+    /// `resumed` is what an earlier run sent and did not see confirmed. A claim may be among it, so that
+    /// none is made before all of it is settled.
     pub fn run(
         config: ProposerConfig,
         source: Arc<dyn OutputSource>,
         l1: L1Client,
         sender: TxSender,
+        resumed: Vec<ResumedTx>,
         shutdown: CancellationToken,
     ) -> (Self, JoinHandle<()>) {
         let (status_sender, status) = watch::channel(ProposerStatus::default());
@@ -91,8 +98,13 @@ impl Proposer {
             status: status_sender,
             own: VecDeque::new(),
             known_index: None,
+            last: None,
         };
         let task = tokio::spawn(async move {
+            tokio::select! {
+                () = shutdown.cancelled() => return,
+                () = await_resumed("proposer", resumed) => {}
+            }
             loop {
                 let round = tokio::select! {
                     () = shutdown.cancelled() => return,
@@ -125,22 +137,43 @@ struct Role {
     own: VecDeque<OwnGame>,
     /// Index of the newest game that was looked at: those up to it are not looked at again.
     known_index: Option<u64>,
+    /// The claim that this run made last, unless it is known to count no more.
+    last: Option<OwnClaim>,
+}
+
+/// A claim of this run's.
+#[derive(Debug, Clone, Copy)]
+struct OwnClaim {
+    claimed: Claimed,
+    root: B256,
 }
 
 impl Role {
+    const fn games(&self) -> Games<'_> {
+        Games {
+            l1: &self.l1,
+            factory: self.config.factory,
+            game_type: self.config.game_type,
+        }
+    }
+
     /// Looks at L1 once, makes a claim if one is due, and looks after bonds.
     async fn round(&mut self) -> Result<(), ProposerError> {
-        let games = Games {
-            l1: &self.l1,
-            config: &self.config,
-        };
+        let games = self.games();
+        let games_max = self.config.games_max;
         let Listed {
-            newest,
+            newest: listed,
             own,
             last_index,
         } = games
-            .list(self.account, self.known_index, &self.source)
+            .list(self.account, self.known_index, games_max, &self.source)
             .await?;
+        let last = match self.last {
+            Some(last) => Some((last, self.look_for(last).await?)),
+            None => None,
+        };
+        let newest = newest(listed, last.map(|(last, seen)| (last.claimed, seen)));
+        let games = self.games();
         let anchor = games.anchor().await?;
         for game in own.into_iter().rev() {
             if self.own.len() < OWN_GAMES_MAX {
@@ -148,8 +181,13 @@ impl Role {
             }
         }
         self.known_index = last_index.or(self.known_index);
+        // What was vetoed, or is listed or overtaken, need not be remembered.
+        self.last = last
+            .filter(|(last, _)| newest == Some(last.claimed) && listed != newest)
+            .map(|(last, _)| last);
         let now = self.l1.latest().await?.timestamp;
-        let safe = self.source.safe_head().number;
+        let head = self.source.safe_head();
+        let safe = head.number;
         let claimed = newest.map_or(anchor, |newest| newest.block);
         let view = View {
             now,
@@ -163,8 +201,8 @@ impl Role {
             status.claimed_at = newest.map_or(0, |newest| newest.created_at);
             status.bonds_out = self.own.len();
         });
-        if let Some(block) = view.due(&self.config) {
-            self.claim(block).await?;
+        if view.due(&self.config).is_some() {
+            self.claim(head, now).await?;
         }
         self.look_after_bonds(now).await
     }
@@ -182,29 +220,58 @@ impl Role {
         Ok(before != after)
     }
 
-    async fn claim(&mut self, block: u64) -> Result<(), ProposerError> {
-        let source = self.source.clone();
-        let output = tokio::task::spawn_blocking(move || source.output_root(block))
-            .await
-            .map_err(|_| ProposerError::Interrupted)?
-            .map_err(ProposerError::Source)?;
-        // The safe head moved back meanwhile.
-        let Some(output) = output else { return Ok(()) };
-        let games = Games {
-            l1: &self.l1,
-            config: &self.config,
+    /// What L1 shows of a claim that this run made.
+    async fn look_for(&self, last: OwnClaim) -> Result<LastClaim, GamesError> {
+        let games = self.games();
+        let block = last.claimed.block;
+        let Some(game) = games.find(last.root, block).await? else {
+            return Ok(LastClaim::Hidden);
         };
-        let bond = games.bond().await?;
+        if games.status(game).await? == CHALLENGER_WINS {
+            return Ok(LastClaim::Vetoed);
+        }
+        let right = games.is_right(block, last.root, &self.source).await?;
+        Ok(LastClaim::Stands { right })
+    }
+
+    /// Claims the output root of `block`, the safe head at L1 time `now`, unless the chain has another
+    /// block in its place by the time that the claim can be sent.
+    async fn claim(&mut self, block: BlockNumHash, now: u64) -> Result<(), ProposerError> {
+        let bond = self.games().bond().await?;
+        let Some(output) = self.safe_output(block).await? else {
+            info!(
+                block = block.number,
+                "the safe head moved before it was claimed"
+            );
+            return Ok(());
+        };
         let call = DisputeGameFactory::createCall {
             gameType: self.config.game_type,
             rootClaim: output,
-            extraData: U256::from(block).abi_encode().into(),
+            extraData: extra_data(block.number),
         };
         let confirmed = self
             .send("claim an output root", self.config.factory, &call, bond)
             .await?;
-        info!(block, %output, tx = %confirmed.tx_hash, bond_wei = %bond, "claimed an output root");
+        self.last = Some(OwnClaim {
+            claimed: Claimed {
+                block: block.number,
+                created_at: now,
+            },
+            root: output,
+        });
+        info!(block = block.number, %output, tx = %confirmed.tx_hash, bond_wei = %bond, "claimed an output root");
         Ok(())
+    }
+
+    /// The output root of a block that is still the safe chain's; `None` if another block has its number,
+    /// or the safe head is before it.
+    async fn safe_output(&self, block: BlockNumHash) -> Result<Option<B256>, ProposerError> {
+        let output = output_of(&self.source, block.number).await?;
+        let still_safe = self.source.safe_head().number >= block.number;
+        Ok(output
+            .filter(|output| still_safe && output.block_hash == block.hash)
+            .map(|output| output.root))
     }
 
     /// Decides and empties own games as far as their clocks allow.
@@ -213,11 +280,10 @@ impl Role {
             let Some(game) = self.own.pop_front() else {
                 break;
             };
-            let games = Games {
-                l1: &self.l1,
-                config: &self.config,
-            };
-            let step = games.bond_step(game.address, self.account, now).await;
+            let step = self
+                .games()
+                .bond_step(game.address, self.account, now)
+                .await;
             // Whatever happens next, it is looked at again in its turn.
             if !matches!(step, Ok(BondStep::Done)) {
                 self.own.push_back(game);

@@ -96,8 +96,8 @@ pub(super) struct RolesSection {
     treasury: Address,
     /// Whom L2's fee vaults pay.
     pub(super) fee_recipient: Address,
-    /// Who may change L2's predeploys.
-    pub(super) l2_proxy_admin_owner: Address,
+    /// Who may change L2's predeploys; the code timelock by way of deposits where it is `None`.
+    pub(super) l2_proxy_admin_owner: Option<Address>,
 }
 
 #[derive(Debug, Clone, PartialEq, Deserialize)]
@@ -157,7 +157,11 @@ impl DeployFile {
         Self::parse(&fs::read_to_string(path).with_context(shown)?).with_context(shown)
     }
 
-    fn parse(text: &str) -> anyhow::Result<Self> {
+    /// Parses and checks a file's text.
+    ///
+    /// # Errors
+    /// As [`Self::read`].
+    pub(super) fn parse(text: &str) -> anyhow::Result<Self> {
         let file: Self = toml::from_str(text).map_err(|error| {
             let line = error
                 .span()
@@ -170,7 +174,6 @@ impl DeployFile {
             "l2.gas-limit is {}: from {min} to {max} are possible",
             file.l2.gas_limit
         );
-        ensure!(file.l2.block_time > 0, "l2.block-time must be at least 1");
         ensure!(
             file.l2.chain_id > 0 && file.l2.chain_id != file.l1.chain_id,
             "l2.chain-id is {}: it must be neither 0 nor the L1's",
@@ -217,16 +220,19 @@ impl DeployFile {
             ("unsafe-block-signer", unsafe_block_signer),
             ("treasury", treasury),
             ("fee-recipient", fee_recipient),
-            ("l2-proxy-admin-owner", l2_proxy_admin_owner),
         ] {
             ensure!(!account.is_zero(), "roles.{name} must not be zero");
         }
         ensure!(
+            l2_proxy_admin_owner.is_none_or(|owner| !owner.is_zero()),
+            "roles.l2-proxy-admin-owner must not be zero: leave it out for the code timelock"
+        );
+        ensure!(
             batcher != proposer,
             "roles.batcher and roles.proposer are both {batcher}: each sender needs an account of its own"
         );
-        file.funded()?;
-        file.granted()?;
+        // Amounts, and whatever has a range.
+        file.contracts()?.check()?;
         Ok(file)
     }
 
@@ -269,6 +275,7 @@ impl DeployFile {
             unsafe_block_signer: roles.unsafe_block_signer,
             treasury: roles.treasury,
             gas_limit: self.l2.gas_limit,
+            block_time: self.l2.block_time,
             base_fee_scalar: self.fees.base_fee_scalar,
             blob_base_fee_scalar: self.fees.blob_base_fee_scalar,
             eip1559_denominator: self.fees.eip1559_denominator,
@@ -329,7 +336,6 @@ pub(super) mod tests {
         unsafe-block-signer = "0x0000000000000000000000000000000000000006"
         treasury = "0x0000000000000000000000000000000000000007"
         fee-recipient = "0x0000000000000000000000000000000000000008"
-        l2-proxy-admin-owner = "0x0000000000000000000000000000000000000009"
         [fees]
         eip1559-denominator = 250
         eip1559-elasticity = 6
@@ -369,6 +375,27 @@ pub(super) mod tests {
     fn what_makes_no_sense_is_named() {
         for (from, to, words) in [
             ("block-time = 1", "block-time = 0", "l2.block-time"),
+            ("block-time = 1", "block-time = 61", "l2.block-time is 61"),
+            (
+                "max-clock-seconds = 10",
+                "max-clock-seconds = 604801",
+                "clocks.max-clock-seconds is 604801: from 1 to 604800",
+            ),
+            (
+                "max-clock-seconds = 10",
+                "proof-maturity-seconds = 18446744073709551615",
+                "clocks.proof-maturity-seconds",
+            ),
+            (
+                "[clocks]",
+                "[timelocks]\ncode-delay-seconds = 3456001\n[clocks]",
+                "timelocks.code-delay-seconds is 3456001",
+            ),
+            (
+                "treasury = ",
+                "l2-proxy-admin-owner = \"0x0000000000000000000000000000000000000000\"\ntreasury = ",
+                "roles.l2-proxy-admin-owner",
+            ),
             (
                 "block-time = 1",
                 "block-time = 1\ngas-limit = 5",

@@ -4,16 +4,24 @@ use super::{
 };
 use crate::{
     derivation::connect,
-    genesis::{GenesisParameters, chain_files, genesis_output_root},
+    genesis::{GenesisParameters, alias, chain_files, genesis_output_root},
     shutdown,
 };
 use alloy_eips::BlockId;
 use anyhow::{Context, ensure};
 use clap::Args;
 use openledger_chain::ChainFiles;
-use openledger_l1::{DeployOptions, Deployment, L1Client, TxSigner, key_from_env, key_from_file};
+use openledger_l1::{
+    DeployConfig, DeployOptions, Deployment, GenesisAnchor, L1Client, TxSigner, key_from_env,
+    key_from_file,
+};
 use openledger_primitives::{GenesisId, L1Contracts};
-use std::{fs, path::PathBuf, process::ExitCode, time::Duration};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::ExitCode,
+    time::Duration,
+};
 
 /// Names the key of the account that deploys.
 const KEY_VARIABLE: &str = "OPENLEDGER_DEPLOYER_KEY";
@@ -133,45 +141,104 @@ async fn deploy(args: DeployArgs) -> anyhow::Result<ExitCode> {
     });
     state.write(&args.out)?;
 
-    println!(
-        "Setting up the contracts: {} transactions from nonce {first_nonce} of {account}",
-        deployment.set_up_steps()
-    );
-    deployment.set_up().await?;
-    let origin = match state.origin {
-        Some(origin) => origin,
-        None => {
-            let origin = origin(&client, file.l1.confirmations, &state.contracts).await?;
-            state.origin = Some(origin);
-            state.write(&args.out)?;
-            origin
-        }
+    let files = if let (true, Some(origin)) = (state.complete, state.origin) {
+        let files = files(&file, &state.contracts, origin, &config)?;
+        deployment.check(anchor(&files)?).await?;
+        files
+    } else {
+        carry_out(
+            &mut deployment,
+            &client,
+            &file,
+            &config,
+            &mut state,
+            &args.out,
+        )
+        .await?
     };
-    let files = files(&file, &state.contracts, origin, config.system_config())?;
-    println!(
-        "The chain begins after L1 block {}: genesis {}",
-        origin.block.number, files.rollup.genesis.l2.hash
-    );
-    println!(
-        "Opening the portal: {} transactions",
-        deployment.opening_steps()
-    );
-    deployment
-        .open(genesis_output_root(&files.genesis)?)
-        .await?;
-    let stands = client.header_by_number(origin.block.number).await?;
-    ensure!(
-        stands.is_some_and(|header| header.hash() == origin.block.hash),
-        "L1 block {} is another one since a reorg, and the genesis rests on it: begin anew in another --out, \
-         with more l1.confirmations",
-        origin.block.number
-    );
     files.write(&args.out)?;
     state.complete = true;
     state.write(&args.out)?;
     print_contracts(&state.contracts);
     println!("The chain's files are in {}", args.out.display());
     Ok(ExitCode::SUCCESS)
+}
+
+/// Carries out what is left of a deployment, and answers the files of its chain.
+///
+/// # Errors
+/// A step that failed; an L1 that lost the block that the chain begins after.
+async fn carry_out(
+    deployment: &mut Deployment,
+    client: &L1Client,
+    file: &DeployFile,
+    config: &DeployConfig,
+    state: &mut DeployState,
+    out: &Path,
+) -> anyhow::Result<ChainFiles> {
+    println!(
+        "Setting up the contracts: {} transactions from nonce {} of {}",
+        deployment.set_up_steps(),
+        state.first_nonce,
+        state.deployer
+    );
+    deployment.set_up().await?;
+    let origin = match state.origin {
+        // Until the portal opens, nothing rests on it.
+        Some(origin) if stands(client, origin).await? || deployment.opening_begun().await? => {
+            origin
+        }
+        _ => {
+            let origin = origin(client, file.l1.confirmations, &state.contracts).await?;
+            state.origin = Some(origin);
+            state.write(out)?;
+            origin
+        }
+    };
+    let files = files(file, &state.contracts, origin, config)?;
+    let anchor = anchor(&files)?;
+    println!(
+        "The chain begins after L1 block {}: genesis {}",
+        origin.block.number, files.rollup.genesis.l2.hash
+    );
+    require_origin(client, origin).await?;
+    println!(
+        "Opening the portal: {} transactions",
+        deployment.opening_steps()
+    );
+    deployment.open(anchor).await?;
+    // The transactions took their time, too. As yet nothing is given away.
+    require_origin(client, origin).await?;
+    println!(
+        "Handing over to the timelock: {} transactions",
+        deployment.hand_over_steps()
+    );
+    deployment.hand_over(anchor).await?;
+    Ok(files)
+}
+
+/// What the contracts must know of a chain's genesis block.
+fn anchor(files: &ChainFiles) -> anyhow::Result<GenesisAnchor> {
+    Ok(GenesisAnchor {
+        output_root: genesis_output_root(&files.genesis)?,
+        timestamp: files.rollup.genesis.l2_time,
+    })
+}
+
+/// Whether the L1 still has the block that the chain begins after.
+async fn stands(client: &L1Client, origin: Origin) -> anyhow::Result<bool> {
+    let header = client.header_by_number(origin.block.number).await?;
+    Ok(header.is_some_and(|header| header.hash() == origin.block.hash))
+}
+
+async fn require_origin(client: &L1Client, origin: Origin) -> anyhow::Result<()> {
+    ensure!(
+        stands(client, origin).await?,
+        "L1 block {} is another one since a reorg, and the genesis rests on it: begin anew in another --out, \
+         with more l1.confirmations",
+        origin.block.number
+    );
+    Ok(())
 }
 
 /// The L1 block that the chain begins after: one that is as deep as steps must be, and no older than the
@@ -212,24 +279,29 @@ fn files(
     file: &DeployFile,
     contracts: &L1Contracts,
     origin: Origin,
-    system_config: openledger_primitives::SystemConfig,
+    config: &DeployConfig,
 ) -> anyhow::Result<ChainFiles> {
+    let roles = &file.roles;
     let mut files = chain_files(&GenesisParameters {
         chain_id: file.l2.chain_id,
         timestamp: origin.timestamp,
         block_time: file.l2.block_time,
         gas_limit: file.l2.gas_limit,
-        proxy_admin_owner: file.roles.l2_proxy_admin_owner,
-        fee_recipient: file.roles.fee_recipient,
+        // Then L2's code changes by a deposit of the timelock's, after the same delay as L1's.
+        proxy_admin_owner: roles
+            .l2_proxy_admin_owner
+            .unwrap_or_else(|| alias(contracts.code_timelock)),
+        fee_recipient: roles.fee_recipient,
         funded: file.funded()?,
         settled: true,
         l1_origin: origin.block,
         l1_chain_id: file.l1.chain_id,
         l1_contracts: *contracts,
-        batcher: file.roles.batcher,
+        batcher: roles.batcher,
     })?;
-    // Neither is part of the genesis block.
-    files.rollup.genesis.system_config = system_config;
+    // None of it is part of the genesis block.
+    files.rollup.genesis.system_config = config.system_config();
+    files.l1.roles = Some(config.roles());
     files.l1.blob_schedule = file.blob_schedule();
     Ok(files)
 }

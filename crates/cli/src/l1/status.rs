@@ -1,12 +1,20 @@
 use super::solvency::{Flows, l1_flows, l2_withdrawn};
-use crate::{derivation::connect, genesis::genesis_supply};
+use crate::{
+    derivation::connect,
+    genesis::{alias, genesis_output_root, genesis_supply, proxy_admin_owner},
+};
 use alloy_primitives::U256;
 use alloy_provider::{Provider, RootProvider};
+use alloy_rpc_types_eth::TransactionRequest;
+use alloy_sol_types::SolCall;
 use anyhow::{Context, ensure};
 use clap::Args;
 use openledger_chain::ChainFiles;
-use openledger_l1::{Expectations, L1Client, Reading, Standing, inspect};
-use openledger_primitives::L1Contracts;
+use openledger_l1::{
+    Expectations, GenesisAnchor, L1Client, Reading, Standing, TimelockConfig, Value,
+    contracts::ProxyAdmin, inspect,
+};
+use openledger_primitives::{L1Contracts, L1Roles, predeploys};
 use std::{collections::BTreeMap, path::PathBuf, process::ExitCode};
 
 /// Flags of `openledger l1 status`.
@@ -54,13 +62,31 @@ pub(super) async fn run(args: StatusArgs) -> anyhow::Result<ExitCode> {
         .iter()
         .map(|(address, account)| (*address, account.balance))
         .collect();
+    let roles = files.l1.roles;
+    let timelock = |delay: fn(&L1Roles) -> u64| {
+        roles.map(|roles| TimelockConfig::of(roles.owner, delay(&roles)))
+    };
     let expectations = Expectations {
         system_config: files.rollup.genesis.system_config,
         genesis_supply: genesis_supply(&allocated),
-        owner: None,
+        anchor: GenesisAnchor {
+            output_root: genesis_output_root(&files.genesis)?,
+            timestamp: files.rollup.genesis.l2_time,
+        },
+        block_time: files.rollup.block_time,
+        roles,
+        clocks: None,
+        code_timelock: timelock(|roles| roles.code_delay_seconds),
+        parameter_timelock: timelock(|roles| roles.parameter_delay_seconds),
+        deployer: None,
     };
     let mut readings = inspect(&client, contracts, &expectations).await?;
-    readings.extend(solvency(&args, &files, &client).await?);
+    let l2 = match &args.l2_rpc_url {
+        Some(url) => Some(l2_provider(url, files.rollup.l2_chain_id).await?),
+        None => None,
+    };
+    readings.extend(l2_code(&files, l2.as_ref()).await?);
+    readings.extend(solvency(&files, &client, l2.as_ref()).await?);
 
     let wrong = print(&readings, args.brief);
     Ok(if wrong == 0 {
@@ -135,19 +161,42 @@ fn check_addresses(files: &ChainFiles) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Whether the portal holds what it owes.
+/// Who may change L2's predeploys: the code timelock and nobody else, by way of deposits, so that L2's
+/// code changes after the same delay as L1's.
+async fn l2_code(files: &ChainFiles, l2: Option<&RootProvider>) -> anyhow::Result<Vec<Reading>> {
+    let timelock = Value::Address(alias(files.l1.contracts.code_timelock));
+    let at_genesis =
+        proxy_admin_owner(&files.genesis).context("genesis.json has no ProxyAdmin on L2")?;
+    let mut readings = vec![Reading::must_be(
+        "owner of L2's ProxyAdmin at genesis",
+        Value::Address(at_genesis),
+        timelock,
+    )];
+    if let Some(provider) = l2 {
+        let call = TransactionRequest::default()
+            .to(predeploys::PROXY_ADMIN)
+            .input(ProxyAdmin::ownerCall {}.abi_encode().into());
+        let answer = provider.call(call).await.context("L2's ProxyAdmin")?;
+        let owner =
+            ProxyAdmin::ownerCall::abi_decode_returns(&answer).context("ProxyAdmin.owner")?;
+        readings.push(Reading::must_be(
+            "owner of L2's ProxyAdmin",
+            Value::Address(owner),
+            timelock,
+        ));
+    }
+    Ok(readings)
+}
+
+/// Whether the portal holds what it owes. L2's blocks are looked through after L1's: what is withdrawn
+/// meanwhile can't be paid on L1 yet.
 async fn solvency(
-    args: &StatusArgs,
     files: &ChainFiles,
     client: &L1Client,
+    l2: Option<&RootProvider>,
 ) -> anyhow::Result<Vec<Reading>> {
-    // L2 first: what is withdrawn there meanwhile can't be paid on L1 yet.
-    let l2 = match &args.l2_rpc_url {
-        Some(url) => Some(l2_provider(url, files.rollup.l2_chain_id).await?),
-        None => None,
-    };
     let flows = l1_flows(client, files).await?;
-    let withdrawn = match &l2 {
+    let withdrawn = match l2 {
         Some(provider) => Some(l2_withdrawn(provider).await?),
         None => None,
     };

@@ -1,17 +1,23 @@
 //! Both commands against a real L1 client.
 
-use super::{L1Args, config::tests::FULL, run};
+use super::{
+    L1Args,
+    config::{DeployFile, tests::FULL},
+    run,
+    state::{DeployState, Origin},
+};
 use crate::{Cli, Command};
 use alloy_eips::BlockId;
-use alloy_primitives::{Address, U256, address};
+use alloy_primitives::{Address, B256, U256, address};
 use alloy_sol_types::SolCall;
 use clap::Parser;
 use openledger_chain::ChainFiles;
 use openledger_l1::{
-    L1Client, RequestConfig,
+    DeployOptions, Deployment, GenesisAnchor, L1Client, RequestConfig,
     anvil::Anvil,
-    contracts::{AnchorStateRegistry, OPEN},
+    contracts::{AnchorStateRegistry, OPEN, ProxyAdmin},
 };
+use openledger_primitives::GenesisId;
 use serde_json::json;
 use std::{fs, path::Path, process::ExitCode};
 
@@ -106,6 +112,15 @@ async fn a_chain_is_deployed_once_and_stands_its_check() {
     let nonce = client.nonce(DEPLOYER, BlockId::latest()).await.unwrap();
     assert!(is_success(setting.status().await.unwrap()));
 
+    // L2's code waits for the code timelock, as L1's does.
+    assert_eq!(
+        crate::genesis::proxy_admin_owner(&files.genesis),
+        Some(crate::genesis::alias(contracts.code_timelock))
+    );
+    let roles = files.l1.roles.unwrap();
+    assert_eq!(roles.owner, Address::with_last_byte(1));
+    assert_eq!(roles.code_delay_seconds, 30 * 86_400);
+
     // Again: nothing is sent, and the same is said.
     assert!(is_success(setting.deploy(FULL).await.unwrap()));
     let again = client.nonce(DEPLOYER, BlockId::latest()).await.unwrap();
@@ -143,6 +158,115 @@ async fn a_chain_is_deployed_once_and_stands_its_check() {
         )
         .await
         .unwrap();
+    assert!(!is_success(setting.status().await.unwrap()));
+}
+
+/// What a run leaves that was interrupted after the set-up, and after the portal opened if `opened`; the
+/// L1 block that it took for the chain's first has left the L1 since.
+async fn interrupted(setting: &Setting<'_>, client: &L1Client, opened: bool) -> DeployState {
+    let config = DeployFile::parse(FULL).unwrap().contracts().unwrap();
+    let signer: alloy_signer_local::PrivateKeySigner = KEY.parse().unwrap();
+    let out = setting.directory.join("out");
+    fs::create_dir_all(&out).unwrap();
+    let mut deployment = Deployment::begin(
+        client.clone(),
+        signer.into(),
+        0,
+        config.clone(),
+        DeployOptions::default(),
+        Some(&out.join("deploy-transactions")),
+    )
+    .unwrap();
+    deployment.set_up().await.unwrap();
+    let state = DeployState {
+        l1_chain_id: 31337,
+        deployer: DEPLOYER,
+        first_nonce: 0,
+        config: config.digest(),
+        contracts: *deployment.contracts(),
+        origin: Some(Origin {
+            block: GenesisId {
+                hash: B256::repeat_byte(1),
+                number: 3,
+            },
+            timestamp: 1_700_000_000,
+        }),
+        complete: false,
+    };
+    if opened {
+        let anchor = GenesisAnchor {
+            output_root: B256::repeat_byte(2),
+            timestamp: 1_700_000_000,
+        };
+        deployment.open(anchor).await.unwrap();
+    }
+    state.write(&out).unwrap();
+    state
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_first_block_that_l1_lost_is_replaced_while_the_portal_is_closed() {
+    let Some(anvil) = Anvil::start(&[]).await.expect("anvil") else {
+        return;
+    };
+    let directory = tempfile::tempdir().unwrap();
+    let setting = Setting {
+        directory: directory.path(),
+        url: anvil.url(),
+    };
+    let client = L1Client::new(&[anvil.url()], RequestConfig::default()).unwrap();
+    let state = interrupted(&setting, &client, false).await;
+    assert!(is_success(setting.deploy(FULL).await.unwrap()));
+    let files = ChainFiles::read(&directory.path().join("out")).unwrap();
+    assert_eq!(files.l1.contracts, state.contracts);
+    let origin = files.rollup.genesis.l1;
+    let header = client.header_by_number(origin.number).await.unwrap();
+    assert_eq!(header.map(|header| header.hash()), Some(origin.hash));
+    assert!(is_success(setting.status().await.unwrap()));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_first_block_that_l1_lost_later_keeps_the_code_from_being_handed_over() {
+    let Some(anvil) = Anvil::start(&[]).await.expect("anvil") else {
+        return;
+    };
+    let directory = tempfile::tempdir().unwrap();
+    let setting = Setting {
+        directory: directory.path(),
+        url: anvil.url(),
+    };
+    let client = L1Client::new(&[anvil.url()], RequestConfig::default()).unwrap();
+    let state = interrupted(&setting, &client, true).await;
+    let nonce = client.nonce(DEPLOYER, BlockId::latest()).await.unwrap();
+    let error = setting.deploy(FULL).await.unwrap_err();
+    assert!(error.to_string().contains("since a reorg"), "{error:#}");
+    let again = client.nonce(DEPLOYER, BlockId::latest()).await.unwrap();
+    assert_eq!(again, nonce);
+    let owner = client
+        .call(
+            state.contracts.proxy_admin,
+            ProxyAdmin::ownerCall {}.abi_encode().into(),
+            BlockId::latest(),
+        )
+        .await
+        .unwrap();
+    assert_eq!(Address::from_word(B256::from_slice(&owner)), DEPLOYER);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_owner_of_l2_code_without_delay_is_wrong() {
+    let Some(anvil) = Anvil::start(&[]).await.expect("anvil") else {
+        return;
+    };
+    let directory = tempfile::tempdir().unwrap();
+    let setting = Setting {
+        directory: directory.path(),
+        url: anvil.url(),
+    };
+    let owner =
+        "l2-proxy-admin-owner = \"0x0000000000000000000000000000000000000009\"\ntreasury = ";
+    let file = FULL.replace("treasury = ", owner);
+    assert!(is_success(setting.deploy(&file).await.unwrap()));
     assert!(!is_success(setting.status().await.unwrap()));
 }
 

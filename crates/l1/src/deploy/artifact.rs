@@ -6,7 +6,7 @@ use serde::Deserialize;
 use std::{borrow::Cow, collections::BTreeMap};
 
 /// A compiled contract: its name, and the text of its file.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Artifact {
     pub(super) name: &'static str,
     text: &'static str,

@@ -1,5 +1,8 @@
+use super::DeployError;
 use alloy_primitives::{Address, B64, B256, U256, keccak256};
+use openledger_primitives::L1Roles;
 use serde::{Deserialize, Serialize};
+use std::ops::RangeInclusive;
 
 /// Type of the games that are decided by a clock and a challenger's veto (`VetoDisputeGame`).
 pub const VETO_GAME: u32 = 1612;
@@ -27,6 +30,8 @@ pub struct DeployConfig {
     pub treasury: Address,
     /// Gas limit of L2 blocks.
     pub gas_limit: u64,
+    /// Seconds between L2 blocks.
+    pub block_time: u64,
     /// Weight of the L1 base fee, millionths.
     pub base_fee_scalar: u32,
     /// Weight of the L1 blob base fee, millionths.
@@ -72,6 +77,71 @@ pub struct GameClocks {
     pub init_bond_wei: u64,
 }
 
+impl GameClocks {
+    /// Possible `max_clock_seconds`: without a clock nobody could veto, and with a longer one a proposer
+    /// that was vetoed might keep withdrawals waiting for long. `VetoDisputeGame` has the same bounds.
+    pub const MAX_CLOCK_SECONDS: RangeInclusive<u64> = 1..=7 * DAY;
+    /// Possible `finality_delay_seconds`. With the clock no more than a pause's cooldown of 15 days, so
+    /// that a claim made after one pause counts before the next. `AnchorStateRegistry` has the same bound.
+    pub const FINALITY_DELAY_SECONDS: RangeInclusive<u64> = 1..=7 * DAY;
+    /// Possible `proof_maturity_seconds`: less than a pause's cooldown, too. `RollupPortal` has the same
+    /// bound.
+    pub const PROOF_MATURITY_SECONDS: RangeInclusive<u64> = 1..=14 * DAY;
+    /// Possible `proposer_fallback_seconds`. `VetoDisputeGame` has the same bounds.
+    pub const PROPOSER_FALLBACK_SECONDS: RangeInclusive<u64> = 1..=14 * DAY;
+    /// Possible `init_bond_wei`: something, and no more than a stranger can be asked to lock: 10 ETH.
+    pub const INIT_BOND_WEI: RangeInclusive<u64> = 1..=10_000_000_000_000_000_000;
+
+    fn check(&self) -> Result<(), DeployError> {
+        let Self {
+            max_clock_seconds,
+            finality_delay_seconds,
+            proof_maturity_seconds,
+            proposer_fallback_seconds,
+            init_bond_wei,
+        } = *self;
+        for (name, given, range) in [
+            (
+                "clocks.max-clock-seconds",
+                max_clock_seconds,
+                Self::MAX_CLOCK_SECONDS,
+            ),
+            (
+                "clocks.finality-delay-seconds",
+                finality_delay_seconds,
+                Self::FINALITY_DELAY_SECONDS,
+            ),
+            (
+                "clocks.proof-maturity-seconds",
+                proof_maturity_seconds,
+                Self::PROOF_MATURITY_SECONDS,
+            ),
+            (
+                "clocks.proposer-fallback-seconds",
+                proposer_fallback_seconds,
+                Self::PROPOSER_FALLBACK_SECONDS,
+            ),
+            ("clocks.init-bond-wei", init_bond_wei, Self::INIT_BOND_WEI),
+        ] {
+            within(name, given, range)?;
+        }
+        Ok(())
+    }
+}
+
+/// Checks that a value is in its range.
+fn within(name: &'static str, given: u64, range: RangeInclusive<u64>) -> Result<(), DeployError> {
+    if range.contains(&given) {
+        return Ok(());
+    }
+    Err(DeployError::OutOfRange {
+        name,
+        given,
+        least: *range.start(),
+        most: *range.end(),
+    })
+}
+
 impl Default for GameClocks {
     /// 3.5 days each for veto and finality, 7 days for proofs and the proposer's silence, 0.08 ETH.
     fn default() -> Self {
@@ -101,6 +171,11 @@ impl TimelockConfig {
     pub const CODE_DELAY_SECONDS: u64 = 30 * DAY;
     /// Delay of a parameter timelock unless said otherwise.
     pub const PARAMETER_DELAY_SECONDS: u64 = 2 * DAY;
+    /// Longest delay of a code timelock: what is queued when a pause begins, which lasts 45 days at most,
+    /// is carried out before it ends. Local chains have none.
+    pub const CODE_DELAY_SECONDS_MAX: u64 = 40 * DAY;
+    /// Longest delay of a parameter timelock: fees and batchers must be replaced in time.
+    pub const PARAMETER_DELAY_SECONDS_MAX: u64 = 30 * DAY;
 
     /// A timelock that `owner` queues for and anybody carries out.
     pub fn of(owner: Address, delay_seconds: u64) -> Self {
@@ -125,6 +200,7 @@ impl DeployConfig {
             unsafe_block_signer: batcher,
             treasury: owner,
             gas_limit: 60_000_000,
+            block_time: 1,
             // The OP Stack's defaults for blob posters.
             base_fee_scalar: 1_368,
             blob_base_fee_scalar: 810_949,
@@ -139,6 +215,43 @@ impl DeployConfig {
             clocks: GameClocks::default(),
             code_timelock: TimelockConfig::of(owner, TimelockConfig::CODE_DELAY_SECONDS),
             parameter_timelock: None,
+        }
+    }
+
+    /// Possible `block_time`.
+    pub const BLOCK_TIME: RangeInclusive<u64> = 1..=60;
+
+    /// Checks what must be in a range.
+    ///
+    /// # Errors
+    /// [`DeployError::OutOfRange`] with the first value that isn't in its range.
+    pub fn check(&self) -> Result<(), DeployError> {
+        within("l2.block-time", self.block_time, Self::BLOCK_TIME)?;
+        self.clocks.check()?;
+        within(
+            "timelocks.code-delay-seconds",
+            self.code_timelock.delay_seconds,
+            0..=TimelockConfig::CODE_DELAY_SECONDS_MAX,
+        )?;
+        let parameters = self.parameter_timelock.as_ref();
+        within(
+            "timelocks.parameter-delay-seconds",
+            parameters.map_or(0, |timelock| timelock.delay_seconds),
+            0..=TimelockConfig::PARAMETER_DELAY_SECONDS_MAX,
+        )
+    }
+
+    /// Who has which role at the beginning.
+    pub fn roles(&self) -> L1Roles {
+        let parameters = self.parameter_timelock.as_ref();
+        L1Roles {
+            owner: self.owner,
+            proposer: self.proposer,
+            challenger: self.challenger,
+            guardian: self.guardian,
+            unsafe_block_signer: self.unsafe_block_signer,
+            code_delay_seconds: self.code_timelock.delay_seconds,
+            parameter_delay_seconds: parameters.map_or(0, |timelock| timelock.delay_seconds),
         }
     }
 
@@ -211,6 +324,79 @@ mod tests {
         let mut other = config.clone();
         other.grants.push((Address::ZERO, U256::ONE));
         assert_ne!(config.digest(), other.digest());
+    }
+
+    #[test]
+    fn every_clock_has_a_range() {
+        let config = DeployConfig::new(Address::repeat_byte(1), Address::repeat_byte(2));
+        config.check().expect("the defaults");
+        type Change = fn(&mut DeployConfig, u64);
+        let changes: [(&str, RangeInclusive<u64>, Change); 8] = [
+            (
+                "l2.block-time",
+                DeployConfig::BLOCK_TIME,
+                |config, value| {
+                    config.block_time = value;
+                },
+            ),
+            (
+                "clocks.max-clock-seconds",
+                GameClocks::MAX_CLOCK_SECONDS,
+                |config, value| config.clocks.max_clock_seconds = value,
+            ),
+            (
+                "clocks.finality-delay-seconds",
+                GameClocks::FINALITY_DELAY_SECONDS,
+                |config, value| config.clocks.finality_delay_seconds = value,
+            ),
+            (
+                "clocks.proof-maturity-seconds",
+                GameClocks::PROOF_MATURITY_SECONDS,
+                |config, value| config.clocks.proof_maturity_seconds = value,
+            ),
+            (
+                "clocks.proposer-fallback-seconds",
+                GameClocks::PROPOSER_FALLBACK_SECONDS,
+                |config, value| config.clocks.proposer_fallback_seconds = value,
+            ),
+            (
+                "clocks.init-bond-wei",
+                GameClocks::INIT_BOND_WEI,
+                |config, value| config.clocks.init_bond_wei = value,
+            ),
+            (
+                "timelocks.code-delay-seconds",
+                0..=TimelockConfig::CODE_DELAY_SECONDS_MAX,
+                |config, value| config.code_timelock.delay_seconds = value,
+            ),
+            (
+                "timelocks.parameter-delay-seconds",
+                0..=TimelockConfig::PARAMETER_DELAY_SECONDS_MAX,
+                |config, value| {
+                    config.parameter_timelock = Some(TimelockConfig::of(Address::ZERO, value));
+                },
+            ),
+        ];
+        for (expected, range, change) in changes {
+            let with = |value| {
+                let mut config = config.clone();
+                change(&mut config, value);
+                config.check()
+            };
+            with(*range.start()).expect(expected);
+            with(*range.end()).expect(expected);
+            let below = range.start().checked_sub(1);
+            for outside in below.into_iter().chain([range.end() + 1, u64::MAX]) {
+                assert!(
+                    matches!(
+                        with(outside),
+                        Err(DeployError::OutOfRange { name, given, .. })
+                            if name == expected && given == outside
+                    ),
+                    "{expected} {outside}"
+                );
+            }
+        }
     }
 
     #[test]

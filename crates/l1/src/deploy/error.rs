@@ -1,4 +1,4 @@
-use super::Reading;
+use super::{Reading, Value};
 use crate::{JournalError, L1Error, SendError};
 use alloy_primitives::{Address, B256, U256};
 
@@ -42,6 +42,42 @@ pub enum DeployError {
         /// Its nonce.
         actual: u64,
     },
+    /// A value is out of its range.
+    #[error("{name} is {given}: from {least} to {most} are possible")]
+    OutOfRange {
+        /// Its name in a deployment's file.
+        name: &'static str,
+        /// What was given.
+        given: u64,
+        /// The smallest that is possible.
+        least: u64,
+        /// The largest.
+        most: u64,
+    },
+    /// A transaction was included, and its effect is not there: it reverted, or the account sent another
+    /// in its place.
+    #[error(
+        "{step}: its transaction is on L1 without effect: {actual} in place of {expected}; begin anew with \
+         another directory"
+    )]
+    NotDone {
+        /// The step.
+        step: &'static str,
+        /// What the L1 says.
+        actual: Value,
+        /// What it would say if it had been done.
+        expected: Value,
+    },
+    /// A timelock's constructor left no trace where it should be.
+    #[error("{timelock} made no event of its roles in {blocks} L1 blocks before {before}")]
+    NoRoles {
+        /// The timelock.
+        timelock: Address,
+        /// Blocks that were looked through.
+        blocks: u64,
+        /// The block behind them.
+        before: u64,
+    },
     /// An earlier run's transaction did not make the contract that it should have made.
     #[error(
         "{step}: nothing is at {expected}: the account was used elsewhere, or the transaction failed; \
@@ -72,7 +108,7 @@ pub enum DeployError {
         supply: U256,
     },
     /// The contracts do not answer what they were set up with.
-    #[error("after the deployment: {0}")]
+    #[error("read back: {0}")]
     Check(Reading),
     /// A compiled contract can't be read: the build is broken.
     #[error("contract artifact {name}: {source}")]

@@ -1,8 +1,10 @@
 //! Reads the contracts back, and says what is not as it should be.
 
 use super::{
-    DeployConfig, DeployError, VETO_GAME,
+    DeployConfig, DeployError, GameClocks, GenesisAnchor, Reading, Standing, TimelockConfig,
+    VETO_GAME, Value,
     artifact::{self, Artifact},
+    roles,
 };
 use crate::{
     L1Client, L1Error,
@@ -13,136 +15,51 @@ use crate::{
     },
 };
 use alloy_eips::BlockId;
-use alloy_primitives::{Address, B256, U256};
+use alloy_primitives::{Address, U256};
 use alloy_sol_types::SolCall;
 use futures::{StreamExt, TryStreamExt, stream};
-use openledger_primitives::{L1Contracts, SystemConfig as InitialConfig};
-use std::fmt;
+use openledger_primitives::{L1Contracts, L1Roles, SystemConfig as InitialConfig};
 
 /// Calls that are under way at the same time.
 const CALLS_MAX: usize = 8;
 
-/// What the contracts are measured by.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// What the contracts are measured by. What is `None` is shown as it is.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Expectations {
     /// The system configuration of the genesis.
     pub system_config: InitialConfig,
     /// OPEN that the genesis gives out, wei.
     pub genesis_supply: U256,
-    /// Who sets the chain's parameters, where that is known.
-    pub owner: Option<Address>,
+    /// The block that the chain begins with.
+    pub anchor: GenesisAnchor,
+    /// Seconds between L2 blocks.
+    pub block_time: u64,
+    /// Who had which role at genesis.
+    pub roles: Option<L1Roles>,
+    /// How long claims and withdrawals waited at genesis.
+    pub clocks: Option<GameClocks>,
+    /// The code timelock at genesis.
+    pub code_timelock: Option<TimelockConfig>,
+    /// The parameter timelock at genesis, if there is one.
+    pub parameter_timelock: Option<TimelockConfig>,
+    /// Who owns `ProxyAdmin` and the factory of games before they are handed over; `None`: the code
+    /// timelock, as must be afterwards.
+    pub deployer: Option<Address>,
 }
 
 impl Expectations {
     /// What a deployment promises.
-    pub fn of(config: &DeployConfig) -> Self {
+    pub fn of(config: &DeployConfig, anchor: GenesisAnchor) -> Self {
         Self {
             system_config: config.system_config(),
             genesis_supply: config.genesis_supply,
-            owner: config.parameter_timelock.is_none().then_some(config.owner),
-        }
-    }
-}
-
-/// A value that was read, in the form in which it is shown.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Value {
-    /// An address.
-    Address(Address),
-    /// A hash.
-    Hash(B256),
-    /// A number.
-    Number(U256),
-    /// An amount of OPEN or ETH, wei.
-    Amount(U256),
-    /// Seconds.
-    Seconds(U256),
-}
-
-impl fmt::Display for Value {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Address(address) => write!(f, "{address}"),
-            Self::Hash(hash) => write!(f, "{hash}"),
-            Self::Number(number) => write!(f, "{number}"),
-            Self::Amount(wei) => {
-                let (whole, rest) = wei.div_rem(U256::from(1_000_000_000_000_000_000_u64));
-                let text = format!("{rest:018}");
-                match text.trim_end_matches('0') {
-                    "" => write!(f, "{whole}"),
-                    fraction => write!(f, "{whole}.{fraction}"),
-                }
-            }
-            Self::Seconds(seconds) => write!(f, "{seconds} s"),
-        }
-    }
-}
-
-/// How a value stands to what is expected.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Standing {
-    /// It is what it must be.
-    Right,
-    /// It is not.
-    Wrong,
-    /// It may be anything, and was something else at genesis.
-    Changed,
-    /// It may be anything.
-    Shown,
-}
-
-/// One value of the contracts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Reading {
-    /// Which.
-    pub what: &'static str,
-    /// What it is.
-    pub actual: Value,
-    /// What it must be, must be at least, or was at genesis.
-    pub expected: Option<Value>,
-    /// How the two stand.
-    pub standing: Standing,
-}
-
-impl fmt::Display for Reading {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} is {}", self.what, self.actual)?;
-        match (self.standing, &self.expected) {
-            (Standing::Wrong, Some(expected)) => write!(f, " on L1, not {expected}"),
-            (Standing::Changed, Some(expected)) => write!(f, ", at genesis {expected}"),
-            _ => Ok(()),
-        }
-    }
-}
-
-impl Reading {
-    /// A value that must be another.
-    pub fn must_be(what: &'static str, actual: Value, expected: Value) -> Self {
-        let standing = if actual == expected {
-            Standing::Right
-        } else {
-            Standing::Wrong
-        };
-        Self {
-            what,
-            actual,
-            expected: Some(expected),
-            standing,
-        }
-    }
-
-    /// An amount in wei that must be no less than another.
-    pub fn at_least(what: &'static str, actual: U256, least: U256) -> Self {
-        let standing = if actual >= least {
-            Standing::Right
-        } else {
-            Standing::Wrong
-        };
-        Self {
-            what,
-            actual: Value::Amount(actual),
-            expected: Some(Value::Amount(least)),
-            standing,
+            anchor,
+            block_time: config.block_time,
+            roles: Some(config.roles()),
+            clocks: Some(config.clocks),
+            code_timelock: Some(config.code_timelock.clone()),
+            parameter_timelock: config.parameter_timelock.clone(),
+            deployer: None,
         }
     }
 }
@@ -188,33 +105,22 @@ impl Rule {
         match self {
             Self::Must(expected) => Reading::must_be(what, like(expected, word), expected),
             Self::Genesis(expected) => {
-                let actual = like(expected, word);
-                let standing = if actual == expected {
-                    Standing::Right
-                } else {
-                    Standing::Changed
-                };
-                Reading {
-                    what,
-                    actual,
-                    expected: Some(expected),
-                    standing,
-                }
+                Reading::at_genesis(what, like(expected, word), Some(expected))
             }
-            Self::Show(form) => Reading {
-                what,
-                actual: form(word),
-                expected: None,
-                standing: Standing::Shown,
-            },
+            Self::Show(form) => Reading::at_genesis(what, form(word), None),
         }
+    }
+
+    /// A value that may change, and was this one at genesis if that is known.
+    fn may_change(genesis: Option<Value>, form: fn(U256) -> Value) -> Self {
+        genesis.map_or(Self::Show(form), Self::Genesis)
     }
 }
 
 /// A word in the form of another value.
-fn like(form: Value, word: U256) -> Value {
+pub(super) fn like(form: Value, word: U256) -> Value {
     match form {
-        Value::Address(_) => address(word),
+        Value::Address(_) | Value::Nobody => address(word),
         Value::Hash(_) => Value::Hash(word.into()),
         Value::Number(_) => Value::Number(word),
         Value::Amount(_) => Value::Amount(word),
@@ -223,7 +129,7 @@ fn like(form: Value, word: U256) -> Value {
 }
 
 /// The first word of a call's answer.
-async fn word(
+pub(super) async fn word(
     client: &L1Client,
     what: &'static str,
     to: Address,
@@ -264,7 +170,7 @@ pub async fn inspect(
     let game = Address::from_word(game.into());
 
     let mut readings = code(client, contracts, game).await?;
-    let mut questions = wiring(contracts, game);
+    let mut questions = wiring(contracts, game, expectations);
     questions.extend(ownership(contracts, expectations));
     questions.extend(parameters(contracts, game, expectations));
     let answers = stream::iter(questions)
@@ -273,6 +179,42 @@ pub async fn inspect(
         .try_collect::<Vec<_>>()
         .await?;
     readings.extend(answers);
+    readings.extend(timelocks(client, contracts, expectations).await?);
+    Ok(readings)
+}
+
+/// Who may do what by way of the timelocks.
+async fn timelocks(
+    client: &L1Client,
+    contracts: &L1Contracts,
+    expectations: &Expectations,
+) -> Result<Vec<Reading>, DeployError> {
+    // Whatever is at the address of a timelock: that it is one is the code's matter.
+    let set_up = word(
+        client,
+        "SystemConfig.startBlock",
+        contracts.system_config,
+        SystemConfig::startBlockCall {}.abi_encode(),
+    )
+    .await?;
+    let set_up = set_up.saturating_to();
+    let mut readings = Vec::new();
+    for (timelock, names, expected) in [
+        (
+            contracts.code_timelock,
+            roles::CODE,
+            expectations.code_timelock.as_ref(),
+        ),
+        (
+            contracts.parameter_timelock,
+            roles::PARAMETERS,
+            expectations.parameter_timelock.as_ref(),
+        ),
+    ] {
+        if !timelock.is_zero() {
+            readings.extend(roles::roles(client, timelock, set_up, names, expected).await?);
+        }
+    }
     Ok(readings)
 }
 
@@ -392,7 +334,7 @@ async fn compiled(
 }
 
 /// Who knows whom.
-fn wiring(contracts: &L1Contracts, game: Address) -> Vec<Question> {
+fn wiring(contracts: &L1Contracts, game: Address, expectations: &Expectations) -> Vec<Question> {
     let is = |address| Rule::Must(Value::Address(address));
     let game_type = Rule::Must(Value::Number(U256::from(VETO_GAME)));
     let registry = contracts.anchor_state_registry;
@@ -446,6 +388,24 @@ fn wiring(contracts: &L1Contracts, game: Address) -> Vec<Question> {
             game_type,
         ),
         ask(
+            "VetoDisputeGame.genesisTimestamp",
+            game,
+            &VetoDisputeGame::genesisTimestampCall {},
+            Rule::Must(Value::Number(U256::from(expectations.anchor.timestamp))),
+        ),
+        ask(
+            "VetoDisputeGame.blockTime",
+            game,
+            &VetoDisputeGame::blockTimeCall {},
+            Rule::Must(Value::Seconds(U256::from(expectations.block_time))),
+        ),
+        ask(
+            "AnchorStateRegistry.startingAnchorRoot",
+            registry,
+            &AnchorStateRegistry::startingAnchorRootCall {},
+            Rule::Must(Value::Hash(expectations.anchor.output_root)),
+        ),
+        ask(
             "L1CrossDomainMessenger.portal",
             contracts.l1_cross_domain_messenger,
             &L1CrossDomainMessenger::portalCall {},
@@ -475,30 +435,39 @@ fn wiring(contracts: &L1Contracts, game: Address) -> Vec<Question> {
 /// Who may change what.
 fn ownership(contracts: &L1Contracts, expectations: &Expectations) -> Vec<Question> {
     let is = |address| Rule::Must(Value::Address(address));
+    let code_owner = expectations.deployer.unwrap_or(contracts.code_timelock);
+    let role = |of: fn(&L1Roles) -> Address| {
+        let account = expectations.roles.as_ref().map(of);
+        Rule::may_change(account.map(Value::Address), address)
+    };
+    let delay = |timelock: Option<&TimelockConfig>| {
+        let seconds = timelock.map(|timelock| U256::from(timelock.delay_seconds));
+        Rule::may_change(seconds.map(Value::Seconds), Value::Seconds)
+    };
     let mut questions = vec![
         ask(
             "owner of ProxyAdmin",
             contracts.proxy_admin,
             &ProxyAdmin::ownerCall {},
-            is(contracts.code_timelock),
+            is(code_owner),
         ),
         ask(
             "owner of DisputeGameFactory",
             contracts.dispute_game_factory,
             &DisputeGameFactory::ownerCall {},
-            is(contracts.code_timelock),
+            is(code_owner),
         ),
         ask(
             "delay of the code timelock",
             contracts.code_timelock,
             &TimelockController::getMinDelayCall {},
-            Rule::Show(Value::Seconds),
+            delay(expectations.code_timelock.as_ref()),
         ),
         ask(
             "guardian",
             contracts.portal,
             &RollupPortal::guardianCall {},
-            Rule::Show(address),
+            role(|roles| roles.guardian),
         ),
         ask(
             "paused until (0: never was)",
@@ -513,11 +482,11 @@ fn ownership(contracts: &L1Contracts, expectations: &Expectations) -> Vec<Questi
             "delay of the parameter timelock",
             timelock,
             &TimelockController::getMinDelayCall {},
-            Rule::Show(Value::Seconds),
+            delay(expectations.parameter_timelock.as_ref()),
         ));
         is(timelock)
     } else {
-        expectations.owner.map_or(Rule::Show(address), is)
+        role(|roles| roles.owner)
     };
     questions.push(ask(
         "owner of SystemConfig",
@@ -544,6 +513,18 @@ fn parameters(
     };
     let (operator_scalar, operator_constant) = initial.operator_fee();
     let system = contracts.system_config;
+    let role = |of: fn(&L1Roles) -> Address| {
+        let account = expectations.roles.as_ref().map(of);
+        Rule::may_change(account.map(Value::Address), address)
+    };
+    let clock = |of: fn(&GameClocks) -> u64| {
+        let seconds = expectations.clocks.as_ref().map(of);
+        let seconds = seconds.map(|seconds| Value::Seconds(U256::from(seconds)));
+        Rule::may_change(seconds, Value::Seconds)
+    };
+    let bond = expectations
+        .clocks
+        .map(|clocks| Value::Amount(U256::from(clocks.init_bond_wei)));
     vec![
         ask(
             "batcher",
@@ -591,43 +572,43 @@ fn parameters(
             "unsafe block signer",
             system,
             &SystemConfig::unsafeBlockSignerCall {},
-            Rule::Show(address),
+            role(|roles| roles.unsafe_block_signer),
         ),
         ask(
             "proposer",
             game,
             &VetoDisputeGame::proposerCall {},
-            Rule::Show(address),
+            role(|roles| roles.proposer),
         ),
         ask(
             "challenger",
             game,
             &VetoDisputeGame::challengerCall {},
-            Rule::Show(address),
+            role(|roles| roles.challenger),
         ),
         ask(
             "challenge clock",
             game,
             &VetoDisputeGame::maxClockDurationCall {},
-            Rule::Show(Value::Seconds),
+            clock(|clocks| clocks.max_clock_seconds),
         ),
         ask(
             "proposer fallback",
             game,
             &VetoDisputeGame::proposerFallbackSecondsCall {},
-            Rule::Show(Value::Seconds),
+            clock(|clocks| clocks.proposer_fallback_seconds),
         ),
         ask(
             "finality delay",
             contracts.anchor_state_registry,
             &AnchorStateRegistry::disputeGameFinalityDelaySecondsCall {},
-            Rule::Show(Value::Seconds),
+            clock(|clocks| clocks.finality_delay_seconds),
         ),
         ask(
             "proof maturity",
             contracts.portal,
             &RollupPortal::proofMaturityDelaySecondsCall {},
-            Rule::Show(Value::Seconds),
+            clock(|clocks| clocks.proof_maturity_seconds),
         ),
         ask(
             "bond of a claim (ETH)",
@@ -635,7 +616,7 @@ fn parameters(
             &DisputeGameFactory::initBondsCall {
                 gameType: VETO_GAME,
             },
-            Rule::Show(Value::Amount),
+            Rule::may_change(bond, Value::Amount),
         ),
         ask(
             "OPEN locked for genesis",
@@ -657,19 +638,7 @@ fn parameters(
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn amounts_are_shown_in_whole_units() {
-        for (wei, text) in [
-            (0_u128, "0"),
-            (1, "0.000000000000000001"),
-            (80_000_000_000_000_000, "0.08"),
-            (1_000_000_000_000_000_000, "1"),
-            (10_000_500_000_000_000_000_000, "10000.5"),
-        ] {
-            assert_eq!(Value::Amount(U256::from(wei)).to_string(), text);
-        }
-    }
+    use crate::deploy::Standing;
 
     #[test]
     fn a_rule_says_how_a_value_stands() {
@@ -681,9 +650,5 @@ mod tests {
         assert_eq!(standing(Rule::Show(Value::Number), 8), Standing::Shown);
         let wrong = Rule::Must(seven).judge("it", U256::from(8));
         assert_eq!(wrong.to_string(), "it is 8 on L1, not 7");
-        let little = Reading::at_least("it", U256::from(6), U256::from(7));
-        assert_eq!(little.standing, Standing::Wrong);
-        let enough = Reading::at_least("it", U256::from(7), U256::from(7));
-        assert_eq!(enough.standing, Standing::Right);
     }
 }

@@ -1,38 +1,30 @@
 //! The steps of a deployment, in the order of their nonces.
 
-use super::{DeployConfig, DeployError, TimelockConfig, VETO_GAME, artifact};
-use crate::{
-    TxCandidate,
-    contracts::{
-        AnchorStateRegistry, DisputeGameFactory, L1CrossDomainMessenger, L1StandardBridge, OPEN,
-        OptimismMintableERC20Factory, Proxy, ProxyAdmin, RollupPortal, SystemConfig,
-        TimelockController, VetoDisputeGame,
-    },
+use super::{
+    DeployConfig, DeployError, VETO_GAME, artifact,
+    reading::Value,
+    step::{Step, Steps},
+};
+use crate::contracts::{
+    AnchorStateRegistry, DisputeGameFactory, L1CrossDomainMessenger, L1StandardBridge, OPEN,
+    OptimismMintableERC20Factory, Proxy, ProxyAdmin, RollupPortal, SystemConfig, VetoDisputeGame,
 };
 use alloy_primitives::{Address, B256, U256};
 use alloy_sol_types::{SolCall, SolConstructor};
-use artifact::Artifact;
 use openledger_primitives::L1Contracts;
 
 /// All OPEN that there is, wei: 1,000,000,000 OPEN.
 pub(super) const OPEN_SUPPLY: U256 = U256::from_limbs([0x9fd0_803c_e800_0000, 0x033b_2e3c, 0, 0]);
-/// Gas of a creation: what any constructor takes, and for each byte of its code storage (200), calldata
-/// (16) and a fifth above that. Explicit, because an estimate would be made before the contracts that a
-/// step refers to exist.
-const CREATE_GAS: u64 = 400_000;
-const CREATE_GAS_PER_BYTE: u64 = 260;
-/// Gas of the calls that wire the contracts up.
-const CALL_GAS: u64 = 1_000_000;
-/// Gas of a transfer of OPEN.
-const TRANSFER_GAS: u64 = 200_000;
+/// Steps of the second part: as many for any chain, so that the last part's nonces are known.
+pub(super) const OPENING_STEPS: usize = 4;
 
-/// A transaction of the deployment.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Step {
-    pub(super) name: &'static str,
-    pub(super) candidate: TxCandidate,
-    /// Where the contract will be, if the step creates one.
-    pub(super) contract: Option<Address>,
+/// What the contracts must know of the block that the chain begins with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct GenesisAnchor {
+    /// Its output root: the anchor until a claim is won.
+    pub output_root: B256,
+    /// Its timestamp, seconds: bounds which blocks can be claimed.
+    pub timestamp: u64,
 }
 
 /// What is behind the proxies.
@@ -53,23 +45,17 @@ pub(super) struct Plan {
     pub(super) set_up: Vec<Step>,
 }
 
-/// Steps with consecutive nonces.
-struct Steps {
-    deployer: Address,
-    next_nonce: u64,
-    steps: Vec<Step>,
-}
-
 impl Plan {
     /// The plan of a deployment by an account from this nonce on. The same arguments give the same plan.
     ///
     /// # Errors
-    /// More OPEN than there is; a build without its contracts.
+    /// A value out of its range; more OPEN than there is; a build without its contracts.
     pub(super) fn new(
         deployer: Address,
         first_nonce: u64,
         config: &DeployConfig,
     ) -> Result<Self, DeployError> {
+        config.check()?;
         let too_much = DeployError::Supply {
             supply: OPEN_SUPPLY,
         };
@@ -79,11 +65,7 @@ impl Plan {
         let Some(rest) = rest else {
             return Err(too_much);
         };
-        let mut steps = Steps {
-            deployer,
-            next_nonce: first_nonce,
-            steps: Vec::new(),
-        };
+        let mut steps = Steps::from(deployer, first_nonce);
         let constructor = ProxyAdmin::constructorCall {
             initialOwner: deployer,
         };
@@ -164,21 +146,6 @@ impl Plan {
             artifact::MINTABLE_FACTORY,
             &[],
         )?;
-        let constructor = VetoDisputeGame::constructorCall {
-            parameters: VetoDisputeGame::Parameters {
-                gameType: VETO_GAME,
-                maxClockDuration: clocks.max_clock_seconds,
-                anchorStateRegistry: registry,
-                proposer: config.proposer,
-                challenger: config.challenger,
-                proposerFallbackSeconds: clocks.proposer_fallback_seconds,
-            },
-        };
-        let game = steps.create(
-            "deploying the VetoDisputeGame",
-            artifact::VETO_DISPUTE_GAME,
-            &constructor.abi_encode(),
-        )?;
         let code_timelock = steps.timelock("deploying the code timelock", &config.code_timelock)?;
         let parameter_timelock = match &config.parameter_timelock {
             Some(timelock) => Some(steps.timelock("deploying the parameter timelock", timelock)?),
@@ -240,24 +207,20 @@ impl Plan {
         ] {
             steps.upgrade(name, proxy_admin, proxy, implementation, first_call);
         }
-        let call = DisputeGameFactory::setImplementationCall {
-            gameType: VETO_GAME,
-            implementation: game,
-        };
-        steps.call("naming the game", factory, call.abi_encode(), CALL_GAS);
+        let bond = U256::from(clocks.init_bond_wei);
         let call = DisputeGameFactory::setInitBondCall {
             gameType: VETO_GAME,
-            initBond: U256::from(clocks.init_bond_wei),
+            initBond: bond,
         };
-        steps.call("setting the bond", factory, call.abi_encode(), CALL_GAS);
-        let call = DisputeGameFactory::transferOwnershipCall {
-            newOwner: code_timelock,
+        let evidence = DisputeGameFactory::initBondsCall {
+            gameType: VETO_GAME,
         };
         steps.call(
-            "handing over the DisputeGameFactory",
+            "setting the bond",
             factory,
-            call.abi_encode(),
-            CALL_GAS,
+            &call,
+            &evidence,
+            Value::Amount(bond),
         );
         steps.transfer(
             "locking what genesis gives out",
@@ -293,7 +256,7 @@ impl Plan {
                 code_timelock,
                 parameter_timelock: parameter_timelock.unwrap_or_default(),
             },
-            set_up: steps.steps,
+            set_up: steps.finish(),
         })
     }
 
@@ -302,19 +265,53 @@ impl Plan {
         self.first_nonce.saturating_add(self.set_up.len() as u64)
     }
 
-    /// The second part: the anchor's first root, and what lets users in.
-    pub(super) fn opening(&self, config: &DeployConfig, anchor_root: B256) -> Vec<Step> {
-        let mut steps = Steps {
-            deployer: self.deployer,
-            next_nonce: self.opening_nonce(),
-            steps: Vec::new(),
-        };
+    /// The second part: the game, the anchor's first root, and what lets users in.
+    ///
+    /// # Errors
+    /// A build without its contracts.
+    pub(super) fn opening(
+        &self,
+        config: &DeployConfig,
+        anchor: GenesisAnchor,
+    ) -> Result<Vec<Step>, DeployError> {
+        let mut steps = Steps::from(self.deployer, self.opening_nonce());
         let contracts = &self.contracts;
+        let constructor = VetoDisputeGame::constructorCall {
+            parameters: VetoDisputeGame::Parameters {
+                gameType: VETO_GAME,
+                maxClockDuration: config.clocks.max_clock_seconds,
+                anchorStateRegistry: contracts.anchor_state_registry,
+                proposer: config.proposer,
+                challenger: config.challenger,
+                proposerFallbackSeconds: config.clocks.proposer_fallback_seconds,
+                genesisTimestamp: anchor.timestamp,
+                blockTime: config.block_time,
+            },
+        };
+        let game = steps.create(
+            "deploying the VetoDisputeGame",
+            artifact::VETO_DISPUTE_GAME,
+            &constructor.abi_encode(),
+        )?;
+        let call = DisputeGameFactory::setImplementationCall {
+            gameType: VETO_GAME,
+            implementation: game,
+        };
+        let evidence = DisputeGameFactory::gameImplsCall {
+            gameType: VETO_GAME,
+        };
+        steps.call(
+            "naming the game",
+            contracts.dispute_game_factory,
+            &call,
+            &evidence,
+            Value::Address(game),
+        );
         let registry = AnchorStateRegistry::initializeCall {
             factory: contracts.dispute_game_factory,
             rollupPortal: contracts.portal,
             startingAnchor: AnchorStateRegistry::Proposal {
-                root: anchor_root,
+                root: anchor.output_root,
                 l2SequenceNumber: U256::ZERO,
             },
             startingGameType: VETO_GAME,
@@ -339,89 +336,33 @@ impl Plan {
             self.implementations.portal,
             portal.abi_encode(),
         );
-        let hand_over = ProxyAdmin::transferOwnershipCall {
-            newOwner: contracts.code_timelock,
-        };
+        Ok(steps.finish())
+    }
+
+    /// Nonce of the first step of the last part.
+    pub(super) fn hand_over_nonce(&self) -> u64 {
+        self.opening_nonce().saturating_add(OPENING_STEPS as u64)
+    }
+
+    /// The last part: what is the deployer's becomes the code timelock's.
+    pub(super) fn hand_over(&self) -> Vec<Step> {
+        let mut steps = Steps::from(self.deployer, self.hand_over_nonce());
+        let timelock = self.contracts.code_timelock;
+        steps.call(
+            "handing over the DisputeGameFactory",
+            self.contracts.dispute_game_factory,
+            &DisputeGameFactory::transferOwnershipCall { newOwner: timelock },
+            &DisputeGameFactory::ownerCall {},
+            Value::Address(timelock),
+        );
         steps.call(
             "handing over the ProxyAdmin",
-            contracts.proxy_admin,
-            hand_over.abi_encode(),
-            CALL_GAS,
+            self.contracts.proxy_admin,
+            &ProxyAdmin::transferOwnershipCall { newOwner: timelock },
+            &ProxyAdmin::ownerCall {},
+            Value::Address(timelock),
         );
-        steps.steps
-    }
-}
-
-impl Steps {
-    fn create(
-        &mut self,
-        name: &'static str,
-        artifact: Artifact,
-        arguments: &[u8],
-    ) -> Result<Address, DeployError> {
-        let contract = self.deployer.create(self.next_nonce);
-        let code = artifact.init_code(arguments)?;
-        let gas = CREATE_GAS_PER_BYTE
-            .saturating_mul(code.len() as u64)
-            .saturating_add(CREATE_GAS);
-        self.push(Step {
-            name,
-            candidate: TxCandidate::create(code).with_gas_limit(gas),
-            contract: Some(contract),
-        });
-        Ok(contract)
-    }
-
-    fn timelock(
-        &mut self,
-        name: &'static str,
-        config: &TimelockConfig,
-    ) -> Result<Address, DeployError> {
-        let constructor = TimelockController::constructorCall {
-            minDelay: U256::from(config.delay_seconds),
-            proposers: config.proposers.clone(),
-            executors: config.executors.clone(),
-            admin: Address::ZERO,
-        };
-        self.create(name, artifact::TIMELOCK, &constructor.abi_encode())
-    }
-
-    fn call(&mut self, name: &'static str, to: Address, data: Vec<u8>, gas: u64) {
-        self.push(Step {
-            name,
-            candidate: TxCandidate::call(to, data).with_gas_limit(gas),
-            contract: None,
-        });
-    }
-
-    /// Gives a proxy its code and its first call at once.
-    fn upgrade(
-        &mut self,
-        name: &'static str,
-        proxy_admin: Address,
-        proxy: Address,
-        implementation: Address,
-        first_call: Vec<u8>,
-    ) {
-        let call = ProxyAdmin::upgradeAndCallCall {
-            proxy,
-            implementation,
-            data: first_call.into(),
-        };
-        self.call(name, proxy_admin, call.abi_encode(), CALL_GAS);
-    }
-
-    fn transfer(&mut self, name: &'static str, open: Address, to: Address, amount: U256) {
-        if amount.is_zero() {
-            return;
-        }
-        let call = OPEN::transferCall { to, value: amount };
-        self.call(name, open, call.abi_encode(), TRANSFER_GAS);
-    }
-
-    fn push(&mut self, step: Step) {
-        self.next_nonce = self.next_nonce.saturating_add(1);
-        self.steps.push(step);
+        steps.finish()
     }
 }
 
@@ -448,7 +389,7 @@ mod tests {
             (again.contracts, &again.set_up)
         );
         for (index, step) in plan.set_up.iter().enumerate() {
-            if let Some(contract) = step.contract {
+            if let Some(contract) = step.contract() {
                 assert_eq!(contract, deployer.create(5 + index as u64), "{}", step.name);
             }
         }
@@ -488,21 +429,51 @@ mod tests {
     }
 
     #[test]
-    fn the_portal_opens_after_all_else() {
-        let plan = Plan::new(Address::repeat_byte(9), 0, &config()).expect("a plan");
-        let names: Vec<_> = plan
-            .opening(&config(), B256::repeat_byte(7))
-            .iter()
-            .map(|step| step.name)
-            .collect();
+    fn a_value_out_of_its_range_makes_no_plan() {
+        let mut config = config();
+        config.clocks.max_clock_seconds = 0;
+        assert!(matches!(
+            Plan::new(Address::ZERO, 0, &config),
+            Err(DeployError::OutOfRange { given: 0, .. })
+        ));
+    }
+
+    #[test]
+    fn the_portal_opens_after_all_else_and_the_code_is_handed_over_last() {
+        let plan = Plan::new(Address::repeat_byte(9), 3, &config()).expect("a plan");
+        let anchor = GenesisAnchor {
+            output_root: B256::repeat_byte(7),
+            timestamp: 8,
+        };
+        let opening = plan.opening(&config(), anchor).expect("a plan");
+        let names = |steps: &[Step]| steps.iter().map(|step| step.name).collect::<Vec<_>>();
         assert_eq!(
-            names,
+            names(&opening),
             [
+                "deploying the VetoDisputeGame",
+                "naming the game",
                 "initializing the AnchorStateRegistry",
                 "opening the RollupPortal",
-                "handing over the ProxyAdmin"
             ]
         );
-        assert!(!plan.set_up.iter().any(|step| names.contains(&step.name)));
+        assert_eq!(opening.len(), OPENING_STEPS);
+        assert_eq!(
+            opening[0].contract(),
+            Some(Address::repeat_byte(9).create(plan.opening_nonce()))
+        );
+        let last = plan.hand_over();
+        assert_eq!(
+            names(&last),
+            [
+                "handing over the DisputeGameFactory",
+                "handing over the ProxyAdmin",
+            ]
+        );
+        assert_eq!(
+            plan.hand_over_nonce(),
+            3 + (plan.set_up.len() + opening.len()) as u64
+        );
+        let later = [names(&opening), names(&last)].concat();
+        assert!(!plan.set_up.iter().any(|step| later.contains(&step.name)));
     }
 }

@@ -1,11 +1,13 @@
 use super::{
-    DeployConfig, DeployError, Expectations, Standing,
+    DeployConfig, DeployError, Expectations, GenesisAnchor, Standing,
+    evidence::require_done,
     inspect::inspect,
-    plan::{Plan, Step},
+    plan::{OPENING_STEPS, Plan},
+    step::Step,
 };
 use crate::{L1Client, SendError, SendResult, SenderJournal, TxSender, TxSenderConfig, TxSigner};
 use alloy_eips::BlockId;
-use alloy_primitives::{B256, U256};
+use alloy_primitives::{Address, B256, U256};
 use openledger_primitives::L1Contracts;
 use std::{collections::BTreeMap, path::Path, time::Duration};
 use tokio::sync::oneshot;
@@ -129,15 +131,20 @@ impl Deployment {
     }
 
     /// How many transactions the second part has.
-    pub fn opening_steps(&self) -> usize {
-        self.plan.opening(&self.config, B256::ZERO).len()
+    pub const fn opening_steps(&self) -> usize {
+        OPENING_STEPS
+    }
+
+    /// How many transactions the last part has.
+    pub fn hand_over_steps(&self) -> usize {
+        self.plan.hand_over().len()
     }
 
     /// Carries out the first part, as far as that was not done before. The chain may begin at any L1
     /// block from then on.
     ///
     /// # Errors
-    /// A step that fails; an account that is used elsewhere.
+    /// A step that fails, or had no effect when it was sent before; an account that is used elsewhere.
     pub async fn set_up(&mut self) -> Result<(), DeployError> {
         let first = self
             .plan
@@ -147,31 +154,85 @@ impl Deployment {
         self.carry_out(first, steps).await
     }
 
-    /// Carries out the second part, as far as that was not done before, and reads everything back.
-    /// `anchor_root` is the output root of the genesis block.
+    /// Whether anything of the second part was sent: until then the chain may begin at another block.
     ///
     /// # Errors
-    /// As [`Self::set_up`]; contracts that don't answer what was set.
-    pub async fn open(&mut self, anchor_root: B256) -> Result<(), DeployError> {
-        let steps = self.plan.opening(&self.config, anchor_root);
+    /// If no endpoint answers.
+    pub async fn opening_begun(&self) -> Result<bool, DeployError> {
+        Ok(self.next_nonce().await? > self.plan.opening_nonce())
+    }
+
+    /// Carries out the second part, as far as that was not done before, and reads everything back:
+    /// before the code is handed over nothing may differ from the configuration.
+    ///
+    /// # Errors
+    /// As [`Self::set_up`]; [`DeployError::Check`] with the first value that is another.
+    pub async fn open(&mut self, anchor: GenesisAnchor) -> Result<(), DeployError> {
+        let steps = self.plan.opening(&self.config, anchor)?;
         self.carry_out(self.plan.opening_nonce(), steps).await?;
-        let expectations = Expectations::of(&self.config);
-        let readings = inspect(&self.client, &self.plan.contracts, &expectations).await?;
-        let wrong = readings
+        if self.next_nonce().await? > self.plan.hand_over_nonce() {
+            // An earlier run came as far, which it does only after this check. The contracts may have
+            // been handed over and changed by whom they belong to since.
+            return Ok(());
+        }
+        let expectations = Expectations {
+            deployer: Some(self.sender.account()),
+            ..Expectations::of(&self.config, anchor)
+        };
+        self.read_back(&expectations, |standing| {
+            matches!(standing, Standing::Right | Standing::Shown)
+        })
+        .await
+    }
+
+    /// Carries out the last part, as far as that was not done before, and reads everything back.
+    ///
+    /// # Errors
+    /// As [`Self::set_up`]; [`DeployError::Check`] with the first value that is wrong.
+    pub async fn hand_over(&mut self, anchor: GenesisAnchor) -> Result<(), DeployError> {
+        let steps = self.plan.hand_over();
+        self.carry_out(self.plan.hand_over_nonce(), steps).await?;
+        self.check(anchor).await
+    }
+
+    /// Reads everything back, after it was handed over.
+    ///
+    /// # Errors
+    /// [`DeployError::Check`] with the first value that is wrong; an L1 that doesn't answer.
+    pub async fn check(&self, anchor: GenesisAnchor) -> Result<(), DeployError> {
+        let expectations = Expectations::of(&self.config, anchor);
+        self.read_back(&expectations, |standing| standing != Standing::Wrong)
+            .await
+    }
+
+    async fn read_back(
+        &self,
+        expectations: &Expectations,
+        is_fine: impl Fn(Standing) -> bool,
+    ) -> Result<(), DeployError> {
+        let readings = inspect(&self.client, &self.plan.contracts, expectations).await?;
+        match readings
             .into_iter()
-            .find(|reading| reading.standing == Standing::Wrong);
-        match wrong {
+            .find(|reading| !is_fine(reading.standing))
+        {
             Some(reading) => Err(DeployError::Check(reading)),
             None => Ok(()),
         }
     }
 
-    /// Sends the steps that were not sent, with nonces from `first` on, and waits for all of them.
-    async fn carry_out(&mut self, first: u64, steps: Vec<Step>) -> Result<(), DeployError> {
+    /// The nonce of the next transaction that nobody sent.
+    async fn next_nonce(&self) -> Result<u64, DeployError> {
         let account = self.sender.account();
         let pending = self.client.nonce(account, BlockId::pending()).await?;
-        let behind = self.resumed.last_key_value();
-        let next = behind.map_or(pending, |(nonce, _)| pending.max(nonce.saturating_add(1)));
+        let resumed = self.resumed.last_key_value();
+        Ok(resumed.map_or(pending, |(nonce, _)| pending.max(nonce.saturating_add(1))))
+    }
+
+    /// Sends the steps that were not sent, with nonces from `first` on, and waits until all of them are
+    /// seen to be done. Nothing is sent after an earlier step that had no effect.
+    async fn carry_out(&mut self, first: u64, steps: Vec<Step>) -> Result<(), DeployError> {
+        let account = self.sender.account();
+        let next = self.next_nonce().await?;
         if next < first {
             return Err(DeployError::Behind {
                 deployer: account,
@@ -179,79 +240,79 @@ impl Deployment {
                 actual: next,
             });
         }
+        let numbered = || (first..).zip(&steps);
+        let is_earlier = |nonce: u64| nonce < next && !self.resumed.contains_key(&nonce);
+        let earlier: Vec<_> = numbered().filter(|(nonce, _)| is_earlier(*nonce)).collect();
+        if let Some((last, _)) = earlier.last() {
+            self.wait_for_nonce(*last).await?;
+            self.require_done(earlier.iter().map(|(_, step)| *step))
+                .await?;
+        }
         let mut waiting = Vec::new();
-        let mut earlier = Vec::new();
-        for (nonce, step) in (first..).zip(steps) {
+        for (nonce, step) in numbered() {
             let result = if nonce >= next {
                 self.sender
-                    .send(step.candidate)
+                    .send(step.candidate.clone())
                     .await
                     .map_err(|source| failed(step.name, source))?
             } else if let Some(result) = self.resumed.remove(&nonce) {
                 result
             } else {
-                earlier.push((nonce, step));
                 continue;
             };
-            waiting.push((nonce, step.name, step.contract, result));
+            waiting.push((nonce, step, result));
         }
-        for (nonce, step) in earlier {
-            self.look_at_earlier(nonce, &step).await?;
-        }
-        for (nonce, step, contract, result) in waiting {
+        let mut done = Vec::new();
+        for (nonce, step, result) in waiting {
             let result = result.await.unwrap_or(Err(SendError::Stopped));
-            let confirmed = result.map_err(|source| failed(step, source))?;
+            let confirmed = result.map_err(|source| failed(step.name, source))?;
             if !confirmed.success {
                 return Err(DeployError::Reverted {
-                    step,
+                    step: step.name,
                     tx_hash: confirmed.tx_hash,
                     block: confirmed.block.number,
                 });
             }
             if confirmed.nonce != nonce {
                 return Err(DeployError::Nonce {
-                    step,
+                    step: step.name,
                     expected: nonce,
                     actual: confirmed.nonce,
                 });
             }
             tracing::debug!(
-                step,
+                step = step.name,
                 tx_hash = %confirmed.tx_hash,
                 l1_block = confirmed.block.number,
                 gas_used = confirmed.gas_used,
-                contract = contract.map(tracing::field::display),
+                contract = step.contract().map(tracing::field::display),
                 "l1 deployment step"
             );
+            done.push(step);
+        }
+        self.require_done(done).await
+    }
+
+    /// Waits until the transaction with this nonce, which an earlier run sent, is on the L1.
+    async fn wait_for_nonce(&self, nonce: u64) -> Result<(), DeployError> {
+        let account: Address = self.sender.account();
+        while self.client.nonce(account, BlockId::latest()).await? <= nonce {
+            tokio::time::sleep(self.poll_interval).await;
         }
         Ok(())
     }
 
-    /// A step that an earlier run sent: waits until its nonce is used, and looks for what it made. What
-    /// calls did is seen when everything is read back.
-    async fn look_at_earlier(&self, nonce: u64, step: &Step) -> Result<(), DeployError> {
-        let account = self.sender.account();
-        while self.client.nonce(account, BlockId::latest()).await? <= nonce {
-            tokio::time::sleep(self.poll_interval).await;
-        }
-        if let Some(expected) = step.contract
-            && self
-                .client
-                .code(expected, BlockId::latest())
-                .await?
-                .is_empty()
-        {
-            return Err(DeployError::Missing {
-                step: step.name,
-                expected,
-            });
-        }
-        tracing::debug!(
-            step = step.name,
-            nonce,
-            "l1 deployment step was done before"
-        );
-        Ok(())
+    async fn require_done<'a>(
+        &self,
+        steps: impl IntoIterator<Item = &'a Step>,
+    ) -> Result<(), DeployError> {
+        require_done(
+            &self.client,
+            self.sender.account(),
+            self.plan.contracts.system_config,
+            steps,
+        )
+        .await
     }
 }
 
@@ -262,8 +323,8 @@ fn failed(step: &'static str, source: SendError) -> DeployError {
     }
 }
 
-/// Deploys everything at once, for a chain whose genesis gives out nothing: then any root will do as the
-/// first anchor.
+/// Deploys everything at once, for a chain whose genesis gives out nothing and is made at the newest L1
+/// block's time: then any root will do as the first anchor.
 ///
 /// # Errors
 /// If a transaction fails or the contracts don't answer what was set.
@@ -282,6 +343,11 @@ pub async fn deploy_contracts(
     let mut deployment =
         Deployment::begin(client.clone(), signer, first_nonce, config, options, None)?;
     deployment.set_up().await?;
-    deployment.open(B256::ZERO).await?;
+    let anchor = GenesisAnchor {
+        output_root: B256::ZERO,
+        timestamp: client.latest().await?.timestamp,
+    };
+    deployment.open(anchor).await?;
+    deployment.hand_over(anchor).await?;
     Ok(*deployment.contracts())
 }

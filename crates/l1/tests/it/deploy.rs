@@ -7,11 +7,11 @@ use alloy_primitives::{Address, B256, Bytes, U256};
 use alloy_sol_types::SolCall;
 use openledger_l1::{
     CommitmentChain, DeployConfig, DeployError, DeployOptions, Deployment, Expectations,
-    GameClocks, InboxReader, L1Client, Standing, TimelockConfig, TxCandidate, VETO_GAME,
-    commitments_in,
+    GameClocks, GenesisAnchor, InboxReader, L1Client, Reading, Standing, TimelockConfig,
+    TxCandidate, VETO_GAME, Value, commitments_in,
     contracts::{
         AnchorStateRegistry, BatchInbox, DisputeGameFactory, OPEN, ProxyAdmin, RollupPortal,
-        SystemConfig,
+        SystemConfig, VetoDisputeGame,
     },
     deploy_contracts, inspect,
 };
@@ -19,6 +19,13 @@ use openledger_primitives::L1Contracts;
 use openledger_protocol::ConfigUpdate;
 use std::time::Duration;
 
+/// Slot of `DisputeGameFactory.initBonds`, behind its owner and its implementations.
+const INIT_BONDS_SLOT: u64 = 2;
+/// A genesis that is older than any block of anvil's.
+const ANCHOR: GenesisAnchor = GenesisAnchor {
+    output_root: B256::repeat_byte(7),
+    timestamp: 1_700_000_000,
+};
 const SUPPLY: U256 = U256::from_limbs([5_000_000_000_000_000_000, 0, 0, 0]);
 
 fn config(owner: Address) -> DeployConfig {
@@ -76,7 +83,7 @@ async fn findings(
     contracts: &L1Contracts,
     config: &DeployConfig,
 ) -> Vec<&'static str> {
-    let readings = inspect(client, contracts, &Expectations::of(config))
+    let readings = inspect(client, contracts, &Expectations::of(config, ANCHOR))
         .await
         .expect("readable");
     assert!(readings.len() > 50);
@@ -120,14 +127,20 @@ async fn contracts_are_deployed_and_say_what_was_set() {
         .await
         .expect("sent");
     assert!(!early.success);
-    let anchor = B256::repeat_byte(7);
-    deployment.open(anchor).await.expect("opened");
+    deployment.open(ANCHOR).await.expect("opened");
+    // The code is still the deployer's, to mend what is found to be wrong.
+    let code_owner = async || ask(&client, contracts.proxy_admin, ProxyAdmin::ownerCall {}).await;
+    assert_eq!(code_owner().await, signer(0).address());
+    deployment.hand_over(ANCHOR).await.expect("handed over");
     let deposited = depositor.send_and_confirm(deposit).await.expect("sent");
     assert!(deposited.success);
 
     let root = AnchorStateRegistry::getAnchorRootCall {};
     let root = ask(&client, contracts.anchor_state_registry, root).await;
-    assert_eq!((root.root, root.l2SequenceNumber), (anchor, U256::ZERO));
+    assert_eq!(
+        (root.root, root.l2SequenceNumber),
+        (ANCHOR.output_root, U256::ZERO)
+    );
     let balance =
         async |account| ask(&client, contracts.open, OPEN::balanceOfCall { account }).await;
     assert_eq!(
@@ -141,9 +154,21 @@ async fn contracts_are_deployed_and_say_what_was_set() {
         balance(config.treasury).await,
         total - SUPPLY - U256::from(1_000_000)
     );
+    assert_eq!(code_owner().await, contracts.code_timelock);
+    let factory_owner = DisputeGameFactory::ownerCall {};
     assert_eq!(
-        ask(&client, contracts.proxy_admin, ProxyAdmin::ownerCall {}).await,
+        ask(&client, contracts.dispute_game_factory, factory_owner).await,
         contracts.code_timelock
+    );
+    // Claims are bounded by the chain's own clock.
+    let game = DisputeGameFactory::gameImplsCall {
+        gameType: VETO_GAME,
+    };
+    let game = ask(&client, contracts.dispute_game_factory, game).await;
+    let now = client.latest().await.expect("reachable").timestamp;
+    assert_eq!(
+        ask(&client, game, VetoDisputeGame::newestPossibleBlockCall {}).await,
+        U256::from(now + 1_800 - ANCHOR.timestamp)
     );
 
     // The events of the initialization make the system configuration that genesis states.
@@ -231,9 +256,11 @@ async fn an_interrupted_deployment_goes_on_where_it_was() {
     // A third run finds nothing to do in the first part, and a fourth nothing at all.
     for _ in 0..2 {
         let mut deployment = again();
-        let all = first + steps + deployment.opening_steps() as u64;
+        let more = deployment.opening_steps() + deployment.hand_over_steps();
+        let all = first + steps + more as u64;
         deployment.set_up().await.expect("done before");
-        deployment.open(B256::repeat_byte(7)).await.expect("opened");
+        deployment.open(ANCHOR).await.expect("opened");
+        deployment.hand_over(ANCHOR).await.expect("handed over");
         assert_eq!(nonce(BlockId::latest()).await, all);
     }
     assert!(findings(&client, &contracts, &config).await.is_empty());
@@ -283,7 +310,8 @@ async fn what_is_not_as_it_should_be_is_found() {
     let config = config(signer(0).address());
     let mut deployment = begin(&client, &config).await;
     deployment.set_up().await.expect("set up");
-    deployment.open(B256::ZERO).await.expect("opened");
+    deployment.open(ANCHOR).await.expect("opened");
+    deployment.hand_over(ANCHOR).await.expect("handed over");
     let contracts = *deployment.contracts();
     drop(deployment);
     assert!(findings(&client, &contracts, &config).await.is_empty());
@@ -301,7 +329,7 @@ async fn what_is_not_as_it_should_be_is_found() {
         ..contracts
     };
     assert!(
-        inspect(&client, &swapped, &Expectations::of(&config))
+        inspect(&client, &swapped, &Expectations::of(&config, ANCHOR))
             .await
             .is_err()
     );
@@ -310,7 +338,7 @@ async fn what_is_not_as_it_should_be_is_found() {
         ..contracts
     };
     assert!(
-        inspect(&client, &swapped, &Expectations::of(&config))
+        inspect(&client, &swapped, &Expectations::of(&config, ANCHOR))
             .await
             .is_err()
     );
@@ -322,7 +350,7 @@ async fn what_is_not_as_it_should_be_is_found() {
     };
     let change = TxCandidate::call(contracts.system_config, change.abi_encode());
     assert!(owner.send_and_confirm(change).await.expect("sent").success);
-    let readings = inspect(&client, &contracts, &Expectations::of(&config))
+    let readings = inspect(&client, &contracts, &Expectations::of(&config, ANCHOR))
         .await
         .expect("readable");
     let gas_limit = readings
@@ -331,6 +359,36 @@ async fn what_is_not_as_it_should_be_is_found() {
         .expect("read");
     assert_eq!(gas_limit.standing, Standing::Changed);
     assert!(findings(&client, &contracts, &config).await.is_empty());
+
+    // Somebody who could grant roles without delay.
+    for (method, parameters) in [
+        (
+            "anvil_impersonateAccount",
+            serde_json::json!([contracts.code_timelock]),
+        ),
+        (
+            "anvil_setBalance",
+            serde_json::json!([contracts.code_timelock, "0xde0b6b3a7640000"]),
+        ),
+        (
+            "eth_sendTransaction",
+            serde_json::json!([{
+                "from": contracts.code_timelock,
+                "to": contracts.code_timelock,
+                // grantRole(DEFAULT_ADMIN_ROLE, the second account)
+                "data": format!("0x2f2ff15d{:064x}{:0>64}", 0, format!("{:x}", signer(1).address())),
+            }]),
+        ),
+    ] {
+        anvil
+            .request(method, parameters)
+            .await
+            .expect("anvil answers");
+    }
+    assert_eq!(
+        findings(&client, &contracts, &config).await,
+        ["admin of the code timelock"]
+    );
 
     // Other code is found, in a contract and behind a proxy.
     let set_code = async |address: Address, code: &str| {
@@ -343,7 +401,7 @@ async fn what_is_not_as_it_should_be_is_found() {
     set_code(contracts.code_timelock, "0x5f5f5260205ff3").await;
     assert_eq!(
         findings(&client, &contracts, &config).await,
-        ["code of the code timelock"]
+        ["code of the code timelock", "admin of the code timelock"]
     );
     let proxy = contracts.optimism_mintable_erc20_factory;
     let implementation = ProxyAdmin::getProxyImplementationCall { proxy };
@@ -354,7 +412,8 @@ async fn what_is_not_as_it_should_be_is_found() {
         [
             "code of the code timelock",
             "code of OptimismMintableERC20Factory",
-            "OptimismMintableERC20Factory.bridge"
+            "OptimismMintableERC20Factory.bridge",
+            "admin of the code timelock"
         ]
     );
     let game = DisputeGameFactory::gameImplsCall {
@@ -364,6 +423,108 @@ async fn what_is_not_as_it_should_be_is_found() {
     set_code(game, "0x5f5f5260205ff3").await;
     let found = findings(&client, &contracts, &config).await;
     assert!(found.contains(&"code of VetoDisputeGame"), "{found:?}");
+}
+
+#[tokio::test]
+async fn a_later_run_finds_a_call_without_effect() {
+    let anvil = anvil_or_skip!();
+    let client = client(&anvil.url());
+    let config = DeployConfig {
+        treasury: signer(0).address(),
+        grants: Vec::new(),
+        ..config(signer(2).address())
+    };
+    let again = |config: &DeployConfig| {
+        let (client, config) = (client.clone(), config.clone());
+        Deployment::begin(client, signer(0).into(), 0, config, options(), None).expect("a plan")
+    };
+    let mut deployment = again(&config);
+    let contracts = *deployment.contracts();
+    deployment.set_up().await.expect("set up");
+    drop(deployment);
+    // A grant whose nonce another transaction took.
+    let (sender, guard) = spawn_sender(&client, 0, sender_config());
+    sender
+        .send_and_confirm(TxCandidate::call(Address::ZERO, vec![1]))
+        .await
+        .expect("sent");
+    drop(guard);
+    let amount = U256::from(5);
+    let granting = DeployConfig {
+        grants: vec![(signer(1).address(), amount)],
+        ..config.clone()
+    };
+    let outcome = again(&granting).set_up().await;
+    assert!(
+        matches!(
+            outcome,
+            Err(DeployError::NotDone { step: "granting OPEN", expected, .. })
+                if expected == Value::Amount(amount)
+        ),
+        "{outcome:?}"
+    );
+    // The bond, as if its call had reverted: DisputeGameFactory.initBonds is at slot 2.
+    let slot = alloy_primitives::keccak256(
+        [
+            U256::from(VETO_GAME).to_be_bytes::<32>(),
+            U256::from(INIT_BONDS_SLOT).to_be_bytes::<32>(),
+        ]
+        .concat(),
+    );
+    anvil
+        .request(
+            "anvil_setStorageAt",
+            serde_json::json!([contracts.dispute_game_factory, slot, B256::ZERO]),
+        )
+        .await
+        .expect("anvil answers");
+    let outcome = again(&config).set_up().await;
+    assert!(
+        matches!(
+            outcome,
+            Err(DeployError::NotDone {
+                step: "setting the bond",
+                ..
+            })
+        ),
+        "{outcome:?}"
+    );
+}
+
+#[tokio::test]
+async fn what_differs_is_found_before_the_code_is_handed_over() {
+    let anvil = anvil_or_skip!();
+    let client = client(&anvil.url());
+    let config = config(signer(2).address());
+    let mut deployment = begin(&client, &config).await;
+    let contracts = *deployment.contracts();
+    deployment.set_up().await.expect("set up");
+    assert!(!deployment.opening_begun().await.expect("reachable"));
+    // The owner may set parameters at once; the genesis, which was made before, doesn't have them.
+    let (owner, _guard) = spawn_sender(&client, 2, sender_config());
+    let change = SystemConfig::setGasLimitCall {
+        newGasLimit: 30_000_000,
+    };
+    let change = TxCandidate::call(contracts.system_config, change.abi_encode());
+    assert!(owner.send_and_confirm(change).await.expect("sent").success);
+    let outcome = deployment.open(ANCHOR).await;
+    assert!(
+        matches!(
+            outcome,
+            Err(DeployError::Check(Reading {
+                what: "gas limit",
+                ..
+            }))
+        ),
+        "{outcome:?}"
+    );
+    assert!(deployment.opening_begun().await.expect("reachable"));
+    for (owned, call) in [
+        (contracts.proxy_admin, ProxyAdmin::ownerCall {}),
+        (contracts.dispute_game_factory, ProxyAdmin::ownerCall {}),
+    ] {
+        assert_eq!(ask(&client, owned, call).await, signer(0).address());
+    }
 }
 
 #[tokio::test]

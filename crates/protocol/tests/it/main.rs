@@ -1,3 +1,4 @@
 //! The codec against documents and against itself.
 
+mod settlement;
 mod spec;

@@ -13,12 +13,21 @@ const SPEC: &str = include_str!("../../../../docs/spec/batches.md");
 /// The examples are of chain 1, whose transaction is EIP-155's own example.
 const CHAIN_ID: u64 = 1;
 
-/// The bytes of the block that is fenced as "```hex name", comments from # on left out.
 fn example(name: &str) -> Vec<u8> {
-    let fence = format!("```hex {name}\n");
-    let start = SPEC.find(&fence).expect("an example of this name") + fence.len();
-    let end = start + SPEC[start..].find("```").expect("a closing fence");
-    let digits: String = SPEC[start..end]
+    bytes(SPEC, name)
+}
+
+/// The text of a page's block that is fenced as "```name".
+pub(crate) fn text<'a>(page: &'a str, name: &str) -> &'a str {
+    let fence = format!("```{name}\n");
+    let start = page.find(&fence).expect("an example of this name") + fence.len();
+    let end = start + page[start..].find("```").expect("a closing fence");
+    &page[start..end]
+}
+
+/// The bytes of a page's block that is fenced as "```hex name", comments from # on left out.
+pub(crate) fn bytes(page: &str, name: &str) -> Vec<u8> {
+    let digits: String = text(page, &format!("hex {name}"))
         .lines()
         .filter_map(|line| line.split('#').next())
         .flat_map(|line| line.chars().filter(|c| !c.is_whitespace()))
