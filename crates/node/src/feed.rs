@@ -13,7 +13,7 @@ use std::{
 use tokio::net::TcpStream;
 use tokio_tungstenite::{
     MaybeTlsStream, WebSocketStream, connect_async_with_config,
-    tungstenite::{self, Message, protocol::WebSocketConfig},
+    tungstenite::{self, Message, http::StatusCode, protocol::WebSocketConfig},
 };
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
@@ -73,6 +73,10 @@ impl FeedConfig {
 enum Problem {
     #[error("can't connect: {0}")]
     Connect(Box<tungstenite::Error>),
+    #[error(
+        "the feed no longer has block {from}: what comes before its blocks has to come from L1"
+    )]
+    TooOld { from: u64 },
     #[error("the server doesn't answer")]
     Silent,
     #[error("the connection ended")]
@@ -190,14 +194,15 @@ impl Follower {
         } else {
             heads.unsafe_head.number
         };
-        let url = format!("{}?from={}", self.url, newest.saturating_add(1));
+        let from = newest.saturating_add(1);
+        let url = format!("{}?from={from}", self.url);
         let config = WebSocketConfig::default()
             .max_message_size(Some(FEED_MESSAGE_BYTES_MAX))
             .max_frame_size(Some(FEED_MESSAGE_BYTES_MAX));
         let connecting = connect_async_with_config(url, Some(config), true);
         match tokio::time::timeout(CONNECT_TIMEOUT, connecting).await {
             Err(_) => Err(Problem::Silent),
-            Ok(Err(error)) => Err(Problem::Connect(error.into())),
+            Ok(Err(error)) => Err(refused(error, from)),
             Ok(Ok((socket, _))) => Ok(socket),
         }
     }
@@ -239,6 +244,16 @@ impl Follower {
         // An answer of another form is nobody's address.
         let word = U256::try_from_be_slice(&answer).unwrap_or_default();
         Ok(Address::from_word(word.into()))
+    }
+}
+
+/// Why a server doesn't let a subscriber in who asks from block `from` on.
+fn refused(error: tungstenite::Error, from: u64) -> Problem {
+    match &error {
+        tungstenite::Error::Http(answer) if answer.status() == StatusCode::GONE => {
+            Problem::TooOld { from }
+        }
+        _ => Problem::Connect(error.into()),
     }
 }
 
@@ -313,6 +328,19 @@ mod tests {
         for url in ["node:8545", "ftp://node", "ws://", "ws://node?x=1", ""] {
             assert!(FeedConfig::new(url).is_err(), "{url}");
         }
+    }
+
+    #[test]
+    fn a_feed_that_does_not_go_back_so_far_is_told_apart() {
+        let answer = |status| {
+            let answer = tungstenite::http::Response::builder().status(status);
+            refused(
+                tungstenite::Error::Http(answer.body(None).unwrap().into()),
+                7,
+            )
+        };
+        assert!(matches!(answer(410), Problem::TooOld { from: 7 }));
+        assert!(matches!(answer(503), Problem::Connect(_)));
     }
 
     #[test]

@@ -1,6 +1,7 @@
 use openledger_chain::Chain;
 use openledger_l1::L1Heads;
 use std::{
+    future::Future,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -116,15 +117,19 @@ fn due(since: Option<Instant>, moved: bool, source_moved: bool, now: Instant) ->
     since.or(source_moved.then_some(now))
 }
 
-/// Watches the heads until `shutdown` and tells what stands still; `None` while all is well.
+/// What stands still, `None` while all is well; and the watching, which the caller runs: it ends at
+/// `shutdown`.
 pub fn watch(
     chain: Arc<Chain>,
     l1: watch::Receiver<L1Heads>,
     config: WatchdogConfig,
     shutdown: CancellationToken,
-) -> watch::Receiver<Option<Arc<str>>> {
+) -> (
+    watch::Receiver<Option<Arc<str>>>,
+    impl Future<Output = ()> + Send + 'static,
+) {
     let (sender, receiver) = watch::channel(None);
-    tokio::spawn(async move {
+    let watching = async move {
         let mut watchdog = Watchdog::new(config, observe(&chain, &l1), Instant::now());
         loop {
             tokio::select! {
@@ -144,8 +149,8 @@ pub fn watch(
                 true
             });
         }
-    });
-    receiver
+    };
+    (receiver, watching)
 }
 
 fn observe(chain: &Chain, l1: &watch::Receiver<L1Heads>) -> Observation {

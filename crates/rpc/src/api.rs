@@ -41,7 +41,7 @@ pub(crate) struct Api {
     pub(crate) client_version: String,
     pub(crate) l1_status: Option<watch::Receiver<L1Status>>,
     pub(crate) metrics_hook: Option<MetricsHook>,
-    pub(crate) feed: Option<Feed>,
+    pub(crate) feed: Option<Arc<Feed>>,
     pub(crate) stall: Option<watch::Receiver<Option<Arc<str>>>>,
     pub(crate) registry: Registry,
     pub(crate) metrics: ServerMetrics,
@@ -100,6 +100,8 @@ impl Api {
             stall,
         } = context;
         let limits = &config.limits;
+        let feed =
+            feed_key.map(|key| Arc::new(Feed::new(chain.clone(), key, limits.feed_blocks_max)));
         let signers = config
             .local_accounts
             .iter()
@@ -123,7 +125,7 @@ impl Api {
             client_version,
             l1_status,
             metrics_hook: metrics,
-            feed: feed_key.map(Feed::new),
+            feed,
             stall,
         }
     }

@@ -157,8 +157,11 @@ pub struct Limits {
     pub simulate_calls_max: usize,
     /// Blocks in one `eth_feeHistory`.
     pub fee_history_blocks_max: u64,
-    /// Blocks that one `trace_filter` or `ots_searchTransactions…` may walk.
+    /// Blocks that one `trace_filter` may walk.
     pub trace_blocks_max: u64,
+    /// Blocks below the head from which on a subscriber may ask for the feed: as many as a chain may have
+    /// before they are on L1, at one a second. What is older comes from L1.
+    pub feed_blocks_max: u64,
     /// Calls and other costly requests that run at the same time. Traces, logs, proofs and simulations
     /// may use half of them, at least one.
     pub blocking_workers: usize,
@@ -195,6 +198,7 @@ impl Default for Limits {
             simulate_calls_max: 4_096,
             fee_history_blocks_max: 1_024,
             trace_blocks_max: 100,
+            feed_blocks_max: 12 * 3_600,
             blocking_workers: cores.max(2),
             blocking_queue_max: 4_096,
             sync_timeout: Duration::from_secs(2),

@@ -89,6 +89,14 @@ pub(crate) enum Failure {
         /// Its namespace.
         namespace: Namespace,
     },
+    /// The method needs something that this node was not asked to keep.
+    #[error("the method {method} is not available here: start the node with {flag}")]
+    NotEnabled {
+        /// Its name.
+        method: &'static str,
+        /// The flag that asks for it.
+        flag: &'static str,
+    },
     /// The method needs a WebSocket connection.
     #[error("the method {method} is available over WebSocket only")]
     WebSocketOnly {
@@ -149,6 +157,24 @@ pub(crate) enum Failure {
         block: u64,
         /// The oldest with state.
         oldest: u64,
+    },
+    /// Transactions by address are not known any more.
+    #[error(
+        "transactions by address are known from block {oldest} on: what is older was pruned with the state"
+    )]
+    AddressesPruned {
+        /// The oldest block in the index.
+        oldest: u64,
+    },
+    /// Transactions by address are not known yet.
+    #[error(
+        "the index of transactions by address is not ready: it holds blocks up to {newest} of {head}"
+    )]
+    AddressesBehind {
+        /// The newest block in the index.
+        newest: u64,
+        /// The head.
+        head: u64,
     },
     /// The open block's state has no root, so nothing of it can be proved.
     #[error("the pending state has no root yet: ask for latest")]
@@ -329,16 +355,17 @@ impl Failure {
         match self {
             Self::Parse(_) => -32700,
             Self::Request(_) => -32600,
-            Self::UnknownMethod { .. } | Self::Elsewhere { .. } | Self::WebSocketOnly { .. } => {
-                -32601
-            }
+            Self::UnknownMethod { .. }
+            | Self::Elsewhere { .. }
+            | Self::NotEnabled { .. }
+            | Self::WebSocketOnly { .. } => -32601,
             Self::Params { .. } | Self::TooManyParams { .. } | Self::BlockRange { .. } => -32602,
             Self::Limit { .. } | Self::Busy { .. } => -32005,
             Self::Submit(SubmitError::Busy { .. }) => -32005,
             Self::Submit(SubmitError::Pool(InsertError::State(_))) => -32603,
             Self::Timeout { .. } => -32002,
             Self::UnknownBlock(_) | Self::UnknownBlockHash(_) => -32001,
-            Self::Pruned { .. } => 4444,
+            Self::Pruned { .. } | Self::AddressesPruned { .. } => 4444,
             Self::Reverted { .. } => 3,
             Self::SyncTimeout { .. } => 4,
             Self::SyncUnready { .. } => 5,
@@ -515,6 +542,9 @@ impl From<StoreError> for Failure {
                 oldest,
             },
             StoreError::UnknownBlock { number, .. } => Self::UnknownBlock(number),
+            StoreError::AddressIndexBehind { newest, head } => {
+                Self::AddressesBehind { newest, head }
+            }
             error => Self::internal(error),
         }
     }

@@ -3,6 +3,10 @@
 //! Messages are those of [`openledger_protocol::FeedMessage`], one a block, in order. A subscriber that
 //! lost the connection, or was told of a block that doesn't follow its own, connects again with the
 //! number that it wants. There is nothing to send to the server but answers to pings.
+//!
+//! The feed goes back a bounded number of blocks; what is older comes from L1. Blocks are read and signed
+//! on threads beside the async runtime, a few at a time, so that neither a subscriber who wants hours of
+//! them nor many of those hold up anything else. Who is at the head doesn't wait for those who catch up.
 
 use crate::{api::Api, error::Failure, http::Endpoint};
 use axum::{
@@ -10,61 +14,161 @@ use axum::{
     extract::ws::{CloseFrame, Message, WebSocket, close_code},
 };
 use futures::StreamExt as _;
-use openledger_chain::ChainEvent;
-use openledger_primitives::{BlockNumHash, SealedBlock};
+use openledger_chain::{Chain, ChainEvent};
+use openledger_primitives::{Block, BlockNumHash};
 use openledger_protocol::encode_feed_message;
 use parking_lot::Mutex;
 use std::{collections::VecDeque, sync::Arc, time::Duration};
 use tokio::sync::{Semaphore, broadcast::error::RecvError};
 
+use alloy_primitives::B256;
 use alloy_signer::SignerSync as _;
 use alloy_signer_local::PrivateKeySigner;
 
 /// Subscribers at the same time.
 const SUBSCRIBERS_MAX: usize = 256;
-/// Newest messages that are kept, so that every subscriber gets the same signature.
+/// Newest messages that are kept, so that a block is signed once for all who are at the head.
 const RECENT_MAX: usize = 16;
+/// Blocks that are read and signed at a time for one subscriber, before they are sent.
+const BATCH_BLOCKS_MAX: usize = 16;
+/// Bytes of messages with which such a batch ends early.
+const BATCH_BYTES_MAX: usize = 1 << 20;
+/// Threads that read the newest blocks: the first signs, the others find what it signed.
+const HEAD_READERS: usize = 1;
+/// Threads that read older blocks. Subscribers queue for them.
+const HISTORY_READERS: usize = 2;
 /// How often a subscriber is asked whether it is there.
 const PING_INTERVAL: Duration = Duration::from_secs(15);
 /// How long a message may take to be sent.
 const SEND_TIMEOUT: Duration = Duration::from_secs(30);
 
+/// A block, as subscribers are told of it.
+#[derive(Debug, Clone)]
+struct Told {
+    block: BlockNumHash,
+    parent: B256,
+    message: Bytes,
+}
+
 /// The feed of one node.
 pub(crate) struct Feed {
     key: PrivateKeySigner,
-    recent: Mutex<VecDeque<(BlockNumHash, Bytes)>>,
+    chain: Arc<Chain>,
+    /// Blocks below the head from which on it may be asked for.
+    blocks_max: u64,
+    recent: Mutex<VecDeque<Told>>,
     subscribers: Arc<Semaphore>,
+    head_readers: Arc<Semaphore>,
+    history_readers: Arc<Semaphore>,
 }
 
 impl Feed {
-    /// A feed that signs with `key`.
-    pub(crate) fn new(key: PrivateKeySigner) -> Self {
+    /// A feed of `chain` that signs with `key` and goes back `blocks_max` blocks.
+    pub(crate) fn new(chain: Arc<Chain>, key: PrivateKeySigner, blocks_max: u64) -> Self {
         Self {
             key,
+            chain,
+            blocks_max,
             recent: Mutex::default(),
             subscribers: Arc::new(Semaphore::new(SUBSCRIBERS_MAX)),
+            head_readers: Arc::new(Semaphore::new(HEAD_READERS)),
+            history_readers: Arc::new(Semaphore::new(HISTORY_READERS)),
         }
     }
 
-    fn message(&self, chain_id: u64, block: &SealedBlock) -> Result<Bytes, Failure> {
-        let id = BlockNumHash {
-            number: block.number(),
-            hash: block.hash,
+    /// The first block that may be asked for. Block 0 is nobody's to tell: everybody has the genesis.
+    pub(crate) fn oldest(&self) -> u64 {
+        let head = self.chain.head().number;
+        head.saturating_sub(self.blocks_max).max(1)
+    }
+
+    /// Whether a block is so new that its message is kept.
+    fn is_recent(&self, number: u64) -> bool {
+        number.saturating_add(RECENT_MAX as u64) > self.chain.head().number
+    }
+
+    /// A block that needs no reading and no signing any more.
+    fn at_hand(&self, number: u64) -> Option<Told> {
+        let hash = self.chain.recent_block(number)?.hash;
+        let block = BlockNumHash { number, hash };
+        let recent = self.recent.lock();
+        recent.iter().find(|told| told.block == block).cloned()
+    }
+
+    /// Reads and signs a block; `None` if there is none. Not for an async worker.
+    fn told(&self, number: u64) -> Result<Option<Told>, Failure> {
+        if let Some(told) = self.at_hand(number) {
+            return Ok(Some(told));
+        }
+        let told = if let Some(block) = self.chain.recent_block(number) {
+            self.sign(&block.block, block.hash)?
+        } else {
+            // Neither senders nor receipts are needed, nor is the block again.
+            let Some(block) = self.chain.store().block(number)? else {
+                return Ok(None);
+            };
+            self.sign(&block, block.header.hash_slow())?
         };
-        if let Some((_, message)) = self.recent.lock().iter().find(|(known, _)| *known == id) {
-            return Ok(message.clone());
+        if self.is_recent(number) {
+            let mut recent = self.recent.lock();
+            if recent.len() >= RECENT_MAX {
+                recent.pop_front();
+            }
+            recent.push_back(told.clone());
         }
-        let message: Bytes = encode_feed_message(chain_id, &block.block, |digest| {
-            self.key.sign_hash_sync(&digest)
+        Ok(Some(told))
+    }
+
+    fn sign(&self, block: &Block, hash: B256) -> Result<Told, Failure> {
+        let chain_id = self.chain.config().l2_chain_id;
+        let message =
+            encode_feed_message(chain_id, block, |digest| self.key.sign_hash_sync(&digest))
+                .map_err(Failure::internal)?;
+        Ok(Told {
+            block: BlockNumHash {
+                number: block.header.number,
+                hash,
+            },
+            parent: block.header.parent_hash,
+            message: message.into(),
         })
-        .map_err(Failure::internal)?
-        .into();
-        let mut recent = self.recent.lock();
-        if recent.len() >= RECENT_MAX {
-            recent.pop_front();
+    }
+
+    /// Some blocks from number `from` on; none if there is no such block. Not for an async worker.
+    fn read(&self, from: u64) -> Result<Vec<Told>, Failure> {
+        let mut batch = Vec::new();
+        let mut bytes = 0_usize;
+        for number in (from..=self.chain.head().number).take(BATCH_BLOCKS_MAX) {
+            let Some(told) = self.told(number)? else {
+                break;
+            };
+            bytes = bytes.saturating_add(told.message.len());
+            batch.push(told);
+            if bytes >= BATCH_BYTES_MAX {
+                break;
+            }
         }
-        recent.push_back((id, message.clone()));
-        Ok(message)
+        Ok(batch)
+    }
+
+    /// As [`Self::read`], on a thread of its own once it is this subscriber's turn.
+    async fn next(self: &Arc<Self>, from: u64) -> Result<Vec<Told>, Failure> {
+        if let Some(told) = self.at_hand(from) {
+            return Ok(vec![told]);
+        }
+        let readers = if self.is_recent(from) {
+            &self.head_readers
+        } else {
+            &self.history_readers
+        };
+        // Never closed.
+        let reader = readers.clone().acquire_owned().await.ok();
+        let feed = self.clone();
+        let reading = tokio::task::spawn_blocking(move || {
+            let _reader = reader;
+            feed.read(from)
+        });
+        reading.await.map_err(Failure::internal)?
     }
 }
 
@@ -111,28 +215,32 @@ async fn close(socket: &mut WebSocket, code: u16, reason: &'static str) {
     let _ = tokio::time::timeout(SEND_TIMEOUT, socket.send(Message::Close(Some(frame)))).await;
 }
 
-async fn send_all(api: &Arc<Api>, feed: &Feed, socket: &mut WebSocket, from: Option<u64>) -> End {
+async fn send_all(api: &Api, feed: &Arc<Feed>, socket: &mut WebSocket, from: Option<u64>) -> End {
     let mut events = api.chain.subscribe();
-    // Block 0 is nobody's to tell: everybody has the genesis.
     let mut next = from
         .unwrap_or_else(|| api.chain.head().number.saturating_add(1))
         .max(1);
-    let mut told = None;
+    let mut last: Option<B256> = None;
     let mut ping = tokio::time::interval(PING_INTERVAL);
     loop {
         while next <= api.chain.head().number {
-            let message = match next_message(api, feed, next, told) {
-                Ok(Some((block, message))) => {
-                    told = Some(block);
-                    message
-                }
-                Ok(None) => return End::Reorganized,
+            let batch = match feed.next(next).await {
+                // It left the chain since.
+                Ok(batch) if batch.is_empty() => return End::Reorganized,
+                Ok(batch) => batch,
                 Err(failure) => return End::Failed(failure),
             };
-            let sent = socket.send(Message::Binary(message));
-            match tokio::time::timeout(SEND_TIMEOUT, sent).await {
-                Ok(Ok(())) => next = next.saturating_add(1),
-                _ => return End::Gone,
+            for told in batch {
+                if last.is_some_and(|last| last != told.parent) {
+                    return End::Reorganized;
+                }
+                let sent = socket.send(Message::Binary(told.message));
+                match tokio::time::timeout(SEND_TIMEOUT, sent).await {
+                    Ok(Ok(())) => {}
+                    _ => return End::Gone,
+                }
+                last = Some(told.block.hash);
+                next = told.block.number.saturating_add(1);
             }
         }
         tokio::select! {
@@ -156,25 +264,4 @@ async fn send_all(api: &Arc<Api>, feed: &Feed, socket: &mut WebSocket, from: Opt
             }
         }
     }
-}
-
-/// Block `number` as a message; `None` if it doesn't follow the one that was told before.
-fn next_message(
-    api: &Api,
-    feed: &Feed,
-    number: u64,
-    told: Option<BlockNumHash>,
-) -> Result<Option<(BlockNumHash, Bytes)>, Failure> {
-    let Some(block) = api.block(number)? else {
-        return Ok(None);
-    };
-    if told.is_some_and(|told| told.hash != block.block.header.parent_hash) {
-        return Ok(None);
-    }
-    let message = feed.message(api.chain_config().l2_chain_id, &block)?;
-    let id = BlockNumHash {
-        number,
-        hash: block.hash,
-    };
-    Ok(Some((id, message)))
 }

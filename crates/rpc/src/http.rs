@@ -243,6 +243,16 @@ async fn blocks(
     let Some(endpoint) = endpoint.upgrade() else {
         return StatusCode::SERVICE_UNAVAILABLE.into_response();
     };
+    if let (Some(feed), Some(from)) = (&endpoint.api.feed, query.from) {
+        let oldest = feed.oldest();
+        if from.max(1) < oldest {
+            let hint = format!(
+                "the feed goes back to block {oldest} only: derive older blocks from L1, then ask for those \
+                 that follow\n"
+            );
+            return (StatusCode::GONE, hint).into_response();
+        }
+    }
     upgrade
         .max_message_size(FEED_REQUEST_BYTES_MAX)
         .on_upgrade(move |socket| feed::run(endpoint, socket, query.from))

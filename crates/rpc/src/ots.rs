@@ -1,10 +1,11 @@
 //! `ots_`: what the Otterscan explorer asks, at its API level 8.
 //!
-//! `ots_searchTransactionsBefore` and `ots_searchTransactionsAfter` need an index of transactions by
-//! address, which the store does not have: -32601.
+//! `ots_searchTransactionsBefore` and `ots_searchTransactionsAfter` need the store's index of transactions
+//! by address; on a node that doesn't keep one they are -32601.
 
 mod block;
 mod history;
+mod search;
 mod trace;
 
 use crate::{
@@ -57,6 +58,14 @@ pub(crate) const METHODS: Methods = &[
     (
         "ots_getContractCreator",
         Run::Heavy(Work::Long, history::contract_creator),
+    ),
+    (
+        "ots_searchTransactionsBefore",
+        Run::Heavy(Work::Long, search::before),
+    ),
+    (
+        "ots_searchTransactionsAfter",
+        Run::Heavy(Work::Long, search::after),
     ),
 ];
 

@@ -26,6 +26,15 @@ impl View {
         record.map(|record| decode(&record)).transpose()
     }
 
+    /// The hash of a block; `None` if unknown.
+    pub(crate) fn block_hash(&self, number: u64) -> Result<Option<B256>, StoreError> {
+        let record = self.snapshot.get(Column::Headers, keys::number(number))?;
+        let hash = |record: &[u8]| codec::block::header_hash(record);
+        record
+            .map(|record| hash(&record).ok_or(malformed(Column::Headers)))
+            .transpose()
+    }
+
     /// Transactions and senders of a block; `None` if unknown.
     pub(crate) fn body(
         &self,
@@ -133,12 +142,7 @@ impl Store {
     /// # Errors
     /// As [`Store::header`].
     pub fn block_hash(&self, number: u64) -> Result<Option<B256>, StoreError> {
-        let view = self.view();
-        let record = view.snapshot.get(Column::Headers, keys::number(number))?;
-        let hash = |record: &[u8]| codec::block::header_hash(record);
-        record
-            .map(|record| hash(&record).ok_or(malformed(Column::Headers)))
-            .transpose()
+        self.view().block_hash(number)
     }
 
     /// Block `number`; `None` if unknown.

@@ -26,6 +26,7 @@ use rocksdb::{
 /// | `Changes` | number | accounts, slots and trie paths that the block changed |
 /// | `LogIndex` | kind, digest ‖ number | nothing |
 /// | `Pool` | transaction hash | a pooled transaction |
+/// | `AddressIndex` | address ‖ number ‖ index | nothing |
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Column {
     Meta,
@@ -44,6 +45,7 @@ pub(crate) enum Column {
     Changes,
     LogIndex,
     Pool,
+    AddressIndex,
 }
 
 /// How a column is read, which decides its layout on disk.
@@ -61,7 +63,7 @@ enum Access {
 
 impl Column {
     /// All column families.
-    pub(crate) const ALL: [Self; 16] = [
+    pub(crate) const ALL: [Self; 17] = [
         Self::Meta,
         Self::Headers,
         Self::BlockNumbers,
@@ -78,6 +80,7 @@ impl Column {
         Self::Changes,
         Self::LogIndex,
         Self::Pool,
+        Self::AddressIndex,
     ];
 
     /// The column family's name.
@@ -99,6 +102,7 @@ impl Column {
             Self::Changes => "changes",
             Self::LogIndex => "log_index",
             Self::Pool => "pool",
+            Self::AddressIndex => "address_index",
         }
     }
 
@@ -113,7 +117,8 @@ impl Column {
             | Self::StorageHistory
             | Self::TrieHistory
             | Self::Changes
-            | Self::LogIndex => Access::Seek,
+            | Self::LogIndex
+            | Self::AddressIndex => Access::Seek,
             Self::Meta | Self::Pool => Access::Queue,
         }
     }

@@ -15,14 +15,32 @@ use crate::{
     store::Store,
 };
 use alloy_eips::BlockNumHash;
-use alloy_primitives::{Address, B256, U256, keccak256};
+use alloy_primitives::{Address, B256, Bytes, U256, keccak256};
 use openledger_primitives::{Account, AccountChange, SealedBlock, StateChanges};
 use openledger_trie::{NodeUpdate, TrieUpdates};
 use rocksdb::WriteBatch;
 use std::collections::BTreeMap;
 
-/// Bytes of a batch beyond the trie nodes, for a start.
+/// Bytes of a batch beyond the trie nodes, for a start, a block.
 const BATCH_BYTES: usize = 16 << 10;
+
+/// A block and what it changed, for [`Store::commit_all`].
+#[derive(Debug, Clone, Copy)]
+pub struct BlockWrite<'a> {
+    /// The block.
+    pub block: &'a SealedBlock,
+    /// Its changes to the flat state.
+    pub changes: &'a StateChanges,
+    /// Its changes to the tries.
+    pub trie: &'a TrieUpdates,
+}
+
+impl BlockWrite<'_> {
+    /// Whether it drops storage, which is then read as it was before the batch.
+    fn wipes(&self) -> bool {
+        !self.trie.wiped.is_empty() || self.changes.accounts.values().any(wipes)
+    }
+}
 
 impl Store {
     /// Writes the genesis block and state. Synced.
@@ -52,7 +70,12 @@ impl Store {
             head,
             oldest: number,
         };
-        self.write_block(&view.snapshot, block, changes, trie, chain)
+        let write = BlockWrite {
+            block,
+            changes,
+            trie,
+        };
+        self.write_blocks(&view.snapshot, &[write], chain)
     }
 
     /// Writes the block after the head: the block, its indexes, the state after it, history, trie. One
@@ -68,93 +91,104 @@ impl Store {
         changes: &StateChanges,
         trie: &TrieUpdates,
     ) -> Result<(), StoreError> {
-        let _writer = self.lock_writer();
-        let view = self.view();
-        let chain = view.chain()?;
-        let number = block.number();
-        if chain.head.number.checked_add(1) != Some(number) {
-            return Err(StoreError::NotNext {
-                head: chain.head.number,
-                number,
-            });
-        }
-        let parent = block.block.header.parent_hash;
-        if parent != chain.head.hash {
-            return Err(StoreError::ParentMismatch {
-                number,
-                parent,
-                head: chain.head.hash,
-            });
-        }
-        let chain = ChainMeta {
-            head: BlockNumHash {
-                number,
-                hash: block.hash,
-            },
-            ..*chain
-        };
-        self.write_block(&view.snapshot, block, changes, trie, chain)
+        self.commit_all(&[BlockWrite {
+            block,
+            changes,
+            trie,
+        }])
     }
 
-    fn write_block(
+    /// Writes the blocks after the head, in order. One atomic batch, on disk when this returns; a block
+    /// that drops an account's storage begins another one, so that a failure may leave the first of them
+    /// written. What several blocks change is written once, apart from its history.
+    ///
+    /// # Errors
+    /// As [`Store::commit`].
+    pub fn commit_all(&self, blocks: &[BlockWrite<'_>]) -> Result<(), StoreError> {
+        let _writer = self.lock_writer();
+        for batch in blocks.chunk_by(|_, next| !next.wipes()) {
+            let view = self.view();
+            let chain = *view.chain()?;
+            let mut head = chain.head;
+            for write in batch {
+                head = child_of(head, write.block)?;
+            }
+            self.write_blocks(&view.snapshot, batch, ChainMeta { head, ..chain })?;
+        }
+        Ok(())
+    }
+
+    fn write_blocks(
         &self,
         parent: &Snapshot,
-        block: &SealedBlock,
-        changes: &StateChanges,
-        trie: &TrieUpdates,
+        blocks: &[BlockWrite<'_>],
         chain: ChainMeta,
     ) -> Result<(), StoreError> {
-        let number = block.number();
-        let header = block.block.header.state_root;
-        if header != trie.root {
-            return Err(StoreError::StateRootMismatch {
-                number,
-                header,
-                updates: trie.root,
-            });
-        }
         let db = self.db();
-        let node_bytes: usize = trie
-            .nodes
+        let node_bytes: usize = blocks
             .iter()
+            .flat_map(|write| &write.trie.nodes)
             .map(|node| 160 + node.node.as_ref().map_or(0, |rlp| rlp.len()))
             .sum();
-        let batch = WriteBatch::with_capacity_bytes(BATCH_BYTES + node_bytes);
+        let batch = WriteBatch::with_capacity_bytes(BATCH_BYTES * blocks.len() + node_bytes);
         let mut commit = Commit {
             db,
             parent,
-            number,
+            number: chain.head.number,
             batch,
+            latest: Vec::new(),
             changed: ChangedKeys::default(),
         };
-        commit.block(block)?;
-        commit.state(changes, trie)?;
-        commit.trie(changes, trie)?;
-        let Commit {
-            mut batch, changed, ..
-        } = commit;
-        if number > chain.genesis {
-            batch.put_cf(
-                db.family(Column::Changes),
-                keys::number(number),
-                changed.encode(),
-            );
+        for write in blocks {
+            commit.write(write, chain.genesis)?;
         }
+        let mut batch = commit.finish();
         chain.write(db, &mut batch);
         db.write_synced(batch)?;
-        // Its records are in the chain now; a crash before this finds that out by the head.
-        self.lock_journal().forget_block(number);
+        // Their records are in the chain now; a crash before this finds that out by the head.
+        let mut journal = self.lock_journal();
+        for write in blocks {
+            journal.forget_block(write.block.number());
+        }
+        drop(journal);
         self.renew_view()
     }
+}
+
+/// Number and hash of `block`, if it is the child of `head`.
+fn child_of(head: BlockNumHash, block: &SealedBlock) -> Result<BlockNumHash, StoreError> {
+    let number = block.number();
+    if head.number.checked_add(1) != Some(number) {
+        return Err(StoreError::NotNext {
+            head: head.number,
+            number,
+        });
+    }
+    let parent = block.block.header.parent_hash;
+    if parent != head.hash {
+        return Err(StoreError::ParentMismatch {
+            number,
+            parent,
+            head: head.hash,
+        });
+    }
+    Ok(BlockNumHash {
+        number,
+        hash: block.hash,
+    })
 }
 
 /// A batch in the making.
 struct Commit<'a> {
     db: &'a Database,
-    /// The store before the block.
+    /// The store before the batch.
     parent: &'a Snapshot,
+    /// The block that is being written.
     number: u64,
     batch: WriteBatch,
+    /// What the latest state becomes, in the order of blocks; an empty value deletes.
+    latest: Vec<(Column, keys::Key, Bytes)>,
+    /// What the block changed.
     changed: ChangedKeys,
 }
 
@@ -163,13 +197,56 @@ impl Commit<'_> {
         self.batch.put_cf(self.db.family(column), key, value);
     }
 
-    /// Puts a value, or deletes it if it is empty.
-    fn set(&mut self, column: Column, key: impl AsRef<[u8]>, value: &[u8]) {
-        if value.is_empty() {
-            self.batch.delete_cf(self.db.family(column), key);
-        } else {
-            self.put(column, key, value);
+    /// Sets a value of the latest state, or deletes it if it is empty.
+    fn set(&mut self, column: Column, key: keys::Key, value: Bytes) {
+        self.latest.push((column, key, value));
+    }
+
+    /// Adds a block.
+    fn write(&mut self, write: &BlockWrite<'_>, genesis: u64) -> Result<(), StoreError> {
+        let number = write.block.number();
+        let header = write.block.block.header.state_root;
+        if header != write.trie.root {
+            return Err(StoreError::StateRootMismatch {
+                number,
+                header,
+                updates: write.trie.root,
+            });
         }
+        self.number = number;
+        self.block(write.block)?;
+        self.state(write.changes, write.trie)?;
+        self.trie(write.changes, write.trie)?;
+        let changed = std::mem::take(&mut self.changed);
+        if number > genesis {
+            self.put(Column::Changes, keys::number(number), changed.encode());
+        }
+        Ok(())
+    }
+
+    /// Adds the latest state: of each key the newest value, in key order, which lets each insertion find
+    /// its neighbours in the processor's cache.
+    fn finish(mut self) -> WriteBatch {
+        // Stable: the newest of equal keys stands last.
+        self.latest
+            .sort_by(|a, b| (a.0 as u8, a.1.as_ref()).cmp(&(b.0 as u8, b.1.as_ref())));
+        let is_newest = |pair: &[(Column, keys::Key, Bytes)]| match pair {
+            [one, next] => one.0 != next.0 || one.1.as_ref() != next.1.as_ref(),
+            _ => true,
+        };
+        for (index, (column, key, value)) in self.latest.iter().enumerate() {
+            let pair = self.latest.get(index..index + 2).unwrap_or_default();
+            if !is_newest(pair) {
+                continue;
+            }
+            let family = self.db.family(*column);
+            if value.is_empty() {
+                self.batch.delete_cf(family, key);
+            } else {
+                self.batch.put_cf(family, key, value);
+            }
+        }
+        self.batch
     }
 
     fn block(&mut self, sealed: &SealedBlock) -> Result<(), StoreError> {
@@ -225,14 +302,14 @@ impl Commit<'_> {
                 }
             };
             let key = keys::account(address);
-            self.set(Column::Accounts, key, &record);
             self.put(Column::AccountHistory, key.at(number), &record);
+            self.set(Column::Accounts, key, record.into());
             let slots = self.changed_slots(address, change)?;
             for (&slot, &value) in &slots {
                 let record = codec::trimmed(value);
                 let key = keys::slot(address, slot);
-                self.set(Column::Storage, key, &record);
                 self.put(Column::StorageHistory, key.at(number), &record);
+                self.set(Column::Storage, key, record.into());
             }
             let slots = slots.into_keys().collect();
             self.changed.accounts.push(ChangedAccount {
@@ -333,11 +410,7 @@ impl Commit<'_> {
         }
         for node in by_length.iter().flatten() {
             let key = keys::trie_path(node.account, &node.path);
-            self.set(
-                Column::Trie,
-                key,
-                node.node.as_ref().map_or(&[][..], |rlp| rlp),
-            );
+            self.set(Column::Trie, key, node.node.clone().unwrap_or_default());
         }
         for node in by_length.iter().flatten() {
             let key = keys::trie_path(node.account, &node.path).at(self.number);
@@ -366,7 +439,7 @@ impl Commit<'_> {
         for path in paths {
             if written.binary_search(path).is_err() {
                 let key = keys::trie_path(account, path);
-                self.set(Column::Trie, key, &[]);
+                self.set(Column::Trie, key, Bytes::new());
                 self.put(Column::TrieHistory, key.at(self.number), []);
             }
         }

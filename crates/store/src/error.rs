@@ -172,6 +172,14 @@ pub enum StoreError {
         /// Most blocks that may be removed.
         max: u64,
     },
+    /// Too many sealed blocks are not in the index of transactions by address yet.
+    #[error("the index of transactions by address holds blocks up to {newest} of {head}")]
+    AddressIndexBehind {
+        /// The newest block in it.
+        newest: u64,
+        /// The head's number.
+        head: u64,
+    },
     /// A trie node that a parent refers to is missing.
     #[error("no trie node {hash} at {path:?} of {account:?}")]
     MissingNode {
@@ -221,6 +229,7 @@ impl StoreError {
     pub const fn severity(&self) -> Severity {
         match self {
             Self::Empty
+            | Self::AddressIndexBehind { .. }
             | Self::JournalRecordTooLarge { .. }
             | Self::NotEmpty { .. }
             | Self::NotNext { .. }

@@ -31,6 +31,7 @@
 //! [`NodeReader`]: openledger_primitives::NodeReader
 #![deny(unsafe_code)]
 
+mod address_index;
 mod blocks;
 mod codec;
 mod column;
@@ -54,6 +55,10 @@ mod store;
 mod unwind;
 mod verify;
 
+pub use address_index::{
+    AddressIndexReport, AddressPage, AddressSearch, IndexedBlocks, TransactionPlace,
+};
+pub use commit::BlockWrite;
 pub use error::{Severity, StoreError};
 pub use fuzz::{journal_file, store_record};
 pub use logs::LogBlocks;

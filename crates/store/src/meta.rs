@@ -9,7 +9,9 @@ use rocksdb::WriteBatch;
 use std::path::Path;
 
 /// Version of the format. It goes up with any change that an older program would misread.
-pub(crate) const SCHEMA: u32 = 1;
+pub(crate) const SCHEMA: u32 = 2;
+/// The oldest version that becomes the present one when it is opened: 2 has a column family more.
+const SCHEMA_UPGRADED: u32 = 1;
 /// Where the version stands.
 pub(crate) const SCHEMA_KEY: &[u8] = b"s:schema";
 /// The newest block: number ‖ hash.
@@ -22,6 +24,8 @@ const OLDEST_KEY: &[u8] = b"s:oldest";
 const HEADS_KEY: &[u8] = b"s:heads";
 /// The journal's epoch.
 const JOURNAL_EPOCH_KEY: &[u8] = b"s:journal_epoch";
+/// The blocks in the index of transactions by address: the oldest's number, the newest's number ‖ hash.
+const ADDRESS_INDEX_KEY: &[u8] = b"s:address_index";
 /// Prefix of callers' entries.
 const CALLER_PREFIX: &[u8] = b"c:";
 
@@ -33,7 +37,7 @@ pub(crate) struct ChainMeta {
     pub(crate) oldest: u64,
 }
 
-/// Checks the format of a store that has one. Returns whether it has.
+/// Checks the format of a store that has one. Returns whether it is the present one.
 pub(crate) fn check_schema(path: &Path, record: Option<&[u8]>) -> Result<bool, StoreError> {
     let Some(record) = record else {
         return Ok(false);
@@ -43,6 +47,7 @@ pub(crate) fn check_schema(path: &Path, record: Option<&[u8]>) -> Result<bool, S
     };
     match u32::from_be_bytes(bytes) {
         SCHEMA => Ok(true),
+        SCHEMA_UPGRADED..SCHEMA => Ok(false),
         found if found > SCHEMA => Err(StoreError::SchemaNewer {
             found,
             supported: SCHEMA,
@@ -54,7 +59,7 @@ pub(crate) fn check_schema(path: &Path, record: Option<&[u8]>) -> Result<bool, S
     }
 }
 
-/// Checks the format of an opened database, or marks a new one.
+/// Checks the format of an opened database, and marks a new one or one of an older version.
 pub(crate) fn init(db: &Database) -> Result<(), StoreError> {
     let record = db.rocks.get_cf(db.family(Column::Meta), SCHEMA_KEY)?;
     if !check_schema(&db.path, record.as_deref())? {
@@ -128,6 +133,30 @@ pub(crate) fn write_journal_epoch(db: &Database, batch: &mut WriteBatch, epoch: 
         JOURNAL_EPOCH_KEY,
         epoch.to_be_bytes(),
     );
+}
+
+/// Reads which blocks are in the index of transactions by address: the oldest's number and the newest.
+pub(crate) fn read_address_index(
+    snapshot: &Snapshot,
+) -> Result<Option<(u64, BlockNumHash)>, StoreError> {
+    let Some(record) = snapshot.get(Column::Meta, ADDRESS_INDEX_KEY)? else {
+        return Ok(None);
+    };
+    let (oldest, newest) = record.split_first_chunk::<8>().ok_or(MALFORMED)?;
+    Ok(Some((u64::from_be_bytes(*oldest), decode_block(newest)?)))
+}
+
+/// Adds to a batch which blocks are in the index of transactions by address.
+pub(crate) fn write_address_index(
+    db: &Database,
+    batch: &mut WriteBatch,
+    oldest: u64,
+    newest: BlockNumHash,
+) {
+    let mut record = [0; 48];
+    record[..8].copy_from_slice(&oldest.to_be_bytes());
+    record[8..].copy_from_slice(&encode_block(newest));
+    batch.put_cf(db.family(Column::Meta), ADDRESS_INDEX_KEY, record);
 }
 
 /// Reads the safe and the finalized block.

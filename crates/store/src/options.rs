@@ -16,6 +16,9 @@ pub struct StoreOptions {
     /// Blocks below the head whose state stays readable. The store doesn't prune by itself: a caller
     /// prunes to `head - history_blocks`, see [`Store::prune`](crate::Store::prune).
     pub history_blocks: u64,
+    /// Whether transactions are to be found by address. The store doesn't index by itself: a caller extends
+    /// the index, see [`Store::extend_address_index`](crate::Store::extend_address_index).
+    pub index_addresses: bool,
     /// Most blocks that one unwinding may remove. Pruning keeps the history that this needs.
     pub unwind_blocks_max: u64,
     /// Whether commits and journal writes wait for the disk. Only tests and throw-away chains turn
@@ -34,6 +37,7 @@ impl Default for StoreOptions {
             archive: false,
             // 30 days of one-second blocks.
             history_blocks: 30 * 24 * 3600,
+            index_addresses: false,
             // 12 hours of one-second blocks: a sequencing window of L1.
             unwind_blocks_max: 12 * 3600,
             sync: true,

@@ -1,6 +1,7 @@
 //! Sizes.
 
 use crate::{
+    address_index,
     codec::changes::ChangedKeys,
     column::Column,
     error::StoreError,
@@ -95,6 +96,9 @@ impl Sample {
             for key in log_keys(&block.receipts) {
                 self.record(snapshot, Column::LogIndex, key.at(number))?;
             }
+            for key in address_index::entries(&block) {
+                self.record(snapshot, Column::AddressIndex, key)?;
+            }
         }
         // Pruned blocks have no changes any more.
         let Some(record) = snapshot.get(Column::Changes, keys::number(number))? else {
@@ -138,7 +142,7 @@ impl Store {
     /// # Errors
     /// [`StoreError`] if the database fails.
     pub fn stats(&self, sample_blocks: u64) -> Result<StoreStats, StoreError> {
-        let view = self.view();
+        let view = self.fresh_view()?;
         let db = self.db();
         let (mut blocks, mut sampled_blocks) = (0, 0);
         let mut sample = Sample::default();

@@ -27,6 +27,8 @@ struct Inner {
     /// Held while the chain changes.
     writer: Mutex<()>,
     journal: Mutex<Journal>,
+    /// Held while the index of transactions by address changes.
+    address_index: Mutex<()>,
 }
 
 /// A snapshot and what it says of the chain.
@@ -69,6 +71,7 @@ impl Store {
             view: RwLock::new(Arc::new(view)),
             writer: Mutex::new(()),
             journal: Mutex::new(journal),
+            address_index: Mutex::new(()),
         })))
     }
 
@@ -149,6 +152,11 @@ impl Store {
         self.0.writer.lock()
     }
 
+    /// The lock of the index of transactions by address, which comes after the writer's.
+    pub(crate) fn lock_address_index(&self) -> MutexGuard<'_, ()> {
+        self.0.address_index.lock()
+    }
+
     /// The view after the last change of the chain.
     pub(crate) fn view(&self) -> Arc<View> {
         Arc::clone(&self.0.view.read())
@@ -157,6 +165,11 @@ impl Store {
     /// A snapshot of this instant, for what changes without the chain (meta, journal, pool).
     pub(crate) fn fresh_snapshot(&self) -> Snapshot {
         Snapshot::new(Arc::clone(&self.0.db))
+    }
+
+    /// A view of this instant, for what is read together with what changes without the chain.
+    pub(crate) fn fresh_view(&self) -> Result<View, StoreError> {
+        View::new(&self.0.db)
     }
 
     /// Makes what was written visible. The caller holds the writer lock if it changed the chain.

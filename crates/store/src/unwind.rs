@@ -44,6 +44,7 @@ impl Store {
     /// state after it is gone, [`StoreError::UnwindTooLong`] beyond the options' limit.
     pub fn unwind(&self, to: u64) -> Result<Vec<SealedBlock>, StoreError> {
         let _writer = self.lock_writer();
+        let _index = self.lock_address_index();
         let view = self.view();
         let chain = *view.chain()?;
         let head = chain.head.number;
@@ -80,6 +81,7 @@ impl Store {
             removed.push(block);
         }
         self.restore(&view, to, &changed, &mut batch)?;
+        self.unwind_address_index(&removed, target, &mut batch)?;
         ChainMeta {
             head: target,
             ..chain

@@ -3,10 +3,14 @@
 use crate::fixture::{CHAIN_ID, COUNTER, Node, config, feed_key};
 use futures::StreamExt as _;
 use openledger_protocol::FeedMessage;
-use openledger_rpc::{RpcContext, serve};
+use openledger_rpc::{Limits, RpcConfig, RpcContext, serve};
+use serde_json::json;
 use std::time::Duration;
 use tokio::net::TcpStream;
-use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async, tungstenite::Message};
+use tokio_tungstenite::{
+    MaybeTlsStream, WebSocketStream, connect_async,
+    tungstenite::{self, Message},
+};
 use tokio_util::sync::CancellationToken;
 
 type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
@@ -79,12 +83,83 @@ async fn a_subscriber_that_was_told_of_a_block_which_left_the_chain_is_closed() 
 #[tokio::test(flavor = "multi_thread")]
 async fn without_a_number_the_next_block_comes_first() {
     let node = Node::start().await;
-    node.mine().await;
+    let before = node.mine().await;
     let mut socket = subscribe(&node, "").await;
-    // The subscription must stand before the block is sealed.
-    tokio::time::sleep(Duration::from_millis(300)).await;
-    let number = node.mine().await;
-    assert_eq!(next(&mut socket).await.unwrap().block.header.number, number);
+    // Nobody tells when the subscription stands: blocks are sealed until one is told.
+    let told = async { next(&mut socket).await.unwrap().block.header.number };
+    let mining = async {
+        loop {
+            node.mine().await;
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    let told = tokio::select! {
+        told = told => told,
+        () = mining => unreachable!("it goes on for ever"),
+    };
+    assert!(told > before);
+    node.mine().await;
+    assert_eq!(
+        next(&mut socket).await.unwrap().block.header.number,
+        told + 1
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_long_history_comes_in_order_and_goes_on_with_new_blocks() {
+    let node = Node::start().await;
+    // More than are read at a time, and than are kept signed.
+    node.call("hardhat_mine", json!(["0x32"])).await;
+    let mut sockets = Vec::new();
+    for from in [0, 1, 20, 49] {
+        sockets.push((from, subscribe(&node, &format!("?from={from}")).await));
+    }
+    let mut parent = None;
+    for (from, socket) in &mut sockets {
+        for number in (*from).max(1)..=50 {
+            let block = next(socket).await.unwrap().block;
+            assert_eq!(block.header.number, number);
+            if number > (*from).max(1) {
+                assert_eq!(parent, Some(block.header.parent_hash));
+            }
+            parent = Some(block.header.hash_slow());
+        }
+    }
+    node.send(COUNTER, 0).await;
+    assert_eq!(node.mine().await, 51);
+    let expected = node.chain.block(51).unwrap().unwrap().block.clone();
+    for (_, socket) in &mut sockets {
+        assert_eq!(next(socket).await.unwrap().block, expected);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_feed_goes_back_so_far_and_says_what_to_do() {
+    let node = Node::with(RpcConfig {
+        limits: Limits {
+            feed_blocks_max: 3,
+            ..Limits::default()
+        },
+        ..config()
+    })
+    .await;
+    node.call("hardhat_mine", json!(["0x8"])).await;
+    for from in [0, 1, 4] {
+        match connect_async(format!("{}/feed?from={from}", node.ws)).await {
+            Err(tungstenite::Error::Http(answer)) => {
+                assert_eq!(answer.status(), 410);
+                let text = String::from_utf8(answer.body().clone().unwrap()).unwrap();
+                assert!(text.contains("block 5") && text.contains("L1"), "{text}");
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+    let mut socket = subscribe(&node, "?from=5").await;
+    assert_eq!(next(&mut socket).await.unwrap().block.header.number, 5);
+    // Of what is to come, too.
+    let mut socket = subscribe(&node, "?from=9").await;
+    node.mine().await;
+    assert_eq!(next(&mut socket).await.unwrap().block.header.number, 9);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -174,6 +174,7 @@ fn files(signers: &[PrivateKeySigner]) -> (ChainFiles, L1Input) {
         chain_id: 900,
         blob_schedule: L1ChainConfig::prague_schedule(),
         contracts: L1Contracts::default(),
+        roles: None,
     };
     let input = L1Input {
         block: L1Block::from_header(&origin, origin_hash, &l1),
@@ -238,13 +239,17 @@ impl Node {
     }
 
     pub(crate) async fn with(config: RpcConfig) -> Self {
+        Self::with_store(config, StoreOptions::default()).await
+    }
+
+    pub(crate) async fn with_store(config: RpcConfig, options: StoreOptions) -> Self {
         let signers: Vec<PrivateKeySigner> = KEYS
             .iter()
             .map(|key| PrivateKeySigner::from_bytes(key).unwrap())
             .collect();
         let directory = TempDir::new().unwrap();
         let (files, origin) = files(&signers);
-        let store = Store::open(&directory.path().join("store"), StoreOptions::default()).unwrap();
+        let store = Store::open(&directory.path().join("store"), options).unwrap();
         let chain = Arc::new(Chain::open(&files, store, ChainOptions::default()).unwrap());
         let mempool = Arc::new(Mempool::new(MempoolConfig::default()));
         let origins = Arc::new(OriginFeed::new(8));

@@ -12,6 +12,7 @@ mod listeners;
 mod local;
 mod logs;
 mod ots;
+mod search;
 mod sockets;
 mod traces;
 mod transactions;

@@ -220,18 +220,6 @@ async fn transactions_are_found_by_sender_and_nonce() {
     assert_eq!(found, block["transactions"][0]);
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn what_needs_an_index_of_addresses_is_not_there() {
-    let node = Node::start().await;
-    for method in [
-        "ots_searchTransactionsBefore",
-        "ots_searchTransactionsAfter",
-    ] {
-        let missing = node.fail(method, json!([COUNTER, 0, 25])).await;
-        assert_eq!(missing["code"], -32601);
-    }
-}
-
 fn lower(address: Address) -> String {
     address.to_string().to_lowercase()
 }

@@ -1,5 +1,12 @@
 use super::{Difference, Progress, VerifyReport};
-use crate::{column::Column, error::StoreError, logs::log_keys, state::LatestState, store::View};
+use crate::{
+    address_index::{self, IndexedBlocks},
+    column::Column,
+    error::StoreError,
+    logs::log_keys,
+    state::LatestState,
+    store::View,
+};
 use alloy_consensus::proofs::{calculate_receipt_root, calculate_transaction_root};
 use alloy_primitives::{B256, keccak256};
 
@@ -38,8 +45,17 @@ pub(super) fn verify(
     let from = chain
         .genesis
         .max(chain.head.number.saturating_sub(BLOCKS_MAX - 1));
+    let indexed = IndexedBlocks::read(&view.snapshot)?;
+    if let Some(indexed) = indexed
+        && view.block_hash(indexed.newest.number)? != Some(indexed.newest.hash)
+    {
+        return Ok(Some(Difference::AddressIndex {
+            number: indexed.newest.number,
+        }));
+    }
     for number in from..=chain.head.number {
-        if let Some(difference) = verify_block(view, number)? {
+        let is_indexed = indexed.is_some_and(|indexed| indexed.contains(number));
+        if let Some(difference) = verify_block(view, number, is_indexed)? {
             return Ok(Some(difference));
         }
         report.blocks += 1;
@@ -47,7 +63,11 @@ pub(super) fn verify(
     Ok(None)
 }
 
-fn verify_block(view: &View, number: u64) -> Result<Option<Difference>, StoreError> {
+fn verify_block(
+    view: &View,
+    number: u64,
+    is_indexed: bool,
+) -> Result<Option<Difference>, StoreError> {
     let Some(block) = view.sealed_block(number)? else {
         return Ok(Some(Difference::Header { number }));
     };
@@ -72,6 +92,13 @@ fn verify_block(view: &View, number: u64) -> Result<Option<Difference>, StoreErr
             .is_none()
         {
             return Ok(Some(Difference::LogIndex { number }));
+        }
+    }
+    if is_indexed {
+        for key in address_index::entries(&block) {
+            if view.snapshot.get(Column::AddressIndex, key)?.is_none() {
+                return Ok(Some(Difference::AddressIndex { number }));
+            }
         }
     }
     Ok(None)

@@ -3,8 +3,9 @@
 mod blocks;
 mod state;
 
-use crate::{error::StoreError, store::Store};
+use crate::{error::StoreError, state::LatestState, store::Store};
 use alloy_primitives::{Address, B256};
+use std::sync::Arc;
 
 /// What [`Store::verify`] looked at, and the first thing that is wrong.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -61,6 +62,12 @@ pub enum Difference {
     /// The log index lacks a log of a block.
     #[error("a log of block {number} is not in the index")]
     LogIndex {
+        /// The block.
+        number: u64,
+    },
+    /// The index by address lacks a transaction of a block, or says that it holds a block of another chain.
+    #[error("a transaction of block {number} is not in the index by address")]
+    AddressIndex {
         /// The block.
         number: u64,
     },
@@ -139,7 +146,8 @@ impl Store {
     /// # Errors
     /// [`StoreError::Empty`] before genesis; [`StoreError`] if the database fails.
     pub fn verify(&self, progress: &mut dyn FnMut(u64, u64)) -> Result<VerifyReport, StoreError> {
-        let latest = self.latest()?;
+        // Of this instant: the index by address changes without the chain.
+        let latest = LatestState::new(Arc::new(self.fresh_view()?))?;
         let mut report = VerifyReport::default();
         let total = self.verify_steps()?;
         let mut steps = Progress {

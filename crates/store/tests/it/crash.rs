@@ -46,10 +46,12 @@ fn a_torn_log_leaves_the_state_after_some_block() {
     let mut next = || changes().new_tree(&mut runner).unwrap().current();
     for _ in 0..12 {
         chain.extend(next(), &[vec![]]);
+        chain.store().extend_address_index(|_| None).unwrap();
     }
     chain.unwind(8);
     for _ in 0..6 {
         chain.extend(next(), &[vec![]]);
+        chain.store().extend_address_index(|_| None).unwrap();
         chain
             .store()
             .journal_append(&[(chain.head() + 1, 0, b"next")])

@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::panic)] // helpers of tests, which clippy can't tell
 
+mod address_index;
 mod chain;
 mod crash;
 mod handles;

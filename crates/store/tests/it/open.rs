@@ -41,7 +41,7 @@ fn foreign(path: &std::path::Path, families: &[&str]) -> rocksdb::DB {
 #[test]
 fn other_schemas_are_named() {
     for (families, version) in [
-        (&["meta"][..], 2_u32),
+        (&["meta"][..], 3_u32),
         (&["meta", "later"], 7),
         (&["meta"], 0),
     ] {
@@ -57,15 +57,38 @@ fn other_schemas_are_named() {
         match Store::open(directory.path(), options()).unwrap_err() {
             StoreError::SchemaNewer {
                 found,
-                supported: 1,
+                supported: 2,
             } => assert_eq!(found, version),
             StoreError::SchemaOlder {
                 found: 0,
-                supported: 1,
+                supported: 2,
             } => assert_eq!(version, 0),
             error => panic!("{error:?}"),
         }
     }
+}
+
+#[test]
+fn a_store_of_the_schema_before_is_taken_over() {
+    let directory = tempfile::tempdir().unwrap();
+    let db = foreign(directory.path(), &["meta"]);
+    let meta = db.cf_handle("meta").unwrap();
+    db.put_cf(meta, b"s:schema", 1_u32.to_be_bytes()).unwrap();
+    drop(db);
+    drop(Store::open(directory.path(), options()).unwrap());
+    let families = rocksdb::DB::list_cf(&rocksdb::Options::default(), directory.path()).unwrap();
+    let db = rocksdb::DB::open_cf_for_read_only(
+        &rocksdb::Options::default(),
+        directory.path(),
+        families,
+        false,
+    )
+    .unwrap();
+    let schema = db
+        .get_cf(db.cf_handle("meta").unwrap(), b"s:schema")
+        .unwrap();
+    // So that an older program knows that it can't read it.
+    assert_eq!(schema.as_deref(), Some(&2_u32.to_be_bytes()[..]));
 }
 
 #[test]

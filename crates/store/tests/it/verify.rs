@@ -23,6 +23,7 @@ fn damage(column: &str, change: impl Fn(&[u8], &[u8]) -> Option<Vec<u8>>) -> Opt
             &[vec![log]],
         );
     }
+    assert!(chain.store().extend_address_index(|_| None).unwrap().done);
     let path = chain.path();
     drop(chain.store.take());
     {
@@ -74,6 +75,10 @@ fn damage_is_found() {
     assert!(matches!(
         damage("log_index", delete),
         Some(Difference::LogIndex { number: 5 })
+    ));
+    assert!(matches!(
+        damage("address_index", delete),
+        Some(Difference::AddressIndex { .. })
     ));
     assert!(matches!(
         damage("accounts", delete),
