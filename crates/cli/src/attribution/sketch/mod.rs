@@ -3,6 +3,7 @@
 mod gradient;
 mod list;
 
+use super::{files, progress::Progress};
 use alloy_primitives::keccak256;
 use anyhow::{Context, bail};
 use clap::Args;
@@ -10,20 +11,8 @@ use gradient::Gradient;
 use list::Source;
 use openledger_precompiles::sketch::Projection;
 use rayon::prelude::*;
-use std::{
-    fs,
-    io::Write,
-    path::PathBuf,
-    process::ExitCode,
-    sync::{
-        Mutex,
-        atomic::{AtomicUsize, Ordering},
-    },
-    time::{Duration, Instant},
-};
+use std::{path::PathBuf, process::ExitCode};
 
-/// Time between lines of progress.
-const PROGRESS_INTERVAL: Duration = Duration::from_secs(2);
 /// How often a row whose norm is above the cap is projected anew, with a smaller factor each time.
 const CAP_ATTEMPTS_MAX: u32 = 64;
 /// By how much its factor is lowered if rounding keeps it above the cap.
@@ -84,7 +73,7 @@ pub(super) fn run(args: &SketchArgs) -> anyhow::Result<ExitCode> {
     let mut sources = list::read(&args.list)?;
     // A set's rows come in nondecreasing cluster order.
     sources.sort_by_key(|source| source.cluster);
-    let progress = Progress::new(sources.len());
+    let progress = Progress::new(sources.len(), "rows");
     let rows: Vec<SketchedRow> = sources
         .par_iter()
         .map(|source| {
@@ -95,9 +84,7 @@ pub(super) fn run(args: &SketchArgs) -> anyhow::Result<ExitCode> {
         })
         .collect::<anyhow::Result<_>>()?;
     let records = encode(&sources, &rows, args.raw);
-    fs::File::create(&args.out)
-        .and_then(|mut file| file.write_all(&records))
-        .with_context(|| format!("writing {}", args.out.display()))?;
+    files::write(&args.out, &records)?;
     for (source, row) in sources.iter().zip(&rows) {
         if row.factor != 1.0 {
             println!("{}: scaled by {:e}", source.path.display(), row.factor);
@@ -201,34 +188,6 @@ fn unsaturated_norm(projection: &Projection, shift: u8) -> f64 {
             return (norm2(&entries) as f64).sqrt() * f64::from(extra).exp2();
         }
         extra += 1;
-    }
-}
-
-/// Lines of progress on standard error, from any thread.
-struct Progress {
-    total: usize,
-    done: AtomicUsize,
-    next: Mutex<Instant>,
-}
-
-impl Progress {
-    fn new(total: usize) -> Self {
-        Self {
-            total,
-            done: AtomicUsize::new(0),
-            next: Mutex::new(Instant::now() + PROGRESS_INTERVAL),
-        }
-    }
-
-    fn step(&self) {
-        let done = self.done.fetch_add(1, Ordering::Relaxed) + 1;
-        // Whoever doesn't get the lock leaves the line to whoever has it.
-        if let Ok(mut next) = self.next.try_lock()
-            && Instant::now() >= *next
-        {
-            eprintln!("{done} of {} rows", self.total);
-            *next = Instant::now() + PROGRESS_INTERVAL;
-        }
     }
 }
 

@@ -1,6 +1,7 @@
 use super::*;
 use safetensors::{Dtype, tensor::TensorView};
 use serde_json::Value;
+use std::fs;
 
 fn args(dim: u16, seed: u64, shift: u8) -> SketchArgs {
     SketchArgs {
