@@ -8,7 +8,7 @@ use openledger_primitives::{
 };
 use openledger_store::{LatestState, Store};
 use openledger_trie::{ResidentLimits, StateTrie};
-use parking_lot::{Mutex, RwLock};
+use parking_lot::{Mutex, MutexGuard, RwLock};
 use std::sync::Arc;
 use tokio::sync::broadcast;
 
@@ -323,7 +323,16 @@ impl Chain {
         self.commit(&mut trie, &parent, sealed)
     }
 
-    fn check_child(parent_hash: &B256, number: u64, head: &SealedHeader) -> Result<(), ChainError> {
+    /// The write lock of the chain.
+    pub(crate) fn lock_trie(&self) -> MutexGuard<'_, StateTrie> {
+        self.trie.lock()
+    }
+
+    pub(crate) fn check_child(
+        parent_hash: &B256,
+        number: u64,
+        head: &SealedHeader,
+    ) -> Result<(), ChainError> {
         if *parent_hash == head.hash() && number == head.number.saturating_add(1) {
             return Ok(());
         }
@@ -358,25 +367,39 @@ impl Chain {
                 return Err(error);
             }
         };
+        self.publish(std::slice::from_ref(&block))?;
+        Ok(block)
+    }
+
+    /// Makes blocks that were written on the unsafe head canonical and announces them; answers the state
+    /// after them. The caller holds the write lock.
+    pub(crate) fn publish(
+        &self,
+        blocks: &[Arc<SealedBlock>],
+    ) -> Result<Arc<LatestState>, ChainError> {
         let state = Arc::new(self.store.latest()?);
         {
             let mut tip = self.tip.write();
-            tip.header = Arc::new(block.sealed_header());
-            tip.state = state;
-            tip.recent.push(block.clone());
-        }
-        {
-            // Whoever hears of the block must not find it open still.
-            let mut open = self.open.write();
-            if open
-                .as_ref()
-                .is_some_and(|open| open.header.number <= block.number())
-            {
-                *open = None;
+            tip.state = state.clone();
+            for block in blocks {
+                tip.header = Arc::new(block.sealed_header());
+                tip.recent.push(block.clone());
             }
         }
-        self.announce(ChainEvent::Sealed(block.clone()));
-        Ok(block)
+        for block in blocks {
+            // Whoever hears of the block must not find it open still.
+            {
+                let mut open = self.open.write();
+                if open
+                    .as_ref()
+                    .is_some_and(|open| open.header.number <= block.number())
+                {
+                    *open = None;
+                }
+            }
+            self.announce(ChainEvent::Sealed(block.clone()));
+        }
+        Ok(state)
     }
 
     /// Removes the blocks after `to`, in one atomic write. Answers them in ascending order.
@@ -469,6 +492,24 @@ impl Chain {
         l1: Option<BlockNumHash>,
     ) -> Result<(), ChainError> {
         let _writing = self.trie.lock();
+        self.move_heads_locked(safe, finalized, l1)
+    }
+
+    /// [`Self::set_safe`] for a caller that holds the write lock.
+    pub(crate) fn set_safe_locked(
+        &self,
+        safe: BlockNumHash,
+        l1: BlockNumHash,
+    ) -> Result<(), ChainError> {
+        self.move_heads_locked(safe, self.heads().finalized, Some(l1))
+    }
+
+    fn move_heads_locked(
+        &self,
+        safe: BlockNumHash,
+        finalized: BlockNumHash,
+        l1: Option<BlockNumHash>,
+    ) -> Result<(), ChainError> {
         let heads = self.heads();
         let head = heads.unsafe_head;
         for (name, block, limit) in [

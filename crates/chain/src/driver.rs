@@ -1,16 +1,24 @@
-use crate::{Chain, ChainError};
+use crate::{Chain, ChainError, extension::Ahead};
 use alloy_consensus::BlockHeader;
 use alloy_primitives::Address;
 use openledger_derive::{DeriveError, L1Input, Pipeline, Step};
 use openledger_execution::extra_data;
 use openledger_primitives::{BlockAttributes, BlockNumHash, SealedBlock};
 use openledger_protocol::{BlockRefError, L2BlockRef};
-use std::{collections::VecDeque, sync::Arc};
+use std::{
+    collections::VecDeque,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
-/// Times that a block is looked for, because the chain moved meanwhile, before derivation begins again.
-const CONSOLIDATIONS_MAX: usize = 4;
-/// Safe heads remembered until their L1 block is finalized.
+/// Times in a row that the chain may move while a block is derived before derivation begins again.
+const MOVES_MAX: usize = 4;
+/// L1 blocks remembered until they are finalized.
 const UNFINALIZED_MAX: usize = 16_384;
+/// Blocks that the chain had already and that become safe in one step.
+const CONSOLIDATED_MAX: usize = 64;
+/// For how long the chain's write lock is held while blocks are executed.
+const HOLD_MAX: Duration = Duration::from_millis(500);
 
 /// What the driver does when L1 says something else than the unsafe chain.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -68,35 +76,51 @@ pub enum DriverError {
     },
 }
 
-/// What a step of the driver did or needs.
+/// A block that L1 holds.
 #[derive(Debug, Clone)]
+pub struct SafeBlock {
+    /// The block.
+    pub block: Arc<SealedBlock>,
+    /// The L1 block that completed it.
+    pub l1: BlockNumHash,
+    /// Whether it was executed from L1 data; otherwise the chain had it already.
+    pub executed: bool,
+}
+
+/// Why the driver came to a halt.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Progress {
-    /// L1 block `number` must be fed next.
+    /// All that L1 said so far is derived: L1 block `number` must be fed next.
     NeedL1 {
         /// Its number.
         number: u64,
     },
-    /// A block is safe now.
-    Safe {
-        /// The block.
-        block: Arc<SealedBlock>,
-        /// The L1 block that completed it.
-        l1: BlockNumHash,
-        /// Whether it was executed from L1 data; otherwise the unsafe chain had it.
-        executed: bool,
-    },
+    /// Whoever was told of the blocks wants no more.
+    Stopped,
 }
 
-/// Turns L1 blocks into safe blocks: feeds the pipeline's attributes to the chain, or finds that the
+/// An L1 block that was fed.
+#[derive(Debug, Clone, Copy)]
+struct Fed {
+    l1: BlockNumHash,
+    /// The newest block that it, or one fed before it, made safe: not the block that the driver began
+    /// with, which a later one may have completed.
+    safe: Option<BlockNumHash>,
+}
+
+/// Turns L1 blocks into safe blocks: executes the pipeline's attributes on the chain, or finds that the
 /// unsafe chain has that very block already.
 ///
-/// Synchronous; the caller fetches L1 blocks and decides when to call.
+/// Synchronous; the caller fetches L1 blocks and decides when to call. Blocks are executed ahead of those
+/// that are written, and written in groups.
 pub struct Driver {
     chain: Arc<Chain>,
     pipeline: Pipeline,
+    /// The newest block that was derived.
     safe: L2BlockRef,
     policy: OnContradiction,
-    unfinalized: VecDeque<(u64, BlockNumHash)>,
+    /// L1 blocks that were fed and are not final, oldest first.
+    fed: VecDeque<Fed>,
 }
 
 impl std::fmt::Debug for Driver {
@@ -121,7 +145,7 @@ impl Driver {
             pipeline,
             safe,
             policy,
-            unfinalized: VecDeque::new(),
+            fed: VecDeque::new(),
         }
     }
 
@@ -130,9 +154,25 @@ impl Driver {
         &self.safe
     }
 
+    /// The L1 block that was fed last; `None` before the first.
+    pub fn l1(&self) -> Option<BlockNumHash> {
+        self.fed.back().map(|fed| fed.l1)
+    }
+
     /// Who posts batches as of the last L1 block that was fed.
     pub fn batcher(&self) -> Address {
         self.pipeline.system_config().batcher_address
+    }
+
+    /// Number of the L1 block that must be fed next, unless more can be derived before.
+    ///
+    /// # Errors
+    /// As [`Self::derive`].
+    pub fn next_l1(&mut self) -> Result<Option<u64>, DriverError> {
+        Ok(match self.pipeline.step(&self.safe)? {
+            Step::NeedL1 { number } => Some(number),
+            _ => None,
+        })
     }
 
     /// Gives the pipeline the L1 block that it needs.
@@ -140,130 +180,270 @@ impl Driver {
     /// # Errors
     /// A block that does not continue the L1 chain fed so far: the L1 was reorganized.
     pub fn feed(&mut self, input: L1Input) -> Result<(), DriverError> {
-        Ok(self.pipeline.feed(input)?)
+        let l1 = input.block.id();
+        self.pipeline.feed(input)?;
+        if self.fed.len() >= UNFINALIZED_MAX {
+            self.fed.pop_front();
+        }
+        let safe = self.fed.back().and_then(|before| before.safe);
+        self.fed.push_back(Fed { l1, safe });
+        Ok(())
     }
 
-    /// Derives up to the next safe block or the next L1 block that is needed.
+    /// Derives all blocks that follow from the L1 blocks fed so far. `visit` sees each once it is on disk
+    /// and ends the derivation by answering `false`.
     ///
     /// # Errors
-    /// [`DriverError`]; a [`DriverError::Contradiction`] recurs until the caller acts on it.
-    pub fn advance(&mut self) -> Result<Progress, DriverError> {
+    /// [`DriverError`]; a [`DriverError::Contradiction`] recurs until the caller acts on it. After any
+    /// other the driver is of no more use.
+    pub fn derive(
+        &mut self,
+        visit: &mut impl FnMut(SafeBlock) -> bool,
+    ) -> Result<Progress, DriverError> {
+        let mut moves = 0;
         loop {
             match self.pipeline.step(&self.safe)? {
                 Step::NeedL1 { number } => return Ok(Progress::NeedL1 { number }),
-                Step::NeedL2 { number } => {
-                    let block = self
-                        .chain
-                        .block(number)?
-                        .ok_or(DriverError::MissingBlock { number })?;
-                    let reference = L2BlockRef::from_sealed(&block, &self.chain.config().genesis)
-                        .map_err(|source| DriverError::Block { number, source })?;
-                    self.pipeline.feed_l2(reference);
-                }
-                Step::Attributes {
-                    attributes, origin, ..
-                } => {
-                    if let Some((block, executed)) = self.consolidate(&attributes)? {
-                        let safe = BlockNumHash {
-                            number: block.number(),
-                            hash: block.hash,
-                        };
-                        self.safe = L2BlockRef::from_sealed(&block, &self.chain.config().genesis)
-                            .map_err(|source| DriverError::Block {
-                            number: safe.number,
-                            source,
-                        })?;
-                        self.chain.set_safe(safe, origin)?;
-                        self.remember(origin.number, safe);
-                        return Ok(Progress::Safe {
-                            block,
-                            l1: origin,
-                            executed,
+                Step::NeedL2 { number } => self.feed_l2(number)?,
+                Step::Attributes { .. } => {
+                    let before = self.safe.number;
+                    if !self.consolidate(visit)? || !self.execute(visit)? {
+                        return Ok(Progress::Stopped);
+                    }
+                    moves = if self.safe.number == before {
+                        moves + 1
+                    } else {
+                        0
+                    };
+                    if moves > MOVES_MAX {
+                        return Err(DriverError::Moved {
+                            number: before.saturating_add(1),
                         });
                     }
-                    // The batch's block is invalid: its deposits alone come next (Holocene).
-                    self.pipeline.invalid_payload();
                 }
             }
         }
     }
 
-    /// Finalizes every safe block that L1 blocks up to `l1_number` completed.
+    /// Finalizes every safe block that L1 blocks up to `l1` completed, if that is the L1 block which was fed
+    /// at its height: the L1 may have been reorganized since.
     ///
     /// # Errors
     /// Store errors.
-    pub fn finalize(&mut self, l1_number: u64) -> Result<(), DriverError> {
-        let mut newest = None;
-        while let Some((_, block)) = self
-            .unfinalized
-            .front()
-            .copied()
-            .filter(|(l1, _)| *l1 <= l1_number)
+    pub fn finalize(&mut self, l1: BlockNumHash) -> Result<(), DriverError> {
+        let Ok(index) = self
+            .fed
+            .binary_search_by_key(&l1.number, |fed| fed.l1.number)
+        else {
+            return Ok(());
+        };
+        let Some(final_one) = self.fed.get(index).filter(|fed| fed.l1.hash == l1.hash) else {
+            return Ok(());
+        };
+        let newest = final_one.safe;
+        // The newest stays: it is the L1 block that the next one must follow.
+        self.fed.drain(..index);
+        let heads = self.chain.heads();
+        if let Some(block) = newest
+            && block.number > heads.finalized.number
+            && block.number <= heads.safe.number
         {
-            newest = Some(block);
-            self.unfinalized.pop_front();
-        }
-        if let Some(finalized) = newest.filter(|_| self.chain.heads().safe.number > 0) {
-            self.chain.set_heads(self.chain.heads().safe, finalized)?;
+            self.chain.set_heads(heads.safe, block)?;
         }
         Ok(())
     }
 
-    fn remember(&mut self, l1_number: u64, safe: BlockNumHash) {
-        // Of the blocks that one L1 block completed the last says it all.
-        if self
-            .unfinalized
-            .back()
-            .is_some_and(|(known, _)| *known == l1_number)
-        {
-            self.unfinalized.pop_back();
+    fn safe_id(&self) -> BlockNumHash {
+        BlockNumHash {
+            number: self.safe.number,
+            hash: self.safe.hash,
         }
-        if self.unfinalized.len() >= UNFINALIZED_MAX {
-            self.unfinalized.pop_front();
-        }
-        self.unfinalized.push_back((l1_number, safe));
     }
 
-    /// The canonical block that `attributes` describe, executing it if need be; `None` if it can't be
-    /// executed, and prescribed more than deposits.
+    fn feed_l2(&mut self, number: u64) -> Result<(), DriverError> {
+        let block = self
+            .chain
+            .block(number)?
+            .ok_or(DriverError::MissingBlock { number })?;
+        self.pipeline.feed_l2(reference(&self.chain, &block)?);
+        Ok(())
+    }
+
+    /// Takes the blocks that the unsafe chain has and that L1 prescribes, and unwinds what contradicts it;
+    /// `false` if `visit` wants no more.
     fn consolidate(
-        &self,
-        attributes: &BlockAttributes,
-    ) -> Result<Option<(Arc<SealedBlock>, bool)>, DriverError> {
-        let number = self.safe.number.saturating_add(1);
-        for _ in 0..CONSOLIDATIONS_MAX {
-            if let Some(block) = self.chain.block(number)? {
-                if block.block.header.parent_hash != self.safe.hash {
-                    // The chain left the safe block while it was looked at.
-                    return Err(DriverError::Moved { number });
+        &mut self,
+        visit: &mut impl FnMut(SafeBlock) -> bool,
+    ) -> Result<bool, DriverError> {
+        let mut newest: Option<L1Safe> = None;
+        let mut goes_on = true;
+        let mut count = 0;
+        let outcome = loop {
+            let Step::Attributes {
+                attributes, origin, ..
+            } = self.pipeline.step(&self.safe)?
+            else {
+                break Ok(());
+            };
+            let number = self.safe.number.saturating_add(1);
+            let Some(block) = self.chain.block(number)? else {
+                break Ok(());
+            };
+            if block.block.header.parent_hash != self.safe.hash {
+                // The chain left the safe block while it was looked at.
+                break Err(DriverError::Moved { number });
+            }
+            match difference(&self.chain, &block, &attributes) {
+                None => {}
+                Some(field) if self.policy == OnContradiction::Report => {
+                    break Err(DriverError::Contradiction { number, field });
                 }
-                match difference(&self.chain, &block, attributes) {
-                    None => return Ok(Some((block, false))),
-                    Some(field) if self.policy == OnContradiction::Report => {
-                        return Err(DriverError::Contradiction { number, field });
-                    }
-                    Some(_) => {
-                        self.chain.unwind(self.safe.number)?;
-                    }
+                Some(_) => {
+                    self.settle(newest.take())?;
+                    self.chain.unwind(self.safe.number)?;
+                    break Ok(());
                 }
             }
-            return match self.chain.execute_on(self.safe.hash, attributes) {
-                // Somebody else was faster, and may have inserted this very block: look again.
-                Err(ChainError::NotChild { .. }) => continue,
-                Ok(block) => Ok(Some((block, true))),
-                // Only what every node finds invalid may change what comes next.
-                Err(ChainError::Execution(error)) if error.is_invalid_block() => {
-                    if attributes.transactions.iter().any(|tx| !tx.is_deposit()) {
-                        Ok(None)
-                    } else {
-                        Err(DriverError::Deposits { number })
+            self.safe = reference(&self.chain, &block)?;
+            newest = Some(L1Safe {
+                l1: origin,
+                safe: self.safe_id(),
+            });
+            goes_on = visit(SafeBlock {
+                block,
+                l1: origin,
+                executed: false,
+            });
+            count += 1;
+            if count % CONSOLIDATED_MAX == 0 {
+                self.settle(newest.take())?;
+            }
+            if !goes_on {
+                break Ok(());
+            }
+        };
+        self.settle(newest)?;
+        outcome.map(|()| goes_on)
+    }
+
+    /// Moves the safe head to the block that the chain has.
+    fn settle(&mut self, newest: Option<L1Safe>) -> Result<(), DriverError> {
+        if let Some(L1Safe { l1, safe }) = newest {
+            self.chain.set_safe(safe, l1)?;
+            remember(&mut self.fed, safe);
+        }
+        Ok(())
+    }
+
+    /// Executes what L1 prescribes on top of the chain, which ends with the safe block; `false` if `visit`
+    /// wants no more.
+    fn execute(&mut self, visit: &mut impl FnMut(SafeBlock) -> bool) -> Result<bool, DriverError> {
+        let Self {
+            chain,
+            pipeline,
+            safe,
+            fed,
+            ..
+        } = self;
+        let Step::Attributes { origin, .. } = pipeline.step(safe)? else {
+            return Ok(true);
+        };
+        let chain: &Chain = chain;
+        let mut begun = None;
+        let parent = BlockNumHash {
+            number: safe.number,
+            hash: safe.hash,
+        };
+        let mut goes_on = true;
+        let outcome = chain.extend(
+            parent,
+            |ahead| {
+                let begun = *begun.get_or_insert_with(Instant::now);
+                while !ahead.is_full() {
+                    let done = begun.elapsed() > HOLD_MAX;
+                    if done || !execute_next(chain, pipeline, safe, ahead)? {
+                        return Ok(false);
                     }
                 }
-                Err(error) => Err(error.into()),
-            };
+                Ok(true)
+            },
+            |blocks| {
+                let Some(newest) = blocks.last() else {
+                    return Ok(true);
+                };
+                let newest = BlockNumHash {
+                    number: newest.number(),
+                    hash: newest.hash,
+                };
+                chain.set_safe_locked(newest, origin)?;
+                remember(fed, newest);
+                goes_on = blocks.iter().all(|block| {
+                    visit(SafeBlock {
+                        block: block.clone(),
+                        l1: origin,
+                        executed: true,
+                    })
+                });
+                Ok(goes_on)
+            },
+        );
+        match outcome {
+            Ok(()) => Ok(goes_on),
+            // Somebody else was faster, and may have inserted this very block: look again.
+            Err(DriverError::Chain(ChainError::NotChild { .. })) => Ok(true),
+            Err(error) => Err(error),
         }
-        Err(DriverError::Moved { number })
     }
+}
+
+/// The newest safe block and the L1 block that made it so.
+#[derive(Debug, Clone, Copy)]
+struct L1Safe {
+    l1: BlockNumHash,
+    safe: BlockNumHash,
+}
+
+/// Notes the newest safe block as of the L1 block that was fed last.
+fn remember(fed: &mut VecDeque<Fed>, safe: BlockNumHash) {
+    if let Some(newest) = fed.back_mut() {
+        newest.safe = Some(safe);
+    }
+}
+
+/// Executes the next block that the pipeline gives; `false` if something else has to be done first.
+fn execute_next(
+    chain: &Chain,
+    pipeline: &mut Pipeline,
+    safe: &mut L2BlockRef,
+    ahead: &mut Ahead<'_>,
+) -> Result<bool, DriverError> {
+    let Step::Attributes { attributes, .. } = pipeline.step(safe)? else {
+        return Ok(false);
+    };
+    let number = safe.number.saturating_add(1);
+    match ahead.execute(&attributes) {
+        Ok(block) => {
+            *safe = reference(chain, block)?;
+            Ok(true)
+        }
+        // Only what every node finds invalid may change what comes next.
+        Err(ChainError::Execution(error)) if error.is_invalid_block() => {
+            if attributes.transactions.iter().all(|tx| tx.is_deposit()) {
+                return Err(DriverError::Deposits { number });
+            }
+            // The batch's block is invalid: its deposits alone come next (Holocene).
+            pipeline.invalid_payload();
+            Ok(true)
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+fn reference(chain: &Chain, block: &SealedBlock) -> Result<L2BlockRef, DriverError> {
+    L2BlockRef::from_sealed(block, &chain.config().genesis).map_err(|source| DriverError::Block {
+        number: block.number(),
+        source,
+    })
 }
 
 /// The first field in which `block` is not what `attributes` prescribe.

@@ -36,6 +36,9 @@ pub enum ChainError {
         /// Genesis hash of the chain files.
         expected: B256,
     },
+    /// The thread that did the work is gone.
+    #[error("work on the chain was interrupted")]
+    Interrupted,
     /// A block does not extend the head.
     #[error("block {number} has parent {parent}, but the head is {head}")]
     NotChild {

@@ -12,11 +12,16 @@
 //! are ordered finalized ≤ safe ≤ unsafe. Start reading at [`Chain`].
 
 mod canonical;
+mod derivation;
 mod driver;
 mod error;
 mod event;
+mod extension;
 mod files;
 mod genesis;
+mod give_way;
+mod l1_block;
+mod origin;
 mod pending;
 mod recent;
 mod sequencer;
@@ -24,19 +29,20 @@ mod track;
 mod view;
 
 pub use canonical::{Chain, ChainOptions, Heads};
-pub use driver::{Driver, DriverError, OnContradiction, Progress};
+pub use derivation::{Derivation, DerivedL1};
+pub use driver::{Driver, DriverError, OnContradiction, Progress, SafeBlock};
 pub use error::ChainError;
 pub use event::ChainEvent;
 pub use files::{ChainFiles, ChainFilesError};
 pub use genesis::{GenesisError, genesis_block};
+pub use give_way::{GiveWay, GiveWayError};
+pub use l1_block::l1_input;
+pub use origin::{l1_holds, newest_with_origin, origin_of, start_driver, unwind_lost_origins};
 pub use pending::{OpenBlock, PendingState, PreconfirmedTransaction};
 pub use recent::block_bytes;
 pub use sequencer::{
     BoxFuture, LocalCommand, LocalError, LocalReply, Sequencer, SequencerError, Submission,
     SubmitError,
 };
-pub use track::{
-    TrackError, derivation_input, l1_input, newest_with_origin, origin_of, start_driver, track,
-    unwind_lost_origins,
-};
+pub use track::{TrackError, track, track_beside};
 pub use view::StateView;

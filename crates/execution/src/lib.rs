@@ -29,7 +29,7 @@ pub use error::{ExecutionError, SealError, TransactionError};
 pub use evm::{Evm, EvmFactory, draft_header, evm_env, evm_factory, extra_data, pending_env};
 pub use executor::{BlockExecutor, ExecutedBlock, TransactionOutcome, state_changes};
 pub use fees::L1Fees;
-pub use seal::{SealedExecution, execute_block, sender};
+pub use seal::{SealedExecution, execute_block, execute_block_from, sender};
 
 pub use alloy_evm::{Evm as EvmExt, EvmEnv, EvmFactory as EvmFactoryExt};
 pub use alloy_op_evm::OpTx;

@@ -120,7 +120,32 @@ where
     S: StateReader + MaybeSync + core::fmt::Debug,
     N: NodeReader + MaybeSync,
 {
-    let executed = match run(config, parent, attributes, state) {
+    let executed = match run(config, parent, attributes, None, state) {
+        Ok(executed) => executed,
+        Err(error) => return Ok(Err(error)),
+    };
+    executed.seal(config, trie, state, nodes).map(Ok)
+}
+
+/// [`execute_block`] with senders that the caller has recovered, which costs more than all the rest:
+/// `senders[i]` is [`sender`] of transaction `i`.
+///
+/// # Errors
+/// As [`execute_block`].
+pub fn execute_block_from<S, N>(
+    config: &Arc<ChainConfig>,
+    parent: &SealedHeader,
+    attributes: &BlockAttributes,
+    senders: &[Option<Address>],
+    trie: &mut StateTrie,
+    state: &S,
+    nodes: &N,
+) -> Result<Result<SealedExecution, ExecutionError>, SealError<TrieError<S::Error, N::Error>>>
+where
+    S: StateReader + MaybeSync + core::fmt::Debug,
+    N: NodeReader + MaybeSync,
+{
+    let executed = match run(config, parent, attributes, Some(senders), state) {
         Ok(executed) => executed,
         Err(error) => return Ok(Err(error)),
     };
@@ -131,12 +156,17 @@ fn run<S: StateReader + core::fmt::Debug>(
     config: &Arc<ChainConfig>,
     parent: &SealedHeader,
     attributes: &BlockAttributes,
+    senders: Option<&[Option<Address>]>,
     state: &S,
 ) -> Result<ExecutedBlock, ExecutionError> {
     let mut executor = BlockExecutor::begin(config.clone(), parent, attributes, state)?;
     for (index, transaction) in attributes.transactions.iter().enumerate() {
         let hash = transaction.tx_hash();
-        let sender = sender(transaction).ok_or(ExecutionError::Signature { index, hash })?;
+        let sender = match senders {
+            Some(senders) => senders.get(index).copied().flatten(),
+            None => sender(transaction),
+        }
+        .ok_or(ExecutionError::Signature { index, hash })?;
         executor
             .execute(
                 transaction,

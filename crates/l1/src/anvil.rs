@@ -4,7 +4,7 @@
 
 use crate::{
     L1Error, RequestConfig,
-    endpoints::{Endpoints, OnRefusal},
+    endpoints::{Endpoints, OnAbsence, OnRefusal},
 };
 use serde_json::Value;
 use std::{
@@ -119,9 +119,13 @@ impl Anvil {
             ..Default::default()
         };
         Endpoints::new(&[self.url()], config)?
-            .request(method, params, OnRefusal::Return, |answer: Value| {
-                std::future::ready(Ok(answer))
-            })
+            .request(
+                method,
+                params,
+                OnRefusal::Return,
+                OnAbsence::Retry,
+                |answer: Value| std::future::ready(Ok(answer)),
+            )
             .await
     }
 

@@ -1,7 +1,8 @@
 use crate::{
     BlobSource, L1BlockData, L1Error,
     block::{seal_header, verified_receipts, verified_transactions},
-    endpoints::{Endpoints, OnRefusal, RequestConfig},
+    endpoints::{Endpoints, OnAbsence, OnRefusal, RequestConfig},
+    waits::Waits,
 };
 use alloy_eips::{BlockId, BlockNumberOrTag};
 use alloy_primitives::{Address, B256, Bytes, U64, U256};
@@ -10,7 +11,7 @@ use alloy_rpc_types_eth::{
     TransactionRequest,
 };
 use openledger_primitives::{EMPTY_ROOT_HASH, SealedHeader};
-use std::future::ready;
+use std::{future::ready, sync::Arc};
 
 /// The L1 blocks that have a name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -43,6 +44,8 @@ impl From<L1Tag> for BlockNumberOrTag {
 pub struct L1Client {
     endpoints: Endpoints,
     blobs: Option<BlobSource>,
+    waits: Arc<Waits>,
+    is_whole: bool,
 }
 
 impl L1Client {
@@ -55,7 +58,25 @@ impl L1Client {
         Ok(Self {
             endpoints: Endpoints::new(urls, config)?,
             blobs: None,
+            waits: Arc::default(),
+            is_whole: false,
         })
+    }
+
+    /// The same client of an L1 that is this one endpoint and no more, as a local one that this program
+    /// runs: what it doesn't have does not exist.
+    ///
+    /// Anywhere else absence proves nothing, for an endpoint may lag behind the L1.
+    pub fn of_whole_l1(self) -> Self {
+        Self {
+            is_whole: true,
+            ..self
+        }
+    }
+
+    /// Whether absence is proof ([`Self::of_whole_l1`]).
+    pub const fn is_whole_l1(&self) -> bool {
+        self.is_whole
     }
 
     /// The same client, which gets blobs from `source`.
@@ -90,7 +111,8 @@ impl L1Client {
         }
     }
 
-    /// The canonical header at a height; `None` if the L1 is not that long.
+    /// The canonical header at a height; `None` if no endpoint has one now, which proves nothing unless
+    /// this is the [whole L1](Self::of_whole_l1).
     ///
     /// # Errors
     /// If no endpoint gives an answer that hashes to what it says.
@@ -131,7 +153,7 @@ impl L1Client {
         }
     }
 
-    /// The header with this hash; `None` if the L1 doesn't know it.
+    /// The header with this hash; `None` if no endpoint knows it now.
     ///
     /// # Errors
     /// If no endpoint gives an answer that hashes to what was asked for.
@@ -151,10 +173,38 @@ impl L1Client {
             .ok_or(L1Error::BlockNotFound { id: id.into() })
     }
 
+    /// The newest header, where block `known` was the newest that was seen: endpoints that are behind it
+    /// are passed over for others that are not.
+    ///
+    /// # Errors
+    /// [`L1Error::Behind`] if all are behind; otherwise if no endpoint gives an answer that hashes to
+    /// what it says.
+    pub(crate) async fn latest_from(&self, known: u64) -> Result<SealedHeader, L1Error> {
+        let id = BlockId::latest();
+        self.endpoints
+            .request(
+                block_method(id),
+                (block_parameter(id), false),
+                OnRefusal::Retry,
+                OnAbsence::Return,
+                |answer: Option<RpcHeader>| {
+                    ready(match answer {
+                        None => Err(L1Error::BlockNotFound { id }),
+                        Some(header) if header.number < known => Err(L1Error::Behind {
+                            answered: header.number,
+                            known,
+                        }),
+                        Some(header) => verified_header(id, header),
+                    })
+                },
+            )
+            .await
+    }
+
     /// A block with its transactions and receipts, by number, hash or tag.
     ///
     /// # Errors
-    /// [`L1Error::BlockNotFound`] if no endpoint has it; otherwise if no endpoint gives an answer
+    /// [`L1Error::BlockNotFound`] if no endpoint has it now; otherwise if no endpoint gives an answer
     /// that the hashes confirm.
     pub async fn block_with_receipts(
         &self,
@@ -167,6 +217,7 @@ impl L1Client {
                 block_method(id),
                 (block_parameter(id), true),
                 OnRefusal::Retry,
+                OnAbsence::Retry,
                 |answer: Option<RpcBlock>| async move {
                     let block = answer.ok_or(L1Error::BlockNotFound { id })?;
                     off_thread(move || {
@@ -193,6 +244,7 @@ impl L1Client {
                 "eth_getBlockReceipts",
                 [BlockNumberOrHash::Hash(hash)],
                 OnRefusal::Retry,
+                OnAbsence::Retry,
                 |answer: Option<Vec<TransactionReceipt>>| {
                     let header = header.inner().clone();
                     async move {
@@ -324,23 +376,39 @@ impl L1Client {
             .await
     }
 
+    pub(crate) const fn endpoints(&self) -> &Endpoints {
+        &self.endpoints
+    }
+
+    pub(crate) const fn waits(&self) -> &Arc<Waits> {
+        &self.waits
+    }
+
     async fn header(
         &self,
         method: &'static str,
         id: BlockId,
         on_refusal: OnRefusal,
     ) -> Result<Option<SealedHeader>, L1Error> {
-        self.endpoints
+        let found = self
+            .endpoints
             .request(
                 method,
                 (block_parameter(id), false),
                 on_refusal,
+                OnAbsence::Return,
                 |answer: Option<RpcHeader>| {
                     // A block answers with the fields of its header beside its transactions.
-                    ready(answer.map(|header| verified_header(id, header)).transpose())
+                    let header = answer.ok_or(L1Error::BlockNotFound { id });
+                    ready(header.and_then(|header| verified_header(id, header)))
                 },
             )
-            .await
+            .await;
+        match found {
+            Ok(header) => Ok(Some(header)),
+            Err(error) if error.is_absence() => Ok(None),
+            Err(error) => Err(error),
+        }
     }
 
     async fn quantity<P>(&self, method: &'static str, params: P) -> Result<u64, L1Error>
@@ -364,7 +432,9 @@ impl L1Client {
         R: serde::de::DeserializeOwned + std::fmt::Debug + Send + Sync + Unpin + 'static,
     {
         self.endpoints
-            .request(method, params, on_refusal, |answer: R| ready(Ok(answer)))
+            .request(method, params, on_refusal, OnAbsence::Retry, |answer: R| {
+                ready(Ok(answer))
+            })
             .await
     }
 }

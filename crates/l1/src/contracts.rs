@@ -33,6 +33,8 @@ sol! {
 
         function batcherHash() external view returns (bytes32);
         function scalar() external view returns (uint256);
+        function basefeeScalar() external view returns (uint32);
+        function blobbasefeeScalar() external view returns (uint32);
         function gasLimit() external view returns (uint64);
         function eip1559Denominator() external view returns (uint32);
         function eip1559Elasticity() external view returns (uint32);
@@ -103,6 +105,8 @@ sol! {
         function setInitBond(uint32 gameType, uint256 initBond) external;
         function gameAtIndex(uint256 index) external view returns (uint32 gameType, uint64 timestamp, address proxy);
         function gameCount() external view returns (uint256);
+        function games(uint32 gameType, bytes32 rootClaim, bytes calldata extraData)
+            external view returns (address proxy, uint64 timestamp);
         function findLatestGames(uint32 gameType, uint256 start, uint256 n)
             external view returns (GameSearchResult[] memory);
         function gameImpls(uint32 gameType) external view returns (address);
@@ -124,6 +128,7 @@ sol! {
         function createdAt() external view returns (uint64);
         function resolvedAt() external view returns (uint64);
         function expiresAt() external view returns (uint64);
+        function challenger() external view returns (address);
         function bond() external view returns (uint256);
         function credit(address recipient) external view returns (uint256);
         function anchorStateRegistry() external view returns (address);
@@ -139,12 +144,18 @@ sol! {
             address proposer;
             address challenger;
             uint64 proposerFallbackSeconds;
+            uint64 genesisTimestamp;
+            uint64 blockTime;
         }
 
         constructor(Parameters parameters);
         function gameType() external view returns (uint32);
         function maxClockDuration() external view returns (uint64);
         function proposerFallbackSeconds() external view returns (uint64);
+        function genesisTimestamp() external view returns (uint64);
+        function blockTime() external view returns (uint64);
+        function newestPossibleBlock() external view returns (uint256);
+        function openToAllAt() external view returns (uint256);
         function proposer() external view returns (address);
         function challenger() external view returns (address);
     }
@@ -165,11 +176,13 @@ sol! {
             uint32 startingGameType
         ) external;
         function getAnchorRoot() external view returns (bytes32 root, uint256 l2SequenceNumber);
+        function startingAnchorRoot() external view returns (bytes32 root, uint256 l2SequenceNumber);
         function isGameFinalized(address game) external view returns (bool);
         function isGameProper(address game) external view returns (bool);
         function isGameClaimValid(address game) external view returns (bool);
         function respectedGameType() external view returns (uint32);
         function disputeGameFinalityDelaySeconds() external view returns (uint256);
+        function isGameRespected(address game) external view returns (bool);
         function disputeGameFactory() external view returns (address);
         function portal() external view returns (address);
         function paused() external view returns (bool);
@@ -182,6 +195,22 @@ sol! {
         event WithdrawalProven(bytes32 indexed withdrawalHash, address indexed from, address indexed to);
         event WithdrawalFinalized(bytes32 indexed withdrawalHash, bool success);
 
+        struct Withdrawal {
+            uint256 nonce;
+            address sender;
+            address target;
+            uint256 value;
+            uint256 gasLimit;
+            bytes data;
+        }
+
+        struct OutputRootProof {
+            bytes32 version;
+            bytes32 stateRoot;
+            bytes32 messagePasserStorageRoot;
+            bytes32 latestBlockhash;
+        }
+
         constructor(address token, uint256 delaySeconds);
         function initialize(address config, address registry, address initialGuardian, uint256 supply) external;
         function depositERC20Transaction(
@@ -192,6 +221,35 @@ sol! {
             bool isCreation,
             bytes calldata data
         ) external;
+        function depositERC20TransactionWithPermit(
+            address to,
+            uint256 mint,
+            uint256 value,
+            uint64 gasLimit,
+            bool isCreation,
+            bytes calldata data,
+            uint256 deadline,
+            uint8 v,
+            bytes32 r,
+            bytes32 s
+        ) external;
+        function proveWithdrawalTransaction(
+            Withdrawal calldata withdrawal,
+            uint256 disputeGameIndex,
+            OutputRootProof calldata outputRootProof,
+            bytes[] calldata withdrawalProof
+        ) external;
+        function finalizeWithdrawalTransactionExternalProof(Withdrawal calldata withdrawal, address proofSubmitter)
+            external;
+        function checkWithdrawal(bytes32 withdrawalHash, address proofSubmitter) external view;
+        function finalizedWithdrawals(bytes32 withdrawalHash) external view returns (bool);
+        function provenWithdrawals(bytes32 withdrawalHash, address proofSubmitter)
+            external view returns (address disputeGameProxy, uint64 timestamp);
+        function numProofSubmitters(bytes32 withdrawalHash) external view returns (uint256);
+        function proofSubmitters(bytes32 withdrawalHash, uint256 index) external view returns (address);
+        function respectedGameType() external view returns (uint32);
+        function minimumGasLimit(uint64 byteCount) external pure returns (uint64);
+        function paused() external view returns (bool);
         function pause() external;
         function setGuardian(address newGuardian) external;
         function open() external view returns (address);
@@ -212,6 +270,9 @@ sol! {
         function transfer(address to, uint256 value) external returns (bool);
         function approve(address spender, uint256 value) external returns (bool);
         function balanceOf(address account) external view returns (uint256);
+        function allowance(address owner, address spender) external view returns (uint256);
+        function nonces(address owner) external view returns (uint256);
+        function DOMAIN_SEPARATOR() external view returns (bytes32);
         function totalSupply() external view returns (uint256);
     }
 
@@ -248,12 +309,32 @@ sol! {
             bytes data,
             bytes32 withdrawalHash
         );
+
+        function initiateWithdrawal(address target, uint256 gasLimit, bytes calldata data) external payable;
     }
 
     /// OpenZeppelin's `TimelockController`.
     #[derive(Debug, PartialEq, Eq)]
     contract TimelockController {
+        event RoleGranted(bytes32 indexed role, address indexed account, address indexed sender);
+        event RoleRevoked(bytes32 indexed role, address indexed account, address indexed sender);
+
         constructor(uint256 minDelay, address[] proposers, address[] executors, address admin);
         function getMinDelay() external view returns (uint256);
+        function scheduleBatch(
+            address[] calldata targets,
+            uint256[] calldata values,
+            bytes[] calldata payloads,
+            bytes32 predecessor,
+            bytes32 salt,
+            uint256 delay
+        ) external;
+        function executeBatch(
+            address[] calldata targets,
+            uint256[] calldata values,
+            bytes[] calldata payloads,
+            bytes32 predecessor,
+            bytes32 salt
+        ) external payable;
     }
 }

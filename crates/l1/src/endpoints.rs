@@ -5,7 +5,16 @@ use alloy_rpc_client::RpcClient;
 use alloy_transport::{RpcError, TransportError, TransportErrorKind};
 use parking_lot::Mutex;
 use serde::{Serialize, de::DeserializeOwned};
-use std::{fmt::Debug, future::Future, str::FromStr, sync::Arc, time::Duration};
+use std::{
+    fmt::Debug,
+    future::Future,
+    str::FromStr,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
 use tokio::time::Instant;
 
 /// Most URLs of one L1.
@@ -50,6 +59,15 @@ pub(crate) enum OnRefusal {
     Return,
 }
 
+/// What is made of an answer that lacks what was asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum OnAbsence {
+    /// Asked again like after any failure: the caller knows that it exists.
+    Retry,
+    /// Returned once every endpoint has said so: it may not exist.
+    Return,
+}
+
 struct Endpoint {
     /// Host and port, which is all of the URL that may be shown.
     label: String,
@@ -70,6 +88,8 @@ impl Debug for Endpoint {
 pub(crate) struct Endpoints {
     list: Arc<[Endpoint]>,
     config: RequestConfig,
+    /// Answers that lacked what another endpoint had, or what the caller knew to exist.
+    absences: Arc<AtomicU64>,
 }
 
 impl Endpoints {
@@ -102,19 +122,34 @@ impl Endpoints {
         Ok(Self {
             list: list.into(),
             config,
+            absences: Arc::default(),
         })
+    }
+
+    /// Answers so far that lacked what exists: endpoints that lag behind gave them.
+    pub(crate) fn absences(&self) -> u64 {
+        self.absences.load(Ordering::Relaxed)
+    }
+
+    /// Counts answers that lacked what exists.
+    pub(crate) fn count_absences(&self, answers: u64) {
+        self.absences.fetch_add(answers, Ordering::Relaxed);
     }
 
     /// Sends a request until one endpoint gives an answer that `verify` accepts.
     ///
+    /// An answer that lacks what was asked for ([`L1Error::is_absence`]) is no failure of its endpoint,
+    /// but the others are asked before it is believed: one of them may lag behind the rest.
+    ///
     /// # Errors
     /// The last failure, once every endpoint has failed in each of the configured attempts; a
-    /// refusal that would only repeat itself, at once.
+    /// refusal that would only repeat itself, at once; an absence as `on_absence` says.
     pub(crate) async fn request<P, R, T, V, F>(
         &self,
         method: &'static str,
         params: P,
         on_refusal: OnRefusal,
+        on_absence: OnAbsence,
         verify: V,
     ) -> Result<T, L1Error>
     where
@@ -127,6 +162,8 @@ impl Endpoints {
         let mut attempt = 1;
         loop {
             let mut failure = None;
+            let mut absence = None;
+            let mut lagging: Vec<&Endpoint> = Vec::new();
             for endpoint in self.in_order() {
                 let outcome = match endpoint
                     .ask(method, params.clone(), self.config.timeout)
@@ -138,7 +175,20 @@ impl Endpoints {
                 match outcome {
                     Ok(value) => {
                         *endpoint.down_until.lock() = None;
+                        self.count_absences(lagging.len() as u64);
+                        for behind in lagging {
+                            tracing::debug!(
+                                endpoint = behind.label,
+                                method,
+                                "l1 endpoint lags behind another"
+                            );
+                            behind.pass_over(self.config.cooldown);
+                        }
                         return Ok(value);
+                    }
+                    Err(error) if error.is_absence() => {
+                        lagging.push(endpoint);
+                        absence = Some(error);
                     }
                     Err(error @ L1Error::Refused { code, .. })
                         if on_refusal == OnRefusal::Return
@@ -152,13 +202,15 @@ impl Endpoints {
                         } else {
                             tracing::debug!(endpoint = endpoint.label, %error, attempt, "l1 request failed");
                         }
-                        *endpoint.down_until.lock() = Some(Instant::now() + self.config.cooldown);
+                        endpoint.pass_over(self.config.cooldown);
                         failure = Some(error);
                     }
                 }
             }
-            if attempt >= self.config.attempts
-                && let Some(error) = failure
+            // An absence that nobody contradicts; asking those that failed again may.
+            let settled = on_absence == OnAbsence::Return && failure.is_none();
+            if (settled || attempt >= self.config.attempts)
+                && let Some(error) = absence.or(failure)
             {
                 return Err(error);
             }
@@ -179,6 +231,11 @@ impl Endpoints {
 }
 
 impl Endpoint {
+    /// Asks the others first for a while.
+    fn pass_over(&self, cooldown: Duration) {
+        *self.down_until.lock() = Some(Instant::now() + cooldown);
+    }
+
     async fn ask<P, R>(
         &self,
         method: &'static str,

@@ -137,11 +137,19 @@ pub enum L1Error {
         #[source]
         source: alloy_eips::eip2718::Eip2718Error,
     },
-    /// No endpoint has the block.
-    #[error("L1 has no block {id:?}")]
+    /// No endpoint has the block, or its receipts, now. That proves nothing: endpoints lag.
+    #[error("no L1 endpoint has block {id:?} now")]
     BlockNotFound {
         /// The block asked for.
         id: BlockId,
+    },
+    /// No endpoint has come as far as the L1 is known to be.
+    #[error("L1 endpoints are at block {answered}, behind block {known}, which was seen before")]
+    Behind {
+        /// The newest block that was answered now.
+        answered: u64,
+        /// The newest block that was seen.
+        known: u64,
     },
     /// Blocks read one after the other are not of one chain: the L1 was reorganised meanwhile.
     #[error("L1 block {number} has parent {parent}, but block {} has hash {expected}", number.saturating_sub(1))]
@@ -216,13 +224,18 @@ impl L1Error {
             | Self::EndpointCount { .. }
             | Self::WrongChain { .. }
             | Self::Range { .. } => Severity::Fatal,
-            Self::BlockNotFound {
-                id: BlockId::Hash(_),
-            }
-            | Self::Reorganised { .. } => Severity::Reset,
+            Self::Reorganised { .. } => Severity::Reset,
             Self::Blobs(error) => error.severity(),
             _ => Severity::Transient,
         }
+    }
+
+    /// Whether all that is wrong is that no endpoint has what was asked for.
+    ///
+    /// An endpoint that lags behind says the same as one whose chain lost a block, so that this is never
+    /// proof of an L1 reorganization: another header in the block's place is.
+    pub const fn is_absence(&self) -> bool {
+        matches!(self, Self::BlockNotFound { .. } | Self::Behind { .. })
     }
 
     /// Whether an endpoint answered something that does not match its hashes.

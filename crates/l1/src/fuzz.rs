@@ -1,7 +1,8 @@
-//! What the fuzzer of L1 endpoints' answers feeds: their JSON, and logs of the inbox.
+//! What the fuzzers of L1 endpoints' and beacon nodes' answers feed: their JSON, and logs of the inbox.
 
 use crate::{
     L1BlockData,
+    blobs::{ANSWER_BLOBS_MAX, Route, parse_blobs, parse_slots},
     block::{seal_header, verified_receipts, verified_transactions},
     commitments_in,
     contracts::BatchInbox,
@@ -30,6 +31,36 @@ pub fn l1_answer(data: &[u8]) {
         0 => block(answer),
         1 => receipts(answer),
         _ => commitment(answer),
+    }
+}
+
+/// Reads bytes as a beacon node's answer: the first byte says to which route, the rest is JSON; of the
+/// answers about slots both, with a zero byte between them. The target of the fuzzer `beacon_answer`.
+///
+/// # Panics
+/// If reading does, or gives more than an answer may hold.
+pub fn beacon_answer(data: &[u8]) {
+    let Some((kind, answer)) = data.split_first() else {
+        return;
+    };
+    let route = match kind % 3 {
+        0 => Route::All,
+        1 => Route::Sidecars,
+        _ => {
+            let mut parts = answer.splitn(2, |byte| *byte == 0);
+            let (spec, genesis) = (parts.next(), parts.next());
+            let _ = parse_slots(spec.unwrap_or_default(), genesis.unwrap_or_default());
+            return;
+        }
+    };
+    let Ok(candidates) = parse_blobs(route, answer) else {
+        return;
+    };
+    assert!(candidates.len() <= ANSWER_BLOBS_MAX);
+    for candidate in candidates {
+        // Two digits a byte.
+        assert!(candidate.blob.len().saturating_mul(2) < answer.len());
+        assert_eq!(candidate.proof.is_some(), route == Route::Sidecars);
     }
 }
 
@@ -116,8 +147,10 @@ mod tests {
     use super::*;
     use std::{fs, path::Path};
 
-    fn corpus() -> Vec<Vec<u8>> {
-        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../testing/fuzz/corpus/l1_answer");
+    fn corpus(target: &str) -> Vec<Vec<u8>> {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR"))
+            .join("../testing/fuzz/corpus")
+            .join(target);
         let mut paths: Vec<_> = fs::read_dir(folder)
             .expect("a corpus")
             .map(|entry| entry.expect("an entry").path())
@@ -131,7 +164,7 @@ mod tests {
 
     #[test]
     fn the_corpus_of_l1_answers_is_survived() {
-        let corpus = corpus();
+        let corpus = corpus("l1_answer");
         for data in &corpus {
             // Cut off anywhere, too.
             (0..=data.len()).for_each(|length| l1_answer(&data[..length]));
@@ -143,7 +176,7 @@ mod tests {
     fn seeds_are_answers() {
         let mut blocks = 0;
         let mut receipts = 0;
-        for seed in &corpus() {
+        for seed in &corpus("l1_answer") {
             let (kind, json) = seed.split_first().expect("not empty");
             if *kind == 0 && serde_json::from_slice::<Block>(json).is_ok() {
                 blocks += 1;
@@ -153,5 +186,36 @@ mod tests {
             }
         }
         assert!(blocks >= 4 && receipts >= 2, "{blocks}, {receipts}");
+    }
+
+    #[test]
+    fn the_corpus_of_beacon_answers_is_survived() {
+        let corpus = corpus("beacon_answer");
+        let mut read = [0; 3];
+        for data in &corpus {
+            (0..=data.len()).for_each(|length| beacon_answer(&data[..length]));
+            let (kind, answer) = data.split_first().expect("not empty");
+            let is_read = match kind % 3 {
+                0 => parse_blobs(Route::All, answer).is_ok(),
+                1 => parse_blobs(Route::Sidecars, answer).is_ok(),
+                _ => {
+                    let mut parts = answer.splitn(2, |byte| *byte == 0);
+                    let (spec, genesis) = (parts.next(), parts.next());
+                    parse_slots(spec.unwrap_or_default(), genesis.unwrap_or_default()).is_ok()
+                }
+            };
+            read[usize::from(kind % 3)] += usize::from(is_read);
+        }
+        // Of each route there is one that is an answer.
+        assert!(read.iter().all(|count| *count > 0), "{read:?}");
+    }
+
+    #[test]
+    fn the_corpus_of_sender_records_is_survived() {
+        let corpus = corpus("sender_record");
+        for data in &corpus {
+            (0..=data.len()).for_each(|length| crate::sender_record(&data[..length]));
+        }
+        assert!(corpus.len() >= 4, "{} files", corpus.len());
     }
 }

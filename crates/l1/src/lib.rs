@@ -23,9 +23,11 @@ mod endpoints;
 mod error;
 mod fuzz;
 mod inbox;
+mod read_ahead;
 mod ring;
 mod sender;
 mod throttle;
+mod waits;
 mod watcher;
 
 pub use batch_blobs::{BatchBlobs, batcher_in};
@@ -40,18 +42,20 @@ pub use blobs::{
 pub use block::{L1BlockData, L1Transaction};
 pub use client::{L1Client, L1Tag};
 pub use deploy::{
-    DeployConfig, DeployError, DeployOptions, Deployment, Expectations, GameClocks, Reading,
-    Standing, TimelockConfig, VETO_GAME, Value, deploy_contracts, inspect,
+    DeployConfig, DeployError, DeployOptions, Deployment, Expectations, GameClocks, GenesisAnchor,
+    Reading, Standing, TimelockConfig, VETO_GAME, Value, deploy_contracts, inspect,
 };
 pub use endpoints::{ENDPOINTS_MAX, RequestConfig};
 pub use error::{L1Error, Severity};
-pub use fuzz::l1_answer;
+pub use fuzz::{beacon_answer, l1_answer};
 pub use inbox::{COMMITMENT_RANGE_MAX, Commitment, CommitmentChain, InboxReader, commitments_in};
+pub use read_ahead::{ReadAhead, ReadBlock};
 pub use sender::{
     BLOB_FEE_BUMP_PERCENT_MIN, Carrier, Confirmed, FEE_BUMP_PERCENT_MIN, FeeCeiling, Fees,
     JournalError, KeyError, Market, Obstacle, Pressure, Rejection, RemoteSigner, ResumedTx,
     SendError, SendResult, SenderJournal, SenderStatus, SignError, TAG_BYTES_MAX, TooExpensive,
-    TxCandidate, TxSender, TxSenderConfig, TxSigner, key_from_env, key_from_file,
+    TxCandidate, TxSender, TxSenderConfig, TxSigner, key_from_env, key_from_file, sender_record,
 };
 pub use throttle::{DaThrottle, ThrottleConfig};
+pub use waits::{AwaitedBlock, LagStatus};
 pub use watcher::{L1Event, L1Heads, L1Watcher, WatcherConfig};

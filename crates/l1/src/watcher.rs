@@ -13,8 +13,7 @@ use tokio_util::sync::CancellationToken;
 /// Shortest and longest default interval between polls.
 const POLL_INTERVAL_MIN: Duration = Duration::from_millis(500);
 const POLL_INTERVAL_MAX: Duration = Duration::from_secs(6);
-/// How often a head below the known one is answered before it is taken for a rollback of the L1
-/// rather than for an endpoint that lags.
+/// Polls in a row that may be answered by a head below the known one before that is worth a warning.
 const LOWER_HEADS_TOLERATED: u32 = 4;
 
 /// How the L1 is watched.
@@ -216,8 +215,9 @@ impl Task {
     }
 
     async fn update(&mut self) -> Result<(), L1Error> {
-        let latest = self.client.latest().await?;
-        self.follow(latest).await?;
+        if let Some(latest) = self.newest().await? {
+            self.follow(latest).await?;
+        }
         let safe = self.client.header_by_tag(L1Tag::Safe).await?;
         let finalized = self.client.header_by_tag(L1Tag::Finalized).await?;
         let latest = self.ring.read().tip().cloned();
@@ -235,6 +235,43 @@ impl Task {
         Ok(())
     }
 
+    /// The L1's newest header; `None` while every endpoint is behind what was seen before.
+    ///
+    /// A head below the known one is that of an endpoint that lags, unless it is another block than the
+    /// one that was seen at its height: then the L1 is shorter because it was reorganized.
+    async fn newest(&mut self) -> Result<Option<SealedHeader>, L1Error> {
+        let known = self.ring.read().tip().map_or(0, |tip| tip.number);
+        if self.client.is_whole_l1() {
+            return self.client.latest().await.map(Some);
+        }
+        match self.client.latest_from(known).await {
+            Ok(header) => {
+                self.lower_heads = 0;
+                return Ok(Some(header));
+            }
+            Err(L1Error::Behind { .. }) => {}
+            Err(error) => return Err(error),
+        }
+        let answered = self.client.latest().await?;
+        let kept = self
+            .ring
+            .read()
+            .get(answered.number)
+            .map(SealedHeader::hash);
+        if answered.number >= known || kept.is_some_and(|kept| kept != answered.hash()) {
+            return Ok(Some(answered));
+        }
+        self.lower_heads = self.lower_heads.saturating_add(1);
+        if self.lower_heads == LOWER_HEADS_TOLERATED {
+            tracing::warn!(
+                answered = answered.number,
+                known,
+                "l1 endpoints are behind what they said before: waiting for them"
+            );
+        }
+        Ok(None)
+    }
+
     /// Brings the ring to a new head and tells subscribers what happened.
     async fn follow(&mut self, head: SealedHeader) -> Result<(), L1Error> {
         let Some(old) = self.ring.read().tip().map(id_of) else {
@@ -248,7 +285,8 @@ impl Task {
             return Ok(());
         }
         if self.ring.read().contains(new.number, new.hash) {
-            self.lower_heads += 1;
+            // Only the whole L1 answers a head below the known one here.
+            self.lower_heads = self.lower_heads.saturating_add(1);
             if self.lower_heads <= LOWER_HEADS_TOLERATED {
                 return Ok(());
             }
@@ -358,8 +396,8 @@ impl Task {
         let (mut low, mut high) = (0, kept.len());
         while low < high {
             let middle = low.midpoint(high);
-            let canonical = self.client.header_by_number(kept[middle].number).await?;
-            if canonical.is_some_and(|header| header.hash() == kept[middle].hash) {
+            let canonical = self.client.existing_header(kept[middle].number).await?;
+            if canonical.hash() == kept[middle].hash {
                 low = middle + 1;
             } else {
                 high = middle;

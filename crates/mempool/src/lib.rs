@@ -50,4 +50,5 @@ pub use error::{DecodeError, InsertError, Shortfall};
 pub use mempool::{Inserted, Mempool, PoolContent};
 pub use pool::{Removal, RemovalReason};
 pub use pooled::PooledTransaction;
+pub use recover::recover_senders;
 pub use transaction::RecoveredTransaction;

@@ -1,16 +1,17 @@
 //! Who signed: secp256k1 public key recovery.
 
 use crate::DecodeError;
-use alloy_consensus::crypto::SECP256K1N_HALF;
+use alloy_consensus::{SignableTransaction as _, crypto::SECP256K1N_HALF};
 use alloy_eips::eip7702::SignedAuthorization;
 use alloy_primitives::{Address, B256, Signature, U256, keccak256};
+use openledger_primitives::{Transaction, deposit_sender};
 use rayon::prelude::*;
 use secp256k1::{
     Message, SECP256K1,
     ecdsa::{RecoverableSignature, RecoveryId},
 };
 
-/// Authorizations below which spreading them over the cores costs more than it saves.
+/// Signatures below which spreading them over the cores costs more than it saves.
 const PARALLEL_MIN: usize = 4;
 
 /// The address whose key signed `digest`.
@@ -30,6 +31,30 @@ pub(crate) fn address(signature: &Signature, digest: &B256) -> Result<Address, D
     // The first byte says "uncompressed"; the address is made of the coordinates.
     let hash = keccak256(&key.serialize_uncompressed()[1..]);
     Ok(Address::from_slice(&hash[12..]))
+}
+
+/// The sender of each transaction, in order, on all cores; `None` where a signature is invalid. A
+/// deposit's is the one that it names.
+pub fn recover_senders(transactions: &[Transaction]) -> Vec<Option<Address>> {
+    if transactions.len() < PARALLEL_MIN {
+        transactions.iter().map(sender).collect()
+    } else {
+        transactions.par_iter().map(sender).collect()
+    }
+}
+
+fn sender(transaction: &Transaction) -> Option<Address> {
+    let signed = |signature: &Signature| {
+        let digest = match transaction {
+            Transaction::Legacy(signed) => signed.tx().signature_hash(),
+            Transaction::Eip2930(signed) => signed.tx().signature_hash(),
+            Transaction::Eip1559(signed) => signed.tx().signature_hash(),
+            Transaction::Eip7702(signed) => signed.tx().signature_hash(),
+            _ => return None,
+        };
+        address(signature, &digest).ok()
+    };
+    deposit_sender(transaction).or_else(|| signed(transaction.signature()?))
 }
 
 /// The distinct authorities whose authorizations could take effect on this chain. Those with an

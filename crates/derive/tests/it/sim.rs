@@ -71,6 +71,7 @@ pub(crate) fn l1_config() -> L1ChainConfig {
     L1ChainConfig {
         chain_id: 31_337,
         blob_schedule: L1ChainConfig::prague_schedule(),
+        roles: None,
         contracts: L1Contracts {
             system_config: Address::repeat_byte(0xcc),
             portal: Address::repeat_byte(0xdd),

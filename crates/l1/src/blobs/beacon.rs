@@ -7,11 +7,17 @@ use super::{
 };
 use alloy_eips::eip4844::Bytes48;
 use alloy_primitives::{B256, Bytes};
-use serde::{Deserialize, Deserializer, de::Error};
+use serde::{
+    Deserialize, Deserializer,
+    de::{Error, SeqAccess, Visitor},
+};
+use std::{fmt, marker::PhantomData};
 use tokio::sync::OnceCell;
 
-/// Longest answer about blobs, bytes: 128 blobs in hexadecimal.
-const BLOBS_ANSWER_BYTES_MAX: usize = 128 * 270_000;
+/// Most blobs of an answer: more than any L1 block can have.
+pub(crate) const ANSWER_BLOBS_MAX: usize = 128;
+/// Longest answer about blobs, bytes: so many blobs in hexadecimal.
+const BLOBS_ANSWER_BYTES_MAX: usize = ANSWER_BLOBS_MAX * 270_000;
 /// Longest answer about the chain, bytes.
 const CHAIN_ANSWER_BYTES_MAX: usize = 1 << 20;
 
@@ -57,6 +63,36 @@ struct Sidecar {
     kzg_proof: Bytes48,
 }
 
+/// A list of at most [`ANSWER_BLOBS_MAX`] items: many short ones take far more memory than their text.
+struct Bounded<T>(Vec<T>);
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Bounded<T> {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        struct Items<T>(PhantomData<T>);
+
+        impl<'de, T: Deserialize<'de>> Visitor<'de> for Items<T> {
+            type Value = Vec<T>;
+
+            fn expecting(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+                write!(out, "at most {ANSWER_BLOBS_MAX} blobs")
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut from: A) -> Result<Vec<T>, A::Error> {
+                let mut items = Vec::new();
+                while let Some(item) = from.next_element()? {
+                    if items.len() >= ANSWER_BLOBS_MAX {
+                        return Err(A::Error::invalid_length(items.len() + 1, &self));
+                    }
+                    items.push(item);
+                }
+                Ok(items)
+            }
+        }
+
+        from.deserialize_seq(Items(PhantomData)).map(Self)
+    }
+}
+
 /// The beacon API writes numbers as strings.
 fn quoted<'de, D: Deserializer<'de>>(from: D) -> Result<u64, D::Error> {
     String::deserialize(from)?.parse().map_err(D::Error::custom)
@@ -76,31 +112,27 @@ impl Beacon {
 
     async fn blocks(&self) -> Result<Blocks, FetchError> {
         let asked = self.blocks.get_or_try_init(|| async {
-            let spec: Answer<Spec> = match self
-                .http
-                .get_json("eth/v1/config/spec", CHAIN_ANSWER_BYTES_MAX)
-                .await
-            {
+            let get = |path| self.http.get(path, None, CHAIN_ANSWER_BYTES_MAX);
+            let spec = match get("eth/v1/config/spec").await {
                 Ok(spec) => spec,
                 // Every beacon node has the route.
                 Err(error) if error.status() == Some(404) => return Ok(Blocks::Numbers),
                 Err(error) => return Err(error),
             };
-            let seconds = spec.data.seconds_per_slot;
+            let answer = get("eth/v1/beacon/genesis").await?;
+            let source_name = || self.label().to_owned();
+            let (genesis, seconds) =
+                parse_slots(&spec, &answer).map_err(|source| FetchError::Malformed {
+                    source_name: source_name(),
+                    source,
+                })?;
             if seconds == 0 {
                 return Err(FetchError::Slots {
-                    source_name: self.label().to_owned(),
+                    source_name: source_name(),
                     seconds,
                 });
             }
-            let genesis: Answer<Genesis> = self
-                .http
-                .get_json("eth/v1/beacon/genesis", CHAIN_ANSWER_BYTES_MAX)
-                .await?;
-            Ok(Blocks::Slots {
-                genesis: genesis.data.genesis_time,
-                seconds,
-            })
+            Ok(Blocks::Slots { genesis, seconds })
         });
         asked.await.copied()
     }
@@ -146,31 +178,52 @@ impl Beacon {
             .http
             .get(&path, query.as_deref(), BLOBS_ANSWER_BYTES_MAX)
             .await?;
-        Ok(match route {
-            Route::Wanted | Route::All => {
-                let answer: Answer<Vec<Bytes>> = self.http.json(&body)?;
-                let plain = |blob| Candidate { blob, proof: None };
-                answer.data.into_iter().map(plain).collect()
-            }
-            Route::Sidecars => {
-                let answer: Answer<Vec<Sidecar>> = self.http.json(&body)?;
-                let proved = |sidecar: Sidecar| Candidate {
-                    blob: sidecar.blob,
-                    proof: Some(BlobProof {
-                        commitment: sidecar.kzg_commitment,
-                        proof: sidecar.kzg_proof,
-                    }),
-                };
-                answer.data.into_iter().map(proved).collect()
-            }
+        parse_blobs(route, &body).map_err(|source| FetchError::Malformed {
+            source_name: self.label().to_owned(),
+            source,
         })
     }
+}
+
+/// What an answer to a route holds, unverified.
+///
+/// # Errors
+/// If it has not the route's form.
+pub(crate) fn parse_blobs(route: Route, body: &[u8]) -> Result<Vec<Candidate>, serde_json::Error> {
+    Ok(match route {
+        Route::Wanted | Route::All => {
+            let answer: Answer<Bounded<Bytes>> = serde_json::from_slice(body)?;
+            let plain = |blob| Candidate { blob, proof: None };
+            answer.data.0.into_iter().map(plain).collect()
+        }
+        Route::Sidecars => {
+            let answer: Answer<Bounded<Sidecar>> = serde_json::from_slice(body)?;
+            let proved = |sidecar: Sidecar| Candidate {
+                blob: sidecar.blob,
+                proof: Some(BlobProof {
+                    commitment: sidecar.kzg_commitment,
+                    proof: sidecar.kzg_proof,
+                }),
+            };
+            answer.data.0.into_iter().map(proved).collect()
+        }
+    })
+}
+
+/// How a beacon node names blocks, by its specification and its genesis.
+///
+/// # Errors
+/// If either has not its form.
+pub(crate) fn parse_slots(spec: &[u8], genesis: &[u8]) -> Result<(u64, u64), serde_json::Error> {
+    let spec: Answer<Spec> = serde_json::from_slice(spec)?;
+    let genesis: Answer<Genesis> = serde_json::from_slice(genesis)?;
+    Ok((genesis.data.genesis_time, spec.data.seconds_per_slot))
 }
 
 /// The ways in which beacon nodes answer, in the order in which they are tried. Nodes differ in
 /// which of them they have: `blob_sidecars` is gone from newer ones, `blobs` not yet in older ones.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Route {
+pub(crate) enum Route {
     /// `blobs`, by versioned hashes.
     Wanted,
     /// `blobs`, all of the block's.
@@ -180,5 +233,23 @@ pub(super) enum Route {
 }
 
 impl Route {
-    pub(super) const IN_ORDER: [Self; 3] = [Self::Wanted, Self::Sidecars, Self::All];
+    pub(crate) const IN_ORDER: [Self; 3] = [Self::Wanted, Self::Sidecars, Self::All];
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn answers_of_too_many_blobs_are_refused() {
+        let answer = |count: usize| format!(r#"{{"data":[{}]}}"#, vec![r#""0x""#; count].join(","));
+        for route in [Route::Wanted, Route::All] {
+            let read = parse_blobs(route, answer(ANSWER_BLOBS_MAX).as_bytes());
+            assert_eq!(read.map(|blobs| blobs.len()).ok(), Some(ANSWER_BLOBS_MAX));
+            let error = parse_blobs(route, answer(ANSWER_BLOBS_MAX + 1).as_bytes());
+            let error = error.expect_err("too many").to_string();
+            assert!(error.contains("at most 128 blobs"), "{error}");
+        }
+        assert!(parse_blobs(Route::Sidecars, answer(1).as_bytes()).is_err());
+    }
 }

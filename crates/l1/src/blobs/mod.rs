@@ -10,6 +10,7 @@ mod request;
 mod source;
 
 pub use archive::ArchiveLocation;
+pub(crate) use beacon::{ANSWER_BLOBS_MAX, Route, parse_blobs, parse_slots};
 pub use kzg::{BLOBS_PER_TX_MAX, BlobSidecar, KzgError, SidecarVersion, versioned_hash};
 pub use source::{
     BlobBlock, BlobSource, BlobSourceConfig, BlobSourceError, BlobStatus, MissingBlob,

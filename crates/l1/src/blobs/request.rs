@@ -158,26 +158,6 @@ impl Http {
         }
         Ok(body)
     }
-
-    /// That body as JSON.
-    pub(super) async fn get_json<T: serde::de::DeserializeOwned>(
-        &self,
-        path: &str,
-        limit: usize,
-    ) -> Result<T, FetchError> {
-        let body = self.get(path, None, limit).await?;
-        self.json(&body)
-    }
-
-    pub(super) fn json<T: serde::de::DeserializeOwned>(
-        &self,
-        body: &[u8],
-    ) -> Result<T, FetchError> {
-        serde_json::from_slice(body).map_err(|source| FetchError::Malformed {
-            source_name: self.label.clone(),
-            source,
-        })
-    }
 }
 
 /// The label only: the URL may hold a key.

@@ -18,8 +18,9 @@ use tokio::{sync::watch, time::Instant};
 
 /// Most blobs that are asked for at once: more than any L1 block can have.
 const REQUEST_BLOBS_MAX: usize = 256;
-/// Most blobs that are verified of one answer.
-const ANSWER_BLOBS_MAX: usize = 256;
+/// Blobs that may be verified in vain while some are searched for: others of the block, of which no L1 fork
+/// admits more, or junk. Each may take 75 ms.
+const VAIN_BLOBS_MAX: usize = 72;
 /// Time between errors about the same missing blob.
 const ALARM_INTERVAL: Duration = Duration::from_secs(60);
 
@@ -142,9 +143,9 @@ impl BlobSourceError {
 
 /// A blob as a source gave it.
 #[derive(Debug, Clone)]
-pub(super) struct Candidate {
-    pub(super) blob: Bytes,
-    pub(super) proof: Option<BlobProof>,
+pub(crate) struct Candidate {
+    pub(crate) blob: Bytes,
+    pub(crate) proof: Option<BlobProof>,
 }
 
 #[derive(Debug)]
@@ -229,6 +230,7 @@ impl BlobSource {
             missing: hashes.iter().copied().collect(),
             found: BTreeMap::new(),
             last: None,
+            vain_left: VAIN_BLOBS_MAX,
         };
         for beacon in &self.0.beacons {
             for route in Route::IN_ORDER {
@@ -313,9 +315,15 @@ impl BlobSource {
             return Ok(());
         }
         let wanted = search.missing.clone();
-        let (found, refused) = tokio::task::spawn_blocking(move || verified(candidates, &wanted))
+        let vain_max = search.vain_left;
+        let Verified {
+            found,
+            refused,
+            vain,
+        } = tokio::task::spawn_blocking(move || verified(candidates, &wanted, vain_max))
             .await
             .map_err(|_| BlobSourceError::Interrupted)?;
+        search.vain_left = search.vain_left.saturating_sub(vain);
         if refused > 0 {
             tracing::error!(source, refused, "source gives blobs that fail verification");
             self.0.status.send_modify(|status| {
@@ -377,37 +385,49 @@ struct Search {
     missing: BTreeSet<B256>,
     found: BTreeMap<B256, Arc<Blob>>,
     last: Option<FetchError>,
+    /// How many blobs may still be verified in vain.
+    vain_left: usize,
 }
 
-/// The candidates that have a hash that is wanted, and how many are no blobs at all. Blocking.
-fn verified(
-    candidates: Vec<Candidate>,
-    wanted: &BTreeSet<B256>,
-) -> (BTreeMap<B256, Arc<Blob>>, u64) {
-    let mut found = BTreeMap::new();
-    let mut refused = 0_u64;
-    for Candidate { blob, proof } in candidates.into_iter().take(ANSWER_BLOBS_MAX) {
-        if found.len() == wanted.len() {
+/// What came of the candidates of one answer.
+struct Verified {
+    found: BTreeMap<B256, Arc<Blob>>,
+    /// Candidates that are no blobs, or not what comes with them says, or too many.
+    refused: u64,
+    /// Candidates that were verified and are not wanted.
+    vain: usize,
+}
+
+/// The candidates that have a hash that is wanted. At most `vain_max` others are looked at. Blocking.
+fn verified(candidates: Vec<Candidate>, wanted: &BTreeSet<B256>, vain_max: usize) -> Verified {
+    let mut outcome = Verified {
+        found: BTreeMap::new(),
+        refused: 0,
+        vain: 0,
+    };
+    for Candidate { blob, proof } in candidates {
+        if outcome.found.len() == wanted.len() {
             break;
         }
-        if blob.len() != BLOB_BYTES {
-            refused = refused.saturating_add(1);
+        if blob.len() != BLOB_BYTES || outcome.vain >= vain_max {
+            outcome.refused = outcome.refused.saturating_add(1);
             continue;
         }
         let blob = Arc::new(Blob::from_slice(&blob));
         match hash_of(&blob, proof, wanted) {
             Ok(Some(hash)) => {
-                found.insert(hash, blob);
+                outcome.found.insert(hash, blob);
             }
             // Another blob of the same block.
-            Ok(None) => {}
+            Ok(None) => outcome.vain = outcome.vain.saturating_add(1),
             Err(error) => {
                 tracing::debug!(%error, "blob fails verification");
-                refused = refused.saturating_add(1);
+                outcome.refused = outcome.refused.saturating_add(1);
+                outcome.vain = outcome.vain.saturating_add(1);
             }
         }
     }
-    (found, refused)
+    outcome
 }
 
 /// The verified hash of a blob, if it is one of those wanted.
@@ -428,4 +448,29 @@ fn hash_of(
         None => super::kzg::versioned_hash(blob)?,
     };
     Ok(wanted.contains(&hash).then_some(hash))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn junk_is_looked_at_only_so_often() {
+        let wanted = BTreeSet::from([B256::repeat_byte(1)]);
+        let short = || Candidate {
+            blob: vec![0; 5].into(),
+            proof: None,
+        };
+        // Not below the modulus, which is found at once.
+        let invalid = || Candidate {
+            blob: vec![0xff; BLOB_BYTES].into(),
+            proof: None,
+        };
+        let junk = (0..3).map(|_| short()).chain((0..6).map(|_| invalid()));
+        let outcome = verified(junk.collect(), &wanted, 4);
+        assert_eq!((outcome.refused, outcome.vain), (9, 4));
+        assert!(outcome.found.is_empty());
+        let outcome = verified(vec![invalid()], &wanted, 0);
+        assert_eq!((outcome.refused, outcome.vain), (1, 0));
+    }
 }

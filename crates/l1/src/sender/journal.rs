@@ -157,7 +157,7 @@ impl SenderJournal {
 }
 
 impl Record {
-    fn encode(&self) -> Vec<u8> {
+    pub(super) fn encode(&self) -> Vec<u8> {
         let mut body = Vec::with_capacity(self.raw.len().saturating_add(4096));
         let length = |len: usize| u16::try_from(len).unwrap_or(u16::MAX).to_be_bytes();
         body.extend(length(self.tag.len()));
@@ -167,16 +167,27 @@ impl Record {
             body.extend_from_slice(hash.as_slice());
         }
         body.extend_from_slice(&self.raw);
+        Self::checked(&body)
+    }
+
+    /// A record's body behind its head.
+    pub(super) fn checked(body: &[u8]) -> Vec<u8> {
         let mut record = Vec::with_capacity(body.len().saturating_add(BODY_AT));
         record.extend_from_slice(MAGIC);
         record.push(VERSION);
-        record.extend_from_slice(keccak256(&body).as_slice());
-        record.append(&mut body);
+        record.extend_from_slice(keccak256(body).as_slice());
+        record.extend_from_slice(body);
         record
     }
 
+    /// What stands behind a record's head.
+    #[cfg(test)]
+    pub(super) fn body(record: &[u8]) -> Option<&[u8]> {
+        record.get(BODY_AT..)
+    }
+
     /// `None` if it is damaged.
-    fn decode(bytes: &[u8]) -> Option<Self> {
+    pub(super) fn decode(bytes: &[u8]) -> Option<Self> {
         let (head, body) = bytes.split_at_checked(BODY_AT)?;
         let (magic, rest) = head.split_at_checked(MAGIC.len())?;
         let (version, check) = rest.split_first()?;

@@ -8,6 +8,7 @@
 mod ceiling;
 mod confirm;
 mod fees;
+mod fuzz;
 mod in_flight;
 mod journal;
 mod key;
@@ -19,6 +20,7 @@ mod task;
 
 pub use ceiling::{FeeCeiling, Pressure};
 pub use fees::{BLOB_FEE_BUMP_PERCENT_MIN, Fees, Market, TooExpensive};
+pub use fuzz::sender_record;
 pub use journal::{JournalError, SenderJournal, TAG_BYTES_MAX};
 pub use key::{KeyError, key_from_env, key_from_file};
 pub use rejection::Rejection;

@@ -2,7 +2,7 @@
 
 use crate::{
     L1Error, RequestConfig,
-    endpoints::{Endpoints, OnRefusal},
+    endpoints::{Endpoints, OnAbsence, OnRefusal},
 };
 use alloy_consensus::{TxEnvelope, TypedTransaction};
 use alloy_eips::eip2718::Decodable2718;
@@ -138,6 +138,7 @@ impl RemoteSigner {
                 "eth_signTransaction",
                 [request],
                 OnRefusal::Return,
+                OnAbsence::Retry,
                 |answer| std::future::ready(Ok(answer)),
             )
             .await

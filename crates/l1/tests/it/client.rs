@@ -1,16 +1,15 @@
 use crate::{
     anvil_or_skip,
-    support::{Proxy, client, client_of, mine, payload, sender_config, signer, spawn_sender},
+    support::{
+        Proxy, client, client_of, fake_endpoint, mine, payload, sender_config, signer, spawn_sender,
+    },
 };
 use alloy_eips::{BlockId, BlockNumberOrTag};
 use alloy_primitives::{Address, B256};
 use openledger_l1::{L1Error, L1Tag, TxCandidate};
 use serde_json::{Value, json};
 use std::time::Duration;
-use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
-    net::TcpListener,
-};
+use tokio::net::TcpListener;
 
 #[tokio::test]
 async fn blocks_of_a_real_l1_pass_verification() {
@@ -176,44 +175,6 @@ async fn every_transaction_type_and_impersonation_pass_verification() {
     assert_ne!(senders[3], Some(stranger));
 }
 
-/// An HTTP server that answers every JSON-RPC request by `answer(method, params)`.
-async fn fake_endpoint(answer: impl Fn(&str, &Value) -> Value + Send + Sync + 'static) -> String {
-    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
-    let url = format!("http://{}", listener.local_addr().expect("bound"));
-    let answer = std::sync::Arc::new(answer);
-    tokio::spawn(async move {
-        while let Ok((mut stream, _)) = listener.accept().await {
-            let answer = answer.clone();
-            tokio::spawn(async move {
-                let mut bytes = Vec::new();
-                let mut chunk = [0; 4096];
-                let body = loop {
-                    let Ok(read @ 1..) = stream.read(&mut chunk).await else {
-                        return;
-                    };
-                    bytes.extend_from_slice(&chunk[..read]);
-                    let text = String::from_utf8_lossy(&bytes);
-                    if let Some((_, body)) = text.split_once("\r\n\r\n")
-                        && let Ok(body) = serde_json::from_str::<Value>(body)
-                    {
-                        break body;
-                    }
-                };
-                let method = body["method"].as_str().unwrap_or_default();
-                let result = answer(method, &body["params"]);
-                let text =
-                    json!({"jsonrpc": "2.0", "id": body["id"], "result": result}).to_string();
-                let head = format!(
-                    "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: {}\r\nconnection: close\r\n\r\n",
-                    text.len()
-                );
-                let _ = stream.write_all((head + &text).as_bytes()).await;
-            });
-        }
-    });
-    url
-}
-
 #[tokio::test]
 async fn an_endpoint_that_lies_is_found_out_and_passed_over() {
     let anvil = anvil_or_skip!();
@@ -234,9 +195,11 @@ async fn an_endpoint_that_lies_is_found_out_and_passed_over() {
         .await
         .expect("receipts");
     let serve = |block: Value, receipts: Value| {
-        fake_endpoint(move |method, _| match method {
-            "eth_getBlockReceipts" => receipts.clone(),
-            _ => block.clone(),
+        fake_endpoint(move |method, _| {
+            std::future::ready(match method.as_str() {
+                "eth_getBlockReceipts" => receipts.clone(),
+                _ => block.clone(),
+            })
         })
     };
     let hash = sent.block.hash;

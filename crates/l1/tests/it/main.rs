@@ -5,6 +5,7 @@
 mod blobs;
 mod client;
 mod deploy;
+mod lag;
 mod sender;
 mod support;
 mod watcher;

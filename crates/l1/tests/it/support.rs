@@ -6,12 +6,12 @@ use std::{
     net::SocketAddr,
     sync::{
         Arc,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
     time::Duration,
 };
 use tokio::{
-    io::copy_bidirectional,
+    io::{AsyncReadExt, AsyncWriteExt, copy_bidirectional},
     net::{TcpListener, TcpStream},
 };
 use tokio_util::sync::CancellationToken;
@@ -173,6 +173,133 @@ impl Proxy {
     }
 }
 
+/// An HTTP server that answers every JSON-RPC request by `answer(method, params)`.
+pub(crate) async fn fake_endpoint<F>(
+    answer: impl Fn(String, Value) -> F + Send + Sync + 'static,
+) -> String
+where
+    F: Future<Output = Value> + Send,
+{
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+    let url = format!("http://{}", listener.local_addr().expect("bound"));
+    let answer = Arc::new(answer);
+    tokio::spawn(async move {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            let answer = answer.clone();
+            tokio::spawn(async move {
+                let mut bytes = Vec::new();
+                let mut chunk = [0; 4096];
+                let body = loop {
+                    let Ok(read @ 1..) = stream.read(&mut chunk).await else {
+                        return;
+                    };
+                    bytes.extend_from_slice(&chunk[..read]);
+                    let text = String::from_utf8_lossy(&bytes);
+                    if let Some((_, body)) = text.split_once("\r\n\r\n")
+                        && let Ok(body) = serde_json::from_str::<Value>(body)
+                    {
+                        break body;
+                    }
+                };
+                let method = body["method"].as_str().unwrap_or_default();
+                let result = answer(method.to_owned(), body["params"].clone()).await;
+                let text =
+                    json!({"jsonrpc": "2.0", "id": body["id"], "result": result}).to_string();
+                let head = format!(
+                    "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: {}\r\nconnection: close\r\n\r\n",
+                    text.len()
+                );
+                let _ = stream.write_all((head + &text).as_bytes()).await;
+            });
+        }
+    });
+    url
+}
+
+/// An endpoint of the same L1 as an anvil, of which it knows blocks up to some height only, as a node that
+/// lags behind does.
+pub(crate) struct Lagging {
+    url: String,
+    newest: Arc<AtomicU64>,
+    no_receipts: Arc<AtomicBool>,
+    /// Answers that lacked a block, or receipts.
+    lacked: Arc<AtomicU64>,
+}
+
+impl Lagging {
+    pub(crate) async fn behind(anvil: &Arc<Anvil>, newest: u64) -> Self {
+        let newest = Arc::new(AtomicU64::new(newest));
+        let no_receipts = Arc::new(AtomicBool::new(false));
+        let lacked = Arc::new(AtomicU64::new(0));
+        let shared = (
+            anvil.clone(),
+            newest.clone(),
+            no_receipts.clone(),
+            lacked.clone(),
+        );
+        let url = fake_endpoint(move |method, mut params| {
+            let (anvil, newest, no_receipts, lacked) = shared.clone();
+            // Few, short, and of a test.
+            let method: &'static str = method.leak();
+            async move {
+                let newest = newest.load(Ordering::SeqCst);
+                if method == "eth_getBlockByNumber" && params[0] == "latest" {
+                    let head = anvil.request("eth_blockNumber", json!([])).await;
+                    let head = number(&head.expect("anvil answers"));
+                    params[0] = json!(format!("{:#x}", head.min(newest)));
+                }
+                let answer = anvil.request(method, params).await.expect("anvil answers");
+                let of_block = match &answer {
+                    Value::Array(receipts) => receipts.first().map(|first| &first["blockNumber"]),
+                    block => Some(&block["number"]),
+                };
+                let lacks = match method {
+                    "eth_getBlockReceipts" if no_receipts.load(Ordering::SeqCst) => true,
+                    "eth_getBlockByNumber" | "eth_getBlockByHash" | "eth_getBlockReceipts" => {
+                        of_block.is_some_and(|block| block.is_string() && number(block) > newest)
+                    }
+                    _ => false,
+                };
+                if lacks {
+                    lacked.fetch_add(1, Ordering::SeqCst);
+                    return Value::Null;
+                }
+                answer
+            }
+        })
+        .await;
+        Self {
+            url,
+            newest,
+            no_receipts,
+            lacked,
+        }
+    }
+
+    pub(crate) fn url(&self) -> String {
+        self.url.clone()
+    }
+
+    /// Knows blocks up to this height from now on.
+    pub(crate) fn catch_up(&self, newest: u64) {
+        self.newest.store(newest, Ordering::SeqCst);
+    }
+
+    /// Knows no receipts, or all again.
+    pub(crate) fn withhold_receipts(&self, withheld: bool) {
+        self.no_receipts.store(withheld, Ordering::SeqCst);
+    }
+
+    pub(crate) fn lacked(&self) -> u64 {
+        self.lacked.load(Ordering::SeqCst)
+    }
+}
+
+fn number(text: &Value) -> u64 {
+    let text = text.as_str().unwrap_or_default();
+    u64::from_str_radix(text.trim_start_matches("0x"), 16).expect("hexadecimal")
+}
+
 /// An HTTP server that answers each path (query included) with its file, and 404 otherwise.
 pub(crate) struct Files {
     address: SocketAddr,
@@ -201,7 +328,6 @@ async fn answer(
     mut stream: TcpStream,
     files: Arc<std::collections::HashMap<String, Vec<u8>>>,
 ) -> std::io::Result<()> {
-    use tokio::io::{AsyncReadExt, AsyncWriteExt};
     let mut request = Vec::new();
     while !request.ends_with(b"\r\n\r\n") {
         request.push(stream.read_u8().await?);

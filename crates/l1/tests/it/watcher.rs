@@ -104,7 +104,7 @@ async fn a_reorg_is_told_with_its_common_ancestor() {
 }
 
 #[tokio::test]
-async fn a_rollback_without_new_blocks_is_a_reorg() {
+async fn a_rollback_of_a_whole_l1_is_a_reorg() {
     let anvil = anvil_or_skip!();
     let stop = CancellationToken::new();
     let _guard = stop.clone().drop_guard();
@@ -114,7 +114,8 @@ async fn a_rollback_without_new_blocks_is_a_reorg() {
         .await
         .expect("snapshot");
     mine(&anvil, 30).await;
-    let (watcher, _task) = L1Watcher::spawn(client(&anvil.url()), config(), stop);
+    let client = client(&anvil.url()).of_whole_l1();
+    let (watcher, _task) = L1Watcher::spawn(client, config(), stop);
     until("block 32 is seen", async || latest(&watcher) == Some(32)).await;
     // The watcher began here: it knows this header alone.
     assert_eq!(watcher.kept(), Some((32, 32)));
