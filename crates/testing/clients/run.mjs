@@ -119,6 +119,7 @@ async function startNode(name, flags) {
   });
   const target = {
     ...dev,
+    directory: data,
     nodeUrl: dev.rpcUrl,
     nodeWsUrl: dev.wsUrl,
     nodePrivilegedUrl: dev.privilegedUrl,
@@ -212,6 +213,7 @@ const OFFLINE = [[nodeTest("schemas", "openrpc/schema.test.mjs"), nodeTest("arti
 // A lane's suites share no account with another's: lib/target.mjs.
 const SETTLED = [
   [nodeTest("bridge", "tests/bridge.test.mjs")],
+  [nodeTest("commands", "tests/commands.test.mjs")],
   [nodeTest("viem", "tests/viem.test.mjs"), nodeTest("viem op-stack", "tests/viem-op-stack.test.mjs")],
   [nodeTest("ethers", "tests/ethers.test.mjs"), ["foundry", "bash", join(here, "tests/foundry.sh")]],
   [
@@ -241,7 +243,7 @@ const MANUAL = [[nodeTest("local, manual", "tests/local.test.mjs")]];
 async function main() {
   if (any(OFFLINE)) await lanes(OFFLINE, {});
   if (any([...SETTLED, ...SETTLED_ALONE])) {
-    const node = await startNode("settled", []);
+    const node = await startNode("settled", ["--accounts", "11"]);
     await lanes(SETTLED, { ...node.env, HARDHAT_DISABLE_TELEMETRY_PROMPT: "true" });
     await lanes(SETTLED_ALONE, node.env);
     await node.stop();

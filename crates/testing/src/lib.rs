@@ -8,6 +8,10 @@
 pub mod fixture;
 pub mod http;
 pub mod load;
+#[cfg(feature = "node")]
+pub mod posted;
 pub mod process;
 pub mod rpc;
+#[cfg(feature = "node")]
+pub mod simulated_l1;
 pub mod wallet;

@@ -83,6 +83,11 @@ impl Wallet {
         self.address
     }
 
+    /// The private key.
+    pub fn key(&self) -> B256 {
+        B256::from(self.secret.secret_bytes())
+    }
+
     /// Signs a 32-byte digest.
     pub fn sign_digest(&self, digest: B256) -> Signature {
         let (id, compact) = SECP256K1

@@ -1,4 +1,10 @@
-use std::time::Duration;
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
 
 /// When blocks are sealed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -10,6 +16,35 @@ pub enum Mode {
     Instant,
     /// On request only. Local and unsettled only.
     Manual,
+}
+
+/// Where the builder has the time from.
+#[derive(Debug, Clone, Default)]
+pub enum TimeSource {
+    /// The machine's clock.
+    #[default]
+    System,
+    /// What a simulation sets: milliseconds since the Unix epoch.
+    Simulated(Arc<AtomicU64>),
+}
+
+impl TimeSource {
+    /// Time since the Unix epoch; zero for a clock before it.
+    pub fn now(&self) -> Duration {
+        match self {
+            Self::System => SystemTime::now()
+                .duration_since(UNIX_EPOCH)
+                .unwrap_or_default(),
+            Self::Simulated(milliseconds) => {
+                Duration::from_millis(milliseconds.load(Ordering::Acquire))
+            }
+        }
+    }
+
+    /// Whether time passes otherwise than a sleeping thread expects.
+    pub(crate) const fn is_simulated(&self) -> bool {
+        matches!(self, Self::Simulated(_))
+    }
 }
 
 /// How the builder works.
@@ -37,6 +72,8 @@ pub struct BuilderConfig {
     /// For how many blocks a transaction that was in an unwound block is tried again when it can't be
     /// executed: what it lives on, such as a deposit, comes back with a later L1 block.
     pub reinjected_hold_blocks: u64,
+    /// The clock that says when blocks are due.
+    pub time: TimeSource,
 }
 
 impl Default for BuilderConfig {
@@ -52,6 +89,7 @@ impl Default for BuilderConfig {
             gather_by_fee: false,
             gas_left_min: 50_000,
             reinjected_hold_blocks: 600,
+            time: TimeSource::System,
         }
     }
 }

@@ -141,8 +141,12 @@ impl Engine {
         self.shared.active.load(Ordering::Relaxed)
     }
 
+    fn gives_way(&self) -> bool {
+        self.shared.gives_way.load(Ordering::Relaxed)
+    }
+
     fn open_if_missing(&mut self) -> Result<(), BuilderError> {
-        if self.is_active() && self.draft.is_none() {
+        if self.is_active() && !self.gives_way() && self.draft.is_none() {
             self.open()?;
         }
         Ok(())
@@ -163,7 +167,8 @@ impl Engine {
 
     /// How long the thread may sleep.
     fn patience(&self) -> Duration {
-        let mut patience = if self.is_active() && self.draft.is_none() {
+        let mut patience = if self.is_active() && self.draft.is_none() || self.clock.is_simulated()
+        {
             L1_RETRY
         } else {
             IDLE
@@ -201,6 +206,9 @@ impl Engine {
             Command::Reorganize(ancestor, reply) => {
                 // A refusal, such as an unwinding that is too long, is the caller's to act on.
                 let _ = reply.send(self.reorganize(ancestor));
+            }
+            Command::GiveWay(number, reply) => {
+                let _ = reply.send(self.give_way(number));
             }
         }
         Ok(ControlFlow::Continue(()))

@@ -2,7 +2,7 @@
 //! origins away.
 
 use crate::{BuilderHandle, OriginFeed};
-use openledger_chain::{Chain, TrackError, l1_input, newest_with_origin, origin_of};
+use openledger_chain::{Chain, TrackError, l1_holds, l1_input, newest_with_origin, origin_of};
 use openledger_l1::{L1Client, L1Heads};
 use openledger_protocol::L1Attributes;
 use std::{sync::Arc, time::Duration};
@@ -72,15 +72,23 @@ async fn advance(
         if lost {
             return reorganized(chain, l1, feed, builder).await;
         }
+        if !feed.serves(head.number) {
+            // The chain was unwound to an origin that the feed has let go of.
+            feed.clear();
+        }
         let Some(base) = feed.newest() else {
             // The feed starts at the head's own origin, which the first block needs whole.
             fetch(chain, l1, head.number, feed).await?;
             continue;
         };
         if base.number >= latest || feed.is_full() {
-            // A shorter L1, or another block at the same height, is a reorganization.
-            let found = l1.header_by_number(base.number).await?;
-            if found.is_none_or(|found| found.hash() != base.hash) {
+            // Another block at the same height is a reorganization; none there is an endpoint that lags,
+            // unless the L1 is nothing but this endpoint.
+            let gone = match l1.header_by_number(base.number).await? {
+                Some(found) => found.hash() != base.hash,
+                None => l1.is_whole_l1(),
+            };
+            if gone {
                 return reorganized(chain, l1, feed, builder).await;
             }
             return Ok(());
@@ -119,7 +127,7 @@ async fn reorganized(
 }
 
 /// The newest L1 block that this chain names as an origin, the open block's included, and that the L1
-/// still holds.
+/// still holds. Waits for endpoints that lag behind these.
 ///
 /// # Errors
 /// [`TrackError::OtherL1`] if not even the first origin exists; failed reads.
@@ -127,8 +135,7 @@ pub async fn surviving_origin(chain: &Chain, l1: &L1Client) -> Result<u64, Track
     if let Some(open) = chain.open_block()
         && let Some(first) = open.attributes.transactions.first()
         && let Ok(origin) = L1Attributes::from_deposit(first)
-        && let Some(found) = l1.header_by_number(origin.number).await?
-        && found.hash() == origin.hash
+        && l1_holds(l1, (origin.number, origin.hash).into()).await?
     {
         return Ok(origin.number);
     }

@@ -1,8 +1,8 @@
 use crate::{BuilderConfig, BuilderError, OriginFeed, engine::Engine};
 use alloy_primitives::B256;
 use openledger_chain::{
-    BoxFuture, Chain, LocalCommand, LocalError, LocalReply, Sequencer, SequencerError, Submission,
-    SubmitError,
+    BoxFuture, Chain, GiveWay, GiveWayError, LocalCommand, LocalError, LocalReply, Sequencer,
+    SequencerError, Submission, SubmitError,
 };
 use openledger_mempool::{Mempool, RecoveredTransaction};
 use std::{
@@ -34,6 +34,8 @@ pub(crate) enum Command {
     ),
     /// L1 blocks above this number left the L1's chain.
     Reorganize(u64, oneshot::Sender<Result<usize, BuilderError>>),
+    /// L1 holds another block of this number.
+    GiveWay(u64, oneshot::Sender<Result<usize, BuilderError>>),
     /// Wakes the thread so that it sees that it must end.
     Shutdown,
 }
@@ -56,6 +58,8 @@ pub struct BuilderHandle {
 pub(crate) struct Shared {
     /// Blocks are being built.
     pub(crate) active: AtomicBool,
+    /// Derivation has the chain to itself: no block is opened.
+    pub(crate) gives_way: AtomicBool,
     /// The node is shutting down.
     pub(crate) stopping: AtomicBool,
     pub(crate) data_limits: DataLimits,
@@ -111,6 +115,7 @@ impl Builder {
         let (commands, receiver) = sync_channel(config.queue_max);
         let shared = Arc::new(Shared {
             active: AtomicBool::new(config.active),
+            gives_way: AtomicBool::new(false),
             stopping: AtomicBool::new(false),
             data_limits: DataLimits::default(),
         });
@@ -153,8 +158,17 @@ impl BuilderHandle {
     /// # Errors
     /// An unwinding that the chain or the store refuses; the chain is then as before.
     pub async fn reorganize(&self, common_ancestor: u64) -> Result<usize, BuilderError> {
+        self.insist(|reply| Command::Reorganize(common_ancestor, reply))
+            .await
+    }
+
+    /// Sends `make(reply)` to the thread, however many transactions wait there, and waits.
+    async fn insist(
+        &self,
+        make: impl FnOnce(oneshot::Sender<Result<usize, BuilderError>>) -> Command,
+    ) -> Result<usize, BuilderError> {
         let (reply, answer) = oneshot::channel();
-        let mut command = Command::Reorganize(common_ancestor, reply);
+        let mut command = make(reply);
         loop {
             match self.commands.try_send(command) {
                 Ok(()) => break,
@@ -174,6 +188,20 @@ impl BuilderHandle {
         let (reply, answer) = oneshot::channel();
         self.commands.try_send(make(reply)).ok()?;
         answer.await.ok()
+    }
+}
+
+impl GiveWay for BuilderHandle {
+    fn give_way(&self, number: u64) -> BoxFuture<'_, Result<usize, GiveWayError>> {
+        Box::pin(async move {
+            let unwound = self.insist(|reply| Command::GiveWay(number, reply)).await;
+            Ok(unwound?)
+        })
+    }
+
+    fn go_on(&self) {
+        // The thread looks at it at its next turn.
+        self.shared.gives_way.store(false, Ordering::Relaxed);
     }
 }
 

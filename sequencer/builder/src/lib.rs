@@ -26,7 +26,7 @@ mod handle;
 mod journal;
 mod origin;
 
-pub use config::{BuilderConfig, Mode};
+pub use config::{BuilderConfig, Mode, TimeSource};
 pub use error::BuilderError;
 pub use follow::{follow, surviving_origin};
 pub use handle::{Builder, BuilderHandle};

@@ -41,6 +41,14 @@ impl OriginFeed {
         self.window.lock().len() >= self.capacity
     }
 
+    /// Whether it holds what follows L1 block `number`, or will: it is empty, or doesn't begin beyond.
+    pub fn serves(&self, number: u64) -> bool {
+        let window = self.window.lock();
+        window
+            .front()
+            .is_none_or(|first| first.block.number <= number.saturating_add(1))
+    }
+
     /// Adds the child of the newest block; answers whether it is one. An empty feed takes any block.
     #[must_use]
     pub fn push(&self, origin: L1Input) -> bool {
@@ -151,6 +159,8 @@ mod tests {
             Following::None
         ));
         assert!(feed.get(6).is_none());
+        // Blocks that lie before are gone from it.
+        assert!(feed.serves(6) && !feed.serves(5));
     }
 
     #[test]

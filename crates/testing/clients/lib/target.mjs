@@ -5,8 +5,8 @@ if (!process.env.CLIENTS_TARGET) throw new Error("CLIENTS_TARGET is not set: sta
 
 /**
  * `rpcUrl`, `wsUrl`, `privilegedUrl`: through the validating proxy. `nodeUrl`, `nodeWsUrl`, `nodePrivilegedUrl`: the
- * node itself, for what a proxy would hide. `l1Url`, `chainId`, `accounts` ([{ address, privateKey }]), `contracts`: of dev.json. `flags`: those
- * that the node was started with.
+ * node itself, for what a proxy would hide. `l1Url`, `chainId`, `accounts` ([{ address, privateKey }]), `contracts`: of
+ * dev.json. `flags`: those that the node was started with. `directory`: its data.
  */
 export const target = JSON.parse(readFileSync(process.env.CLIENTS_TARGET, "utf8"));
 
@@ -22,6 +22,7 @@ export const SUITE_ACCOUNTS = {
   pool: 7,
   bridge: 8,
   untouched: 9,
+  commands: 10,
 };
 
 /** The account of a suite: { address, privateKey }. */

@@ -338,6 +338,46 @@ describe("traces", () => {
   });
 });
 
+describe("transactions of an address", () => {
+  const search = (method, params) => privileged(`ots_searchTransactions${method}`, params);
+  const hashes = ({ txs }) => txs.map(({ hash }) => hash);
+
+  test("a contract's, from its creation on, in pages of complete blocks", async () => {
+    const creation = await search("After", [counter, 0, 1]);
+    assert.equal(creation.lastPage, true);
+    assert.equal(creation.txs.length, 1);
+    assert.equal(creation.receipts[0].contractAddress.toLowerCase(), counter.toLowerCase());
+    const { number, timestamp } = await call("eth_getBlockByNumber", [creation.txs[0].blockNumber, false]);
+    assert.equal(creation.receipts[0].timestamp, timestamp);
+
+    const { transactionHash, blockNumber } = await sender.mined({
+      to: counter,
+      data: setNumber(7n),
+      gas: 100_000n,
+      value: 0n,
+    });
+    const newest = await search("Before", [counter, 0, 1]);
+    assert.deepEqual(hashes(newest), [transactionHash]);
+    assert.deepEqual([newest.firstPage, newest.lastPage], [true, false]);
+    assert.deepEqual(newest.txs[0], await call("eth_getTransactionByHash", [transactionHash]));
+    const older = await search("Before", [counter, Number(blockNumber), 1_000]);
+    assert.deepEqual([older.firstPage, older.lastPage], [false, true]);
+    assert.equal(hashes(older).at(-1), creation.txs[0].hash);
+    const newer = await search("After", [counter, Number(number), 1_000]);
+    assert.deepEqual([newer.firstPage, newer.lastPage], [true, false]);
+    assert.deepEqual(hashes(newer), [transactionHash, ...hashes(older).slice(0, -1)]);
+    const bySender = await search("Before", [sender.address, 0, 1]);
+    assert.ok(hashes(bySender).includes(transactionHash));
+  });
+
+  test("none", async () => {
+    const nobody = "0x00000000000000000000000000000000deadbeef";
+    const nothing = { txs: [], receipts: [], firstPage: true, lastPage: true };
+    assert.deepEqual(await search("Before", [nobody, 0, 25]), nothing);
+    assert.deepEqual(await search("After", [nobody, 0, 25]), nothing);
+  });
+});
+
 describe("OP node's methods", () => {
   test("an output root is the hash of its parts", async () => {
     const number = await call("eth_blockNumber");

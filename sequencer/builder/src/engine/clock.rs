@@ -1,10 +1,11 @@
 //! When blocks are due, and which timestamps they carry.
 
-use crate::{BuilderConfig, Mode};
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use crate::{BuilderConfig, Mode, TimeSource};
+use std::time::{Duration, Instant};
 
 #[derive(Debug)]
 pub(super) struct Clock {
+    time: TimeSource,
     settled: bool,
     /// Seconds between blocks, as the chain's files say.
     block_time: u64,
@@ -22,6 +23,7 @@ pub(super) struct Clock {
 impl Clock {
     pub(super) fn new(config: &BuilderConfig, block_time: u64) -> Self {
         let mut clock = Self {
+            time: config.time.clone(),
             settled: config.settled,
             block_time,
             mode: config.mode,
@@ -32,6 +34,16 @@ impl Clock {
         };
         clock.begin_interval();
         clock
+    }
+
+    /// Time since the Unix epoch.
+    pub(super) fn now(&self) -> Duration {
+        self.time.now()
+    }
+
+    /// Whether the time may jump while the thread sleeps.
+    pub(super) const fn is_simulated(&self) -> bool {
+        self.time.is_simulated()
     }
 
     pub(super) const fn mode(&self) -> Mode {
@@ -59,7 +71,7 @@ impl Clock {
     /// is killed again and again within a block time would never seal.
     pub(super) fn resume(&mut self, timestamp: u64) {
         let interval = self.interval.unwrap_or_default();
-        let left = Duration::from_secs(timestamp).saturating_sub(since_epoch());
+        let left = Duration::from_secs(timestamp).saturating_sub(self.now());
         // A timestamp further away is of a clock that was moved forward: it says nothing of the time.
         let left = if left > interval {
             Duration::ZERO
@@ -73,7 +85,7 @@ impl Clock {
     pub(super) fn due_in(&self, timestamp: u64) -> Option<Duration> {
         self.interval?;
         if self.settled {
-            return Some(Duration::from_secs(timestamp).saturating_sub(since_epoch()));
+            return Some(Duration::from_secs(timestamp).saturating_sub(self.now()));
         }
         Some(self.due_at.saturating_duration_since(Instant::now()))
     }
@@ -93,7 +105,7 @@ impl Clock {
         if let Some(timestamp) = self.next_timestamp {
             return timestamp.max(earliest);
         }
-        let now = since_epoch().as_secs().saturating_add(self.offset);
+        let now = self.now().as_secs().saturating_add(self.offset);
         let interval = self.interval.map_or(0, |interval| interval.as_secs());
         now.saturating_add(interval).max(earliest)
     }
@@ -111,7 +123,7 @@ impl Clock {
     /// Gives the next block this timestamp, and moves the clock there.
     pub(super) fn jump(&mut self, timestamp: u64) {
         self.next_timestamp = Some(timestamp);
-        self.offset = timestamp.saturating_sub(since_epoch().as_secs());
+        self.offset = timestamp.saturating_sub(self.now().as_secs());
     }
 
     /// Gives the next block this timestamp; `None`: the clock's.
@@ -120,16 +132,17 @@ impl Clock {
     }
 }
 
-/// Time since the Unix epoch; zero for a clock before it.
-pub(super) fn since_epoch() -> Duration {
-    SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .unwrap_or_default()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    };
+
+    fn since_epoch() -> Duration {
+        TimeSource::System.now()
+    }
 
     fn clock(settled: bool, mode: Mode) -> Clock {
         let config = BuilderConfig {
@@ -152,6 +165,21 @@ mod tests {
                 .due_in(future)
                 .is_some_and(|due| due > Duration::from_secs(98))
         );
+    }
+
+    #[test]
+    fn a_simulation_says_what_time_it_is() {
+        let milliseconds = Arc::new(AtomicU64::new(5_000));
+        let config = BuilderConfig {
+            time: TimeSource::Simulated(milliseconds.clone()),
+            ..BuilderConfig::default()
+        };
+        let clock = Clock::new(&config, 1);
+        assert_eq!(clock.due_in(7), Some(Duration::from_secs(2)));
+        milliseconds.store(6_500, Ordering::Release);
+        assert_eq!(clock.due_in(7), Some(Duration::from_millis(500)));
+        milliseconds.store(70_000, Ordering::Release);
+        assert_eq!(clock.due_in(7), Some(Duration::ZERO));
     }
 
     #[test]

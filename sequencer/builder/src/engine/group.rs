@@ -1,6 +1,6 @@
 //! Execution of what the pool has ready: a group into the open block, or each in a block of its own.
 
-use super::{Engine, clock::since_epoch};
+use super::Engine;
 use crate::{BuilderError, Mode, handle::data_bytes};
 use alloy_primitives::{Address, B256};
 use openledger_chain::{ChainEvent, PreconfirmedTransaction};
@@ -79,7 +79,7 @@ impl Engine {
                 break;
             }
             // Late arrivals wait for the next block: this one must be sealed in time.
-            late = deadline.is_some_and(|due| since_epoch() + self.config.seal_reserve >= due);
+            late = deadline.is_some_and(|due| self.clock.now() + self.config.seal_reserve >= due);
             if late || started.elapsed() > GROUP_TIME_MAX {
                 break;
             }

@@ -1,7 +1,8 @@
 //! Sealing the open block.
 
-use super::{Engine, clock::since_epoch};
+use super::Engine;
 use crate::BuilderError;
+use openledger_chain::ChainError;
 use std::time::Instant;
 
 impl Engine {
@@ -18,14 +19,23 @@ impl Engine {
         }
         let started = Instant::now();
         let pooled = draft.pooled_transactions();
+        let transactions = draft.pooled();
         let executed = draft.finish()?;
-        let block = self.chain.insert(executed)?;
+        let block = match self.chain.insert(executed) {
+            // Derivation was faster by a moment.
+            Err(ChainError::NotChild { .. }) => {
+                self.chain.set_open_block(None);
+                return self.requeue(transactions);
+            }
+            inserted => inserted?,
+        };
         self.chain.set_open_block(None);
         self.mempool.remove_expired(Instant::now());
         self.held.retain(|hash| self.mempool.contains(hash));
         self.clock.sealed();
         let behind = if self.config.settled {
-            since_epoch()
+            self.clock
+                .now()
                 .as_secs()
                 .saturating_sub(block.block.header.timestamp)
                 / self.chain.config().block_time

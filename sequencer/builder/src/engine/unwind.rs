@@ -5,6 +5,7 @@ use crate::{BuilderError, draft::Draft};
 use openledger_mempool::{InsertError, Inserted, RecoveredTransaction};
 use openledger_primitives::BlockNumHash;
 use openledger_protocol::L1Attributes;
+use std::sync::atomic::Ordering;
 use tracing::warn;
 
 impl Engine {
@@ -32,6 +33,16 @@ impl Engine {
             return Ok(0);
         }
         self.unwind(keep, true)
+    }
+
+    /// Unwinds the chain from block `number` on, of which L1 holds another, and opens no block until told
+    /// otherwise.
+    pub(super) fn give_way(&mut self, number: u64) -> Result<usize, BuilderError> {
+        self.shared.gives_way.store(true, Ordering::Relaxed);
+        let to = number.saturating_sub(1).min(self.chain.head().number);
+        let result = self.unwind(to, true);
+        self.chain.set_open_block(None);
+        result
     }
 
     /// Unwinds to block `to`; with `requeue`, the transactions go back into the pool in order.

@@ -307,6 +307,7 @@ fn files(options: &Options, genesis_time: u64) -> ChainFiles {
         chain_id: 900,
         blob_schedule: L1ChainConfig::prague_schedule(),
         contracts: L1Contracts::default(),
+        roles: None,
     };
     ChainFiles {
         genesis,

@@ -1,0 +1,134 @@
+//! The L1 reorganizes: at every depth, with deposits and batches in the part that goes.
+
+use crate::{Tuning, World};
+use anyhow::{Context as _, Result};
+use openledger_testing::wallet::Wallet;
+
+/// Depths of one run, from which the seed takes an order.
+const DEPTHS: [u64; 7] = [1, 2, 3, 5, 8, 13, 21];
+
+/// What becomes of the transactions of the orphaned blocks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Orphaned {
+    /// The new branch includes them at once.
+    Moved,
+    /// It includes them in its last block.
+    Delayed,
+    /// The deposits are lost for good.
+    WithoutDeposits,
+    /// The batches left the pool, too: whoever posted them must notice.
+    WithoutBatches,
+    /// All are lost.
+    Lost,
+}
+
+const VARIANTS: [Orphaned; 5] = [
+    Orphaned::Moved,
+    Orphaned::Delayed,
+    Orphaned::WithoutDeposits,
+    Orphaned::WithoutBatches,
+    Orphaned::Lost,
+];
+
+impl World {
+    /// A reorganization of this depth.
+    fn reorganize(&mut self, depth: u64, variant: Orphaned) {
+        let longer = 1 + self.random.below(3);
+        let batcher = self.batcher.address();
+        let mut l1 = self.l1.state();
+        l1.orphan(depth, &|tx| match variant {
+            Orphaned::Moved | Orphaned::Delayed => true,
+            Orphaned::WithoutDeposits => tx.sender == batcher,
+            Orphaned::WithoutBatches => tx.sender != batcher,
+            Orphaned::Lost => false,
+        });
+        if variant == Orphaned::Delayed {
+            for _ in 1..depth + longer {
+                l1.mine_with(&[], &|_| false);
+            }
+            l1.mine();
+        } else {
+            for _ in 0..depth + longer {
+                l1.mine();
+            }
+        }
+    }
+
+    async fn activity(&mut self, ticks: u64) -> Result<()> {
+        for _ in 0..ticks {
+            let count = self.random.below(3);
+            self.transfers(usize::try_from(count)?, 50).await?;
+            if self.random.below(2) == 0 {
+                self.deposit()?;
+            }
+            self.tick().await?;
+        }
+        Ok(())
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn reorgs_of_all_depths() -> Result<()> {
+    let mut world = World::new(Tuning::default()).await?;
+    world.ticks(3).await?;
+    let mut depths = DEPTHS;
+    for index in (1..depths.len()).rev() {
+        depths.swap(
+            index,
+            usize::try_from(world.random.below(index as u64 + 1))?,
+        );
+    }
+    for depth in depths {
+        let variant = VARIANTS[usize::try_from(world.random.below(VARIANTS.len() as u64))?];
+        println!("reorganization of {depth} blocks: {variant:?}");
+        world.activity(depth + 1).await?;
+        world.reorganize(depth, variant);
+        world.catch_up().await?;
+    }
+    world.activity(2).await?;
+    world.finish().await
+}
+
+/// What somebody gets by a deposit is spent, and acknowledged, before the deposit's block is orphaned.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_lives_on_an_orphaned_deposit_comes_back() -> Result<()> {
+    let mut world = World::new(Tuning::default()).await?;
+    world.ticks(2).await?;
+    let newcomer = Wallet::from_seed(world.random.next(), 0)?;
+    let ether = 1_000_000_000_000_000_000;
+    world.deposit_to(newcomer.address(), ether)?;
+    world.ticks(2).await?;
+    let to = world.random.address();
+    let raw = world.sign_as(&newcomer, 0, to, 1, Default::default());
+    let hash = world.sequencer()?.submit(&raw).await?;
+    world.acknowledged.push(hash);
+    world.tick().await?;
+    world.reorganize(4, Orphaned::Delayed);
+    world.catch_up().await?;
+    world.ticks(2).await?;
+    world.finish().await
+}
+
+/// Two reorganizations, the second of which brings the first branch's blocks' transactions back while
+/// both nodes are at work on the first; and one while the sequencer and the verifier are away.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn reorgs_in_a_row_and_while_nobody_looks() -> Result<()> {
+    let mut world = World::new(Tuning::default()).await?;
+    world.activity(5).await?;
+    for _ in 0..4 {
+        let depth = 1 + world.random.below(4);
+        world.reorganize(depth, Orphaned::Moved);
+    }
+    world.catch_up().await?;
+    world.activity(3).await?;
+    world.kill_sequencer().await?;
+    let verifier = world.verifier.take().context("a verifier runs")?;
+    verifier.stop().await?;
+    let depth = 2 + world.random.below(5);
+    world.reorganize(depth, Orphaned::WithoutBatches);
+    world.start_verifier()?;
+    world.start_sequencer().await?;
+    world.catch_up().await?;
+    world.activity(2).await?;
+    world.finish().await
+}

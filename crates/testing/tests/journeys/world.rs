@@ -1,0 +1,478 @@
+//! The L1, the chain on it, its users, and the two nodes.
+
+use crate::{random, sequencer::Sequencer, verifier::Verifier};
+use alloy_eips::BlockNumHash;
+use alloy_primitives::{Address, B256, Bytes, U256};
+use alloy_signer_local::PrivateKeySigner;
+use alloy_sol_types::SolCall as _;
+use anyhow::{Context as _, Result, ensure};
+use openledger_batcher::BatcherConfig;
+use openledger_chain::ChainFiles;
+use openledger_cli::genesis::{GenesisParameters, LOCAL_CHAIN_ID, chain_files};
+use openledger_l1::{
+    DeployConfig, L1Client, RequestConfig, TxSenderConfig,
+    contracts::{OPEN, RollupPortal},
+    deploy_contracts,
+};
+use openledger_primitives::GenesisId;
+use openledger_testing::{
+    load::Random,
+    simulated_l1::{Options, Order, SimulatedL1},
+    wallet::Wallet,
+};
+use std::{
+    collections::BTreeMap,
+    future::Future,
+    path::PathBuf,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+use tempfile::TempDir;
+
+/// Chain id of the L1.
+const L1_CHAIN_ID: u64 = 900;
+/// Timestamp of the L1's block 0: any will do, for all time is the journey's.
+const L1_GENESIS: u64 = 1_800_000_000;
+/// Keys: who deploys and owns, who posts batches, who does so after a rotation, and the users.
+const KEYS: u64 = 0x01_0e;
+/// Users with OPEN on both chains, and ETH; the first of them deposit, which takes nonces of theirs on L2, the
+/// others send on L2.
+const USERS: usize = 5;
+const DEPOSITORS: usize = 2;
+/// ETH of each account on the L1, wei.
+const ETH: u128 = 1_000_000_000_000_000_000_000;
+/// OPEN of each user on either chain, wei.
+const TOKENS: u128 = 1_000_000_000_000_000_000_000;
+/// L1 blocks within which what is sealed must be safe once the L1 works.
+const SETTLE_BLOCKS_MAX: u64 = 40;
+
+/// What differs between journeys.
+#[derive(Clone, Copy)]
+pub(crate) struct Tuning {
+    /// Seconds between L1 blocks.
+    pub(crate) l1_block_time: u64,
+    /// Sequencing window, L1 blocks.
+    pub(crate) window: u64,
+    /// How far L1's finalized block is behind its newest.
+    pub(crate) final_depth: u64,
+    /// Changes the batcher's settings.
+    pub(crate) batcher: fn(&mut BatcherConfig),
+    /// Changes the L1 sender's settings.
+    pub(crate) sender: fn(&mut TxSenderConfig),
+}
+
+impl Default for Tuning {
+    fn default() -> Self {
+        Self {
+            l1_block_time: 3,
+            window: 100,
+            final_depth: 200,
+            batcher: |_| {},
+            sender: |_| {},
+        }
+    }
+}
+
+/// Where the nodes run: what they are told, and what they keep.
+#[derive(Clone)]
+pub(crate) struct Site {
+    pub(crate) l1_url: String,
+    pub(crate) files: ChainFiles,
+    pub(crate) directory: PathBuf,
+    /// Milliseconds since the epoch on the sequencer's clock.
+    pub(crate) clock: Arc<AtomicU64>,
+    pub(crate) tuning: Tuning,
+}
+
+/// A deposit that a user made.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Deposited {
+    /// Who gets it.
+    pub(crate) to: Address,
+    /// What is minted, wei.
+    pub(crate) mint: u64,
+}
+
+pub(crate) struct World {
+    pub(crate) l1: SimulatedL1,
+    pub(crate) files: ChainFiles,
+    pub(crate) random: Random,
+    pub(crate) tuning: Tuning,
+    /// Milliseconds since the epoch on the sequencer's clock.
+    pub(crate) clock: Arc<AtomicU64>,
+    /// Deploys, and owns `SystemConfig`.
+    pub(crate) owner: Wallet,
+    /// Posts batches at first.
+    pub(crate) batcher: Wallet,
+    /// Posts them after a rotation.
+    pub(crate) successor: Wallet,
+    pub(crate) users: Vec<Wallet>,
+    /// Nonces of the users on L2.
+    nonces: Vec<u64>,
+    /// What the sequencer acknowledged.
+    pub(crate) acknowledged: Vec<B256>,
+    pub(crate) sequencer: Option<Sequencer>,
+    pub(crate) verifier: Option<Verifier>,
+    directory: TempDir,
+}
+
+impl World {
+    /// An L1 with the contracts, the chain's files, and both nodes at genesis.
+    pub(crate) async fn new(tuning: Tuning) -> Result<Self> {
+        let mut world = Self::without_nodes(tuning).await?;
+        world.start_sequencer().await?;
+        world.start_verifier()?;
+        Ok(world)
+    }
+
+    pub(crate) async fn without_nodes(tuning: Tuning) -> Result<Self> {
+        let random = random();
+        let wallets = (0..3 + USERS)
+            .map(|index| Wallet::from_seed(KEYS, index))
+            .collect::<Result<Vec<_>>>()?;
+        let funded = wallets
+            .iter()
+            .map(|wallet| (wallet.address(), U256::from(ETH)));
+        let l1 = SimulatedL1::start(Options {
+            seed: random.clone().next(),
+            chain_id: L1_CHAIN_ID,
+            timestamp: L1_GENESIS,
+            block_time: tuning.l1_block_time,
+            base_fee: 1_000_000_000,
+            safe_depth: 4,
+            final_depth: tuning.final_depth,
+            funded: funded.collect(),
+        })
+        .await?;
+        let [owner, batcher, successor, users @ ..] = wallets.as_slice() else {
+            anyhow::bail!("too few wallets")
+        };
+        let users = users.to_vec();
+        let mining = mine_what_waits(&l1);
+        let files = deploy(l1.url(), mining, owner, batcher, &users, tuning.window).await?;
+        let world = Self {
+            clock: Arc::new(AtomicU64::new(files.rollup.genesis.l2_time * 1_000)),
+            files,
+            random,
+            tuning,
+            owner: owner.clone(),
+            batcher: batcher.clone(),
+            successor: successor.clone(),
+            nonces: vec![0; users.len()],
+            users,
+            acknowledged: Vec::new(),
+            sequencer: None,
+            verifier: None,
+            directory: tempfile::tempdir()?,
+            l1,
+        };
+        let approve = OPEN::approveCall {
+            spender: world.files.l1.contracts.portal,
+            value: U256::MAX,
+        };
+        let approve = Order::call(world.files.l1.contracts.open, approve.abi_encode());
+        {
+            let mut l1 = world.l1.state();
+            for user in &world.users {
+                l1.order(&approve, user)?;
+            }
+            l1.mine();
+        }
+        world.pass_time();
+        Ok(world)
+    }
+
+    /// Where its nodes run.
+    pub(crate) fn site(&self) -> Site {
+        Site {
+            l1_url: self.l1.url(),
+            files: self.files.clone(),
+            directory: self.directory.path().to_owned(),
+            clock: self.clock.clone(),
+            tuning: self.tuning,
+        }
+    }
+
+    /// Starts the sequencer, or starts it again where it was.
+    pub(crate) async fn start_sequencer(&mut self) -> Result<()> {
+        self.start_sequencer_as(&self.batcher.clone()).await
+    }
+
+    /// The same with another batcher key.
+    pub(crate) async fn start_sequencer_as(&mut self, batcher: &Wallet) -> Result<()> {
+        let sequencer = Sequencer::start(&self.site(), batcher).await?;
+        self.sequencer = Some(sequencer);
+        Ok(())
+    }
+
+    /// Cuts the sequencer off at whatever it is doing.
+    pub(crate) async fn kill_sequencer(&mut self) -> Result<()> {
+        let sequencer = self.sequencer.take().context("no sequencer runs")?;
+        sequencer.kill().await
+    }
+
+    /// Starts the verifier, or starts it again where it was.
+    pub(crate) fn start_verifier(&mut self) -> Result<()> {
+        self.verifier = Some(Verifier::start(&self.site(), "verifier")?);
+        Ok(())
+    }
+
+    pub(crate) fn sequencer(&mut self) -> Result<&mut Sequencer> {
+        self.sequencer.as_mut().context("no sequencer runs")
+    }
+
+    pub(crate) fn verifier(&self) -> Result<&Verifier> {
+        self.verifier.as_ref().context("no verifier runs")
+    }
+
+    /// The sequencer's clock comes to where the L1's is.
+    fn pass_time(&self) {
+        let now = self.l1.state().head().header.timestamp;
+        self.clock.fetch_max(now * 1_000, Ordering::AcqRel);
+    }
+
+    /// An L1 block is mined with what waits, and the time until then passes on L2.
+    pub(crate) async fn tick(&mut self) -> Result<()> {
+        self.l1.state().mine();
+        self.catch_up().await
+    }
+
+    /// The sequencer sees the newest L1 block, and the time until then passes on L2.
+    pub(crate) async fn catch_up(&mut self) -> Result<()> {
+        self.be_seen().await?;
+        self.pass_time();
+        let now = self.clock.load(Ordering::Acquire) / 1_000;
+        let Some(sequencer) = &mut self.sequencer else {
+            return Ok(());
+        };
+        let start = tokio::time::Instant::now();
+        while sequencer.heads().await?.unsafe_time < now {
+            ensure!(
+                start.elapsed() < crate::PATIENCE,
+                "the sequencer builds no blocks"
+            );
+            tokio::time::sleep(crate::LOOK).await;
+        }
+        Ok(())
+    }
+
+    /// Waits until the sequencer has seen the newest L1 block, if it can.
+    pub(crate) async fn be_seen(&mut self) -> Result<()> {
+        let (head, down) = {
+            let l1 = self.l1.state();
+            (l1.head().hash, l1.faults.rpc_down || l1.faults.lag > 0)
+        };
+        let Some(sequencer) = self.sequencer.as_mut().filter(|_| !down) else {
+            return Ok(());
+        };
+        let start = tokio::time::Instant::now();
+        while sequencer.heads().await?.l1 != head {
+            ensure!(
+                start.elapsed() < crate::PATIENCE,
+                "the sequencer does not see the L1's head"
+            );
+            tokio::time::sleep(crate::LOOK).await;
+        }
+        Ok(())
+    }
+
+    pub(crate) async fn ticks(&mut self, count: u64) -> Result<()> {
+        for _ in 0..count {
+            self.tick().await?;
+        }
+        Ok(())
+    }
+
+    /// A user sends OPEN to another on L2, with `ballast` bytes of incompressible calldata; the
+    /// sequencer acknowledges it.
+    pub(crate) async fn transfer(&mut self, ballast: usize) -> Result<B256> {
+        let senders = (USERS - DEPOSITORS) as u64;
+        let from = DEPOSITORS + usize::try_from(self.random.below(senders))?;
+        let to = self.random.address();
+        let input: Vec<u8> = (0..ballast).map(|_| self.random.next() as u8).collect();
+        let value = 1 + self.random.below(1_000_000);
+        let raw = self.sign_transfer(from, self.nonces[from], to, value, input.into());
+        let hash = self.sequencer()?.submit(&raw).await?;
+        self.nonces[from] += 1;
+        self.acknowledged.push(hash);
+        Ok(hash)
+    }
+
+    pub(crate) async fn transfers(&mut self, count: usize, ballast: usize) -> Result<()> {
+        for _ in 0..count {
+            self.transfer(ballast).await?;
+        }
+        Ok(())
+    }
+
+    /// A user's transfer on L2, signed.
+    fn sign_transfer(
+        &self,
+        user: usize,
+        nonce: u64,
+        to: Address,
+        value: u64,
+        input: Bytes,
+    ) -> Bytes {
+        self.sign_as(&self.users[user], nonce, to, value, input)
+    }
+
+    /// Anybody's transfer on L2, signed.
+    pub(crate) fn sign_as(
+        &self,
+        wallet: &Wallet,
+        nonce: u64,
+        to: Address,
+        value: u64,
+        input: Bytes,
+    ) -> Bytes {
+        transfer(wallet, nonce, to, value, input)
+    }
+
+    /// A user deposits OPEN: the transaction waits in the L1's pool.
+    pub(crate) fn deposit(&mut self) -> Result<Deposited> {
+        let to = self.random.address();
+        let mint = 1 + self.random.below(1_000_000);
+        self.deposit_to(to, mint)
+    }
+
+    /// The same with a recipient and an amount in wei.
+    pub(crate) fn deposit_to(&mut self, to: Address, mint: u64) -> Result<Deposited> {
+        let user = usize::try_from(self.random.below(DEPOSITORS as u64))?;
+        let call = RollupPortal::depositERC20TransactionCall {
+            to,
+            mint: U256::from(mint),
+            value: U256::from(mint),
+            gasLimit: 100_000,
+            isCreation: false,
+            data: Bytes::new(),
+        };
+        let order = Order::call(self.files.l1.contracts.portal, call.abi_encode());
+        self.l1.state().order(&order, &self.users[user])?;
+        Ok(Deposited { to, mint })
+    }
+
+    /// Number and hash of the sequencer's safe head.
+    pub(crate) async fn safe(&mut self) -> Result<BlockNumHash> {
+        Ok(self.sequencer()?.heads().await?.safe)
+    }
+
+    /// Mines L1 blocks, while time stands still on L2, until all that is sealed is safe on both nodes.
+    pub(crate) async fn settle(&mut self) -> Result<()> {
+        let mut mined = 0;
+        let mut looks = 0_u32;
+        loop {
+            let heads = self.sequencer()?.heads().await?;
+            let verified = self.verifier()?.heads();
+            if heads.safe == heads.unsafe_head
+                && verified.safe == heads.safe
+                && verified.unsafe_head == heads.safe
+            {
+                return Ok(());
+            }
+            looks += 1;
+            // What is under way between the two arrives by itself; a block is mined when something waits
+            // for one, or nothing has happened for long.
+            let waits = !self.l1.state().pool.is_empty();
+            if waits || looks.is_multiple_of(50) {
+                ensure!(
+                    mined < SETTLE_BLOCKS_MAX,
+                    "{mined} L1 blocks later: sequencer {heads:?}, verifier {verified:?}, {} wait on L1",
+                    self.l1.state().pool.len()
+                );
+                self.l1.state().mine();
+                mined += 1;
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+}
+
+/// A transfer on L2, signed.
+pub(crate) fn transfer(
+    wallet: &Wallet,
+    nonce: u64,
+    to: Address,
+    value: u64,
+    input: Bytes,
+) -> Bytes {
+    let tx = alloy_consensus::TxEip1559 {
+        chain_id: LOCAL_CHAIN_ID,
+        nonce,
+        gas_limit: 21_000 + 40 * input.len() as u64,
+        max_fee_per_gas: 10_000_000_000,
+        max_priority_fee_per_gas: 1_000_000,
+        to: to.into(),
+        value: U256::from(value),
+        access_list: Default::default(),
+        input,
+    };
+    wallet.sign(&tx).encoded.into()
+}
+
+/// Deploys the contracts and makes the chain's files.
+pub(crate) async fn deploy(
+    l1_url: String,
+    mining: impl Future<Output = Result<()>>,
+    owner: &Wallet,
+    batcher: &Wallet,
+    users: &[Wallet],
+    window: u64,
+) -> Result<ChainFiles> {
+    let client = L1Client::new(&[l1_url], RequestConfig::default())?;
+    let l1_chain_id = client.chain_id().await?;
+    let tokens: BTreeMap<Address, U256> = users
+        .iter()
+        .map(|user| (user.address(), U256::from(TOKENS)))
+        .collect();
+    let config = DeployConfig {
+        grants: tokens.clone().into_iter().collect(),
+        ..DeployConfig::new(owner.address(), batcher.address())
+    };
+    let signer: PrivateKeySigner = PrivateKeySigner::from_bytes(&owner.key())?;
+    let contracts = tokio::select! {
+        deployed = deploy_contracts(&client, signer, &config) => deployed?,
+        mined = mining => {
+            mined?;
+            anyhow::bail!("mining never ends")
+        }
+    };
+    let origin = client.latest().await?;
+    let mut files = chain_files(&GenesisParameters {
+        chain_id: LOCAL_CHAIN_ID,
+        timestamp: origin.timestamp,
+        block_time: 1,
+        gas_limit: config.gas_limit,
+        proxy_admin_owner: owner.address(),
+        fee_recipient: owner.address(),
+        funded: tokens,
+        settled: true,
+        l1_origin: GenesisId {
+            hash: origin.hash(),
+            number: origin.number,
+        },
+        l1_chain_id,
+        l1_contracts: contracts,
+        batcher: batcher.address(),
+    })?;
+    files.rollup.seq_window_size = window;
+    // What the contract was set up with.
+    files.rollup.genesis.system_config = config.system_config();
+    Ok(files)
+}
+
+/// Mines whenever something waits and no more of it comes.
+async fn mine_what_waits(l1: &SimulatedL1) -> Result<()> {
+    let mut before = 0;
+    loop {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+        let waiting = l1.state().pool.len();
+        if waiting > 0 && waiting == before {
+            l1.state().mine();
+        }
+        before = waiting;
+    }
+}
