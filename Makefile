@@ -3,7 +3,7 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help dev test lint bench fuzz crash contracts docs clean
+.PHONY: help dev test lint bench fuzz crash digits contracts docs clean
 ARGS ?=
 
 help: ## Show the targets
@@ -32,6 +32,10 @@ fuzz: ## Fuzz every decoder, ten minutes a target (scripts/fuzz.sh --help)
 crash: ## Kill a loaded node again and again and check that it lost nothing (scripts/crash.sh --help)
 	@scripts/install.sh
 	@scripts/crash.sh $(ARGS)
+
+digits: ## Reproduce the figures of docs/attribution.md (scripts/digits.sh --help)
+	@scripts/install.sh
+	@scripts/digits.sh $(ARGS)
 
 contracts: ## Compile the contracts and write contracts/artifacts
 	@scripts/install.sh

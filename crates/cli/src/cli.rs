@@ -1,8 +1,9 @@
 //! Flags and subcommands of the whole command.
 
 use crate::{
-    attribution::AttributionArgs, batch::BatchArgs, db::DbArgs, dev::DevArgs, l1::L1Args,
-    logging::LogArgs, sequencer::SequencerArgs, verifier::VerifierArgs,
+    attribution::AttributionArgs, batch::BatchArgs, db::DbArgs, deposit::DepositArgs, dev::DevArgs,
+    fees::FeesArgs, l1::L1Args, logging::LogArgs, sequencer::SequencerArgs, verifier::VerifierArgs,
+    withdraw::WithdrawArgs,
 };
 use clap::{Parser, Subcommand};
 
@@ -36,6 +37,12 @@ pub enum Command {
     L1(Box<L1Args>),
     /// List, decode and verify the batches that a chain posted to L1
     Batch(BatchArgs),
+    /// Bring OPEN from L1 to L2
+    Deposit(Box<DepositArgs>),
+    /// Bring OPEN from L2 to L1, in three steps
+    Withdraw(Box<WithdrawArgs>),
+    /// Set what the chain charges for posting to L1
+    Fees(FeesArgs),
     /// Compute and check attribution off chain
     Attribution(AttributionArgs),
     /// Examine and maintain a data directory

@@ -106,6 +106,12 @@ fn stats(data_dir: &Path, sample: u64) -> anyhow::Result<ExitCode> {
     let head = store.head().context("the store is empty")?;
     println!("head {} {}", head.number, head.hash);
     println!("state kept from block {}", store.oldest_history()?);
+    if let Some(indexed) = store.indexed_blocks()? {
+        println!(
+            "transactions by address from block {} to {}",
+            indexed.oldest, indexed.newest.number
+        );
+    }
     println!();
     println!(
         "{:<18} {:>12} {:>14} {:>14} {:>14}",

@@ -6,7 +6,7 @@
 //! file only adds what differs from chain to chain. The same parameters always give the same genesis hash.
 
 use alloy_genesis::{ChainConfig as GenesisConfig, Genesis, GenesisAccount};
-use alloy_primitives::{Address, B256, Bytes, U256};
+use alloy_primitives::{Address, B256, Bytes, U160, U256, address};
 use openledger_chain::{ChainFiles, GenesisError, genesis_block};
 use openledger_primitives::{
     ChainConfig, ChainGenesis, FeeConfig, ForkTimes, GENESIS_EXTRA_KEY, GenesisExtra, GenesisId,
@@ -268,12 +268,33 @@ pub fn chain_files(parameters: &GenesisParameters) -> Result<ChainFiles, Genesis
         chain_id: parameters.l1_chain_id,
         blob_schedule: L1ChainConfig::prague_schedule(),
         contracts: parameters.l1_contracts,
+        // Whoever deploys the contracts knows.
+        roles: None,
     };
     Ok(ChainFiles {
         genesis,
         rollup,
         l1,
     })
+}
+
+/// What an L1 contract's address becomes where it speaks on L2 (OP specification, "Address Aliasing").
+pub fn alias(contract: Address) -> Address {
+    const OFFSET: U160 =
+        U160::from_be_bytes(address!("1111000000000000000000000000000000001111").0.0);
+    U160::from_be_bytes(contract.0.0)
+        .wrapping_add(OFFSET)
+        .into()
+}
+
+/// Who owns L2's `ProxyAdmin` in a genesis; `None` if it has no such account.
+pub fn proxy_admin_owner(genesis: &Genesis) -> Option<Address> {
+    let storage = genesis
+        .alloc
+        .get(&predeploys::PROXY_ADMIN)?
+        .storage
+        .as_ref()?;
+    Some(Address::from_word(*storage.get(&B256::ZERO)?))
 }
 
 /// OPEN that a genesis gives out, wei.
@@ -485,8 +506,21 @@ fn parse<T: serde::de::DeserializeOwned>(
 #[cfg(test)]
 mod tests {
     use super::*;
+
     use alloy_primitives::{address, b256};
     use std::{fs, path::Path};
+
+    #[test]
+    fn aliases_are_those_of_the_specification() {
+        let page = include_str!("../../../docs/spec/messages.md");
+        let (_, rest) = page.split_once("```json aliases\n").unwrap();
+        let (examples, _) = rest.split_once("```").unwrap();
+        let examples: Vec<BTreeMap<String, Address>> = serde_json::from_str(examples).unwrap();
+        assert_eq!(examples.len(), 3);
+        for example in examples {
+            assert_eq!(alias(example["l1"]), example["l2"]);
+        }
+    }
 
     fn parameters() -> GenesisParameters {
         GenesisParameters {

@@ -9,6 +9,8 @@
 //! - [`verifier`]: a node that derives the chain from L1 and serves it.
 //! - [`l1`]: deploys a chain's contracts to an L1, and reads them back.
 //! - [`batch`]: what stands on L1: list, show, and verify the whole chain from it.
+//! - [`deposit`], [`withdraw`]: OPEN from L1 to L2 and back.
+//! - [`fees`]: what the chain charges for posting to L1.
 //! - [`attribution`]: the off-chain side of attribution scoring.
 //! - [`db`]: statistics and care of a data directory.
 //!
@@ -17,11 +19,14 @@
 
 pub mod attribution;
 pub mod batch;
+mod bridge;
 pub mod cli;
 pub mod config;
 pub mod db;
+pub mod deposit;
 pub mod derivation;
 pub mod dev;
+pub mod fees;
 pub mod genesis;
 pub mod l1;
 pub mod logging;
@@ -34,6 +39,7 @@ mod services;
 pub mod shutdown;
 pub mod unsettled;
 pub mod verifier;
+pub mod withdraw;
 
 pub use cli::{Cli, Command};
 
@@ -50,6 +56,9 @@ pub async fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Verifier(args) => verifier::run(*args).await,
         Command::L1(args) => l1::run(*args).await,
         Command::Batch(args) => batch::run(args).await,
+        Command::Deposit(args) => deposit::run(*args).await,
+        Command::Withdraw(args) => withdraw::run(*args).await,
+        Command::Fees(args) => fees::run(args).await,
         Command::Attribution(args) => attribution::run(args).await,
         Command::Db(args) => db::run(args).await,
         Command::Version => {

@@ -1,10 +1,11 @@
 //! What the node's roles on L1 say of themselves: the L1 part of `optimism_syncStatus`, and lines of
 //! `/metrics` beside those of the JSON-RPC server.
 
+use alloy_primitives::U256;
 use openledger_batcher::BatcherStatus;
-use openledger_l1::{BlobStatus, L1Heads, Obstacle, SenderStatus};
+use openledger_l1::{BlobStatus, L1Client, L1Heads, Obstacle, SenderStatus};
 use openledger_primitives::SealedHeader;
-use openledger_proposer::ProposerStatus;
+use openledger_proposer::{ChallengerStatus, ProposerStatus};
 use openledger_rpc::{L1BlockRef, L1Status, MetricsHook};
 use std::{fmt::Write, sync::Arc};
 use tokio::sync::watch;
@@ -14,11 +15,15 @@ use tokio_util::sync::CancellationToken;
 #[derive(Debug, Default, Clone)]
 pub(crate) struct RoleStatus {
     pub(crate) l1: Option<watch::Receiver<L1Heads>>,
+    /// Who reads the L1, and knows which endpoints lag.
+    pub(crate) l1_client: Option<L1Client>,
     pub(crate) batcher: Option<watch::Receiver<BatcherStatus>>,
     pub(crate) sender: Option<watch::Receiver<SenderStatus>>,
     pub(crate) blobs: Option<watch::Receiver<BlobStatus>>,
     pub(crate) proposer: Option<watch::Receiver<ProposerStatus>>,
     pub(crate) proposer_sender: Option<watch::Receiver<SenderStatus>>,
+    pub(crate) challenger: Option<watch::Receiver<ChallengerStatus>>,
+    pub(crate) challenger_sender: Option<watch::Receiver<SenderStatus>>,
 }
 
 impl RoleStatus {
@@ -56,6 +61,22 @@ impl RoleStatus {
                 "gauge",
                 "Newest finalized L1 block.",
                 number(&heads.finalized).into(),
+            );
+        }
+        if let Some(client) = &self.l1_client {
+            let status = client.lag_status();
+            let waited = status.waiting.map(|block| block.since.elapsed().as_secs());
+            line(
+                "l1_block_wait_seconds",
+                "gauge",
+                "How long an L1 block that exists has been waited for, which no endpoint gives.",
+                waited.unwrap_or_default().into(),
+            );
+            line(
+                "l1_absences_total",
+                "counter",
+                "Answers of L1 endpoints that lacked what exists.",
+                status.absences.into(),
             );
         }
         if let Some(status) = &self.batcher {
@@ -124,6 +145,27 @@ impl RoleStatus {
                 "What posting cost since the start, gwei of ETH.",
                 status.fee_wei / 1_000_000_000,
             );
+            if let Some(posting) = &status.posting {
+                let gwei = |wei: U256| (wei / U256::from(1_000_000_000)).saturating_to();
+                line(
+                    "batcher_posting_cost_open_gwei",
+                    "gauge",
+                    "What posting cost in the last window at the configured rate, gwei of OPEN.",
+                    gwei(posting.cost_open_wei),
+                );
+                line(
+                    "batcher_posting_fees_open_gwei",
+                    "gauge",
+                    "What the blocks posted in it paid for that, gwei of OPEN.",
+                    gwei(posting.fees_open_wei),
+                );
+                line(
+                    "batcher_posting_deficit",
+                    "gauge",
+                    "Whether the cost is above the fees.",
+                    u128::from(posting.is_deficit()),
+                );
+            }
             line(
                 "batcher_refused_channels_total",
                 "counter",
@@ -158,29 +200,85 @@ impl RoleStatus {
                 status.failures.into(),
             );
         }
-        if let Some(status) = &self.proposer_sender {
+        for (sender, balance, low, obstacle) in [
+            (
+                &self.proposer_sender,
+                ("proposer_balance_gwei", "ETH of the proposer on L1, gwei."),
+                "proposer_balance_low",
+                (
+                    "proposer_obstacle",
+                    "Whether something keeps the proposer from sending.",
+                ),
+            ),
+            (
+                &self.challenger_sender,
+                (
+                    "challenger_balance_gwei",
+                    "ETH of the challenger on L1, gwei.",
+                ),
+                "challenger_balance_low",
+                (
+                    "challenger_obstacle",
+                    "Whether something keeps the challenger from sending.",
+                ),
+            ),
+        ] {
+            let Some(status) = sender else { continue };
             let status = status.borrow();
-            if let Some(balance) = status.balance {
-                let gwei: u64 =
-                    (balance / alloy_primitives::U256::from(1_000_000_000)).saturating_to();
-                line(
-                    "proposer_balance_gwei",
-                    "gauge",
-                    "ETH of the proposer on L1, gwei.",
-                    gwei.into(),
-                );
+            if let Some(wei) = status.balance {
+                let gwei: u64 = (wei / alloy_primitives::U256::from(1_000_000_000)).saturating_to();
+                line(balance.0, "gauge", balance.1, gwei.into());
             }
             line(
-                "proposer_balance_low",
+                low,
                 "gauge",
                 "Whether that is too little.",
                 u128::from(status.balance_low),
             );
             line(
-                "proposer_obstacle",
+                obstacle.0,
                 "gauge",
-                "Whether something keeps the proposer from sending.",
+                obstacle.1,
                 u128::from(status.obstacle.is_some()),
+            );
+        }
+        if let Some(status) = &self.challenger {
+            let status = status.borrow();
+            for (name, help, value) in [
+                (
+                    "challenger_watched_games",
+                    "Games that are watched.",
+                    status.watched,
+                ),
+                (
+                    "challenger_wrong_claims",
+                    "Wrong claims that can still be vetoed.",
+                    status.wrong,
+                ),
+                (
+                    "challenger_missed_claims",
+                    "Wrong claims whose clock ran out: the guardian must set them aside.",
+                    status.missed,
+                ),
+                (
+                    "challenger_undecided_claims",
+                    "Claims of whose clock less than half is left, about blocks that this node does not have.",
+                    status.undecided,
+                ),
+            ] {
+                line(name, "gauge", help, value as u128);
+            }
+            line(
+                "challenger_vetoes_total",
+                "counter",
+                "Wrong claims vetoed since the start.",
+                status.vetoes.into(),
+            );
+            line(
+                "challenger_failures",
+                "gauge",
+                "Rounds that failed since the last that did not.",
+                status.failures.into(),
             );
         }
         if let Some(status) = &self.blobs {
@@ -284,6 +382,7 @@ fn status(heads: &L1Heads) -> L1Status {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use openledger_batcher::PostingBalance;
     use openledger_primitives::Header;
 
     fn header(number: u64) -> SealedHeader {
@@ -322,6 +421,12 @@ mod tests {
         };
         let batcher = BatcherStatus {
             confirmed_to: 5,
+            posting: Some(PostingBalance {
+                blocks: (1, 5),
+                cost_wei: 1,
+                cost_open_wei: U256::from(3_000_000_000_u64),
+                fees_open_wei: U256::from(2_000_000_000_u64),
+            }),
             ..BatcherStatus::default()
         };
         let proposer = ProposerStatus {
@@ -329,10 +434,15 @@ mod tests {
             bonds_out: 2,
             ..ProposerStatus::default()
         };
+        let challenger = ChallengerStatus {
+            missed: 3,
+            ..ChallengerStatus::default()
+        };
         let status = RoleStatus {
             l1: Some(watch::channel(heads).1),
             batcher: Some(watch::channel(batcher).1),
             proposer: Some(watch::channel(proposer).1),
+            challenger: Some(watch::channel(challenger).1),
             ..RoleStatus::default()
         };
         let mut text = String::new();
@@ -342,12 +452,20 @@ mod tests {
             text.contains("\nopenledger_batcher_confirmed_block 5\n"),
             "{text}"
         );
+        for line in ["cost_open_gwei 3", "fees_open_gwei 2", "deficit 1"] {
+            let line = format!("\nopenledger_batcher_posting_{line}\n");
+            assert!(text.contains(&line), "{line} {text}");
+        }
         assert!(
             text.contains("\nopenledger_proposer_claimed_block 4\n"),
             "{text}"
         );
         assert!(
             text.contains("\nopenledger_proposer_bonds_out 2\n"),
+            "{text}"
+        );
+        assert!(
+            text.contains("\nopenledger_challenger_missed_claims 3\n"),
             "{text}"
         );
         assert!(!text.contains("balance"), "{text}");

@@ -7,25 +7,31 @@
 use crate::{
     derivation::{connect, derive, with_blobs},
     metrics::{RoleStatus, l1_status},
-    proposer::{PROPOSER_JOURNAL, ProposerRole, start_proposer},
+    one_line,
+    proposer::{
+        CHALLENGER_JOURNAL, ChallengerRole, PROPOSER_JOURNAL, ProposerRole, start_challenger,
+        start_proposer,
+    },
     roles::{Roles, blocking},
-    services::{client_version, open_chain, prune_regularly},
+    services::{client_version, open_chain, tend_store},
+    shutdown::Service,
     unsettled,
 };
-use alloy_primitives::B256;
+use alloy_primitives::{B256, U256};
 use alloy_signer_local::PrivateKeySigner;
 use anyhow::{Context, anyhow, ensure};
 use openledger_batcher::{Batcher, BatcherConfig, BlockSource, DataAvailability, SourceError};
 use openledger_builder::{Builder, BuilderConfig, BuilderHandle, OriginFeed, follow};
 use openledger_chain::{
-    Chain, ChainEvent, ChainFiles, OnContradiction, Sequencer, newest_with_origin, track,
+    Chain, ChainEvent, ChainFiles, GiveWay, OnContradiction, Sequencer, TrackError, l1_holds,
+    newest_with_origin, track_beside,
 };
 use openledger_l1::{
     BlobSourceConfig, DaThrottle, L1Client, L1Watcher, SenderJournal, TxSender, TxSenderConfig,
     TxSigner, WatcherConfig,
 };
 use openledger_mempool::{Mempool, MempoolConfig};
-use openledger_primitives::{Block, BlockNumHash};
+use openledger_primitives::{Block, BlockNumHash, StateReader, predeploys};
 use openledger_protocol::L1Attributes;
 use openledger_rpc::{RpcConfig, RpcContext, serve};
 use openledger_store::StoreOptions;
@@ -36,7 +42,7 @@ use std::{
     time::Duration,
 };
 use tokio_util::sync::CancellationToken;
-use tracing::{info, warn};
+use tracing::{debug, info, warn};
 
 /// L1 blocks that the builder may read ahead.
 const ORIGINS_MAX: usize = 64;
@@ -44,11 +50,12 @@ const ORIGINS_MAX: usize = 64;
 const THROTTLE_INTERVAL: Duration = Duration::from_millis(500);
 /// How long requests may go on when the node stops.
 const DRAIN_TIMEOUT: Duration = Duration::from_secs(6);
-/// How long the roles may take to end.
-const STOP_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// L1 blocks after which a transaction that is in none is sent again with a higher fee.
 const RESUBMIT_AFTER_BLOCKS: u32 = 4;
+
+/// Storage slot of a fee vault's `totalProcessed` (`contracts/src/L2/FeeVault.sol`).
+const FEE_VAULT_PROCESSED_SLOT: U256 = U256::ZERO;
 
 /// Directory of the L1 sender's journal, beside the store.
 const SENDER_JOURNAL: &str = "l1-sender";
@@ -58,10 +65,15 @@ const SENDER_JOURNAL: &str = "l1-sender";
 pub struct L1Role {
     /// RPC URLs, in the order in which they are tried.
     pub urls: Vec<String>,
+    /// Whether the one URL is the whole L1, as a local one that this program runs
+    /// ([`L1Client::of_whole_l1`]).
+    pub whole: bool,
     /// Where blobs are got from.
     pub blobs: BlobSourceConfig,
     /// Seconds between L1 blocks, for polling.
     pub block_time: Duration,
+    /// Time between looks at the L1; follows from the block time where it is `None`.
+    pub poll_interval: Option<Duration>,
     /// Who signs the transactions that post batches; `None` posts none.
     pub batcher_signer: Option<TxSigner>,
     /// How batches are made and posted.
@@ -70,6 +82,8 @@ pub struct L1Role {
     pub sender: TxSenderConfig,
     /// Who claims output roots; `None` claims none.
     pub proposer: Option<ProposerRole>,
+    /// Who vetoes wrong ones; `None` vetoes none.
+    pub challenger: Option<ChallengerRole>,
 }
 
 /// What a node is started with.
@@ -134,8 +148,12 @@ impl Node {
         let l1 = match &config.l1 {
             Some(role) => {
                 let client = connect(&role.urls, chain.config().l1_chain_id).await?;
-                let client = with_blobs(client, role.blobs.clone())?;
-                let polling = WatcherConfig::for_block_time(role.block_time);
+                let mut client = with_blobs(client, role.blobs.clone())?;
+                if role.whole {
+                    client = client.of_whole_l1();
+                }
+                let mut polling = WatcherConfig::for_block_time(role.block_time);
+                polling.poll_interval = role.poll_interval.unwrap_or(polling.poll_interval);
                 let (watcher, task) = L1Watcher::spawn(client.clone(), polling, services.clone());
                 roles.spawn("L1 watcher", async move { Ok(task.await?) });
                 Some((role, client, watcher))
@@ -173,8 +191,7 @@ impl Node {
             recovered = unwind_lost_origins(&chain, client, &builder).await?;
             // What the L1 holds of the chain comes first: whoever builds on an older head forks it. The
             // batcher goes on from the safe head, so that has to be right as well.
-            let l1_head = client.latest().await?.number;
-            derive(&chain, client, OnContradiction::Report, l1_head, |_| true)
+            derive_all(&chain, client, &builder)
                 .await
                 .context("what the L1 holds of the chain can't be derived")?;
             if active {
@@ -197,14 +214,15 @@ impl Node {
                 }
             });
             roles.spawn("safe head", {
-                let (chain, client) = (chain.clone(), client.clone());
+                let (chain, client, builder) = (chain.clone(), client.clone(), builder.clone());
                 let (heads, services) = (watcher.heads(), services.clone());
                 async move {
-                    track(chain, client, heads, OnContradiction::Report, services).await;
+                    track_beside(chain, client, heads, builder, services).await;
                     Ok(())
                 }
             });
             status.l1 = Some(watcher.heads());
+            status.l1_client = Some(client.clone());
             status.blobs = client.blobs().map(|source| source.status());
             if let Some(signer) = &role.batcher_signer {
                 let journal = config.store_path.with_file_name(SENDER_JOURNAL);
@@ -228,7 +246,7 @@ impl Node {
             if let Some(proposer) = &role.proposer {
                 start_proposer(
                     proposer,
-                    sender_config(role, &chain),
+                    sender_config(role.sender, role.block_time, &chain),
                     &config.store_path.with_file_name(PROPOSER_JOURNAL),
                     &chain,
                     client,
@@ -237,8 +255,20 @@ impl Node {
                     &mut status,
                 )?;
             }
+            if let Some(challenger) = &role.challenger {
+                start_challenger(
+                    challenger,
+                    sender_config(role.sender, role.block_time, &chain),
+                    &config.store_path.with_file_name(CHALLENGER_JOURNAL),
+                    &chain,
+                    client,
+                    &services,
+                    &mut roles,
+                    &mut status,
+                )?;
+            }
         }
-        roles.spawn("pruning", prune_regularly(chain.clone(), services.clone()));
+        tend_store(&chain, &services, &mut roles);
 
         let context = RpcContext {
             sequencer: Some(builder.clone()),
@@ -273,31 +303,24 @@ impl Node {
     pub const fn addresses(&self) -> (SocketAddr, Option<SocketAddr>) {
         self.addresses
     }
+}
 
-    /// Completes when a role ends by itself, with the reason.
-    pub async fn failed(&mut self) -> anyhow::Error {
+impl Service for Node {
+    async fn failed(&mut self) -> anyhow::Error {
         self.roles.failed().await
     }
 
-    /// Stops every role: first what serves and follows, then the builder, whose open block stays in the
-    /// journal.
-    ///
-    /// # Errors
-    /// A role that fails while it stops, or doesn't stop in time.
-    pub async fn stop(mut self) -> anyhow::Result<()> {
+    /// First stops what serves and follows, then the builder, whose open block stays in the journal.
+    async fn stop(mut self) -> anyhow::Result<()> {
         self.services.cancel();
         let mut outcome = Ok(());
         // Requests that are under way still get the builder's answer, so that it ends last.
         let all_but_the_builder = self.roles.end_all_but(1, &mut outcome);
         let drained = tokio::time::timeout(DRAIN_TIMEOUT, all_but_the_builder).await;
         self.builder.shutdown();
-        let all = self.roles.end_all_but(0, &mut outcome);
-        let ended = tokio::time::timeout(STOP_TIMEOUT, all).await;
+        self.roles.end(&mut outcome).await;
         if drained.is_err() {
             warn!("requests were cut off");
-        }
-        if ended.is_err() {
-            outcome = Err(anyhow!("not every role stopped within {STOP_TIMEOUT:?}"));
         }
         outcome
     }
@@ -355,7 +378,7 @@ fn start_batcher(
     let (sender, resumed, task) = TxSender::spawn_with_journal(
         client.clone(),
         signer.clone(),
-        sender_config(role, chain),
+        sender_config(role.sender, role.block_time, chain),
         SenderJournal::open(journal)?,
         services.clone(),
     )?;
@@ -386,11 +409,15 @@ fn start_batcher(
 }
 
 /// How the roles' transactions are sent.
-fn sender_config(role: &L1Role, chain: &Chain) -> TxSenderConfig {
+pub(crate) fn sender_config(
+    sender: TxSenderConfig,
+    l1_block_time: Duration,
+    chain: &Chain,
+) -> TxSenderConfig {
     TxSenderConfig {
         chain_id: Some(chain.config().l1_chain_id),
-        resubmit_after: role.block_time * RESUBMIT_AFTER_BLOCKS,
-        ..role.sender
+        resubmit_after: l1_block_time * RESUBMIT_AFTER_BLOCKS,
+        ..sender
     }
 }
 
@@ -408,6 +435,57 @@ impl BlockSource for ChainBlocks {
 
     fn block(&self, number: u64) -> Result<Option<Block>, SourceError> {
         Ok(self.0.block(number)?.map(|sealed| sealed.block.clone()))
+    }
+
+    fn fees_collected(&self, number: u64) -> Result<Option<U256>, SourceError> {
+        let state = match self.0.state_at(number) {
+            Ok(state) => state,
+            // Its history is gone, or it was unwound.
+            Err(error) => {
+                debug!(number, %error, "no state to read fees from");
+                return Ok(None);
+            }
+        };
+        let mut sum = U256::ZERO;
+        for vault in [predeploys::L1_FEE_VAULT, predeploys::OPERATOR_FEE_VAULT] {
+            let held = state
+                .account(vault)?
+                .map_or(U256::ZERO, |vault| vault.balance);
+            // What left the vault was collected as well.
+            let processed = state.storage(vault, FEE_VAULT_PROCESSED_SLOT)?;
+            sum = sum.saturating_add(held).saturating_add(processed);
+        }
+        Ok(Some(sum))
+    }
+}
+
+/// Derives what the L1 holds of the chain. Blocks that contradict it, such as those of a sequencer that was
+/// away for longer than the sequencing window, give way.
+async fn derive_all(
+    chain: &Arc<Chain>,
+    client: &L1Client,
+    builder: &BuilderHandle,
+) -> anyhow::Result<()> {
+    let mut policy = OnContradiction::Report;
+    loop {
+        let l1_head = client.latest().await?.number;
+        let Err(error) = derive(chain, client, policy, l1_head, |_| true).await else {
+            builder.go_on();
+            return Ok(());
+        };
+        let contradiction = error
+            .downcast_ref::<TrackError>()
+            .and_then(TrackError::contradiction);
+        let Some(number) = contradiction else {
+            return Err(error);
+        };
+        warn!(
+            error = one_line(&error),
+            "L1 holds other blocks than this chain: giving way"
+        );
+        let unwound = builder.give_way(number).await;
+        unwound.map_err(|source| anyhow!("block {number} can't be unwound: {source}"))?;
+        policy = OnContradiction::Follow;
     }
 }
 
@@ -456,6 +534,5 @@ async fn open_origin_exists(chain: &Chain, client: &L1Client) -> anyhow::Result<
     };
     let attributes =
         L1Attributes::from_deposit(first).context("the open block's first transaction")?;
-    let found = client.header_by_number(attributes.number).await?;
-    Ok(found.is_some_and(|header| header.hash() == attributes.hash))
+    Ok(l1_holds(client, (attributes.number, attributes.hash).into()).await?)
 }

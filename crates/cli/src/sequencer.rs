@@ -1,22 +1,20 @@
 //! `openledger sequencer`: the roles of a chain against a given L1, from a settings file.
 
 use crate::{
-    config::{SequencerFlags, SequencerSettings},
+    config::{SETTINGS_HELP, SequencerFlags, SequencerSettings},
     node::{Node, NodeConfig},
-    one_line, shutdown,
+    services::store_path,
+    shutdown,
 };
-use anyhow::Context;
 use clap::Args;
 use openledger_chain::ChainFiles;
 use openledger_rpc::RpcConfig;
-use std::{fs, path::PathBuf, process::ExitCode, sync::Arc};
-use tracing::{error, info};
+use std::{path::PathBuf, process::ExitCode, sync::Arc};
+use tracing::info;
 
 /// Flags of `openledger sequencer`.
 #[derive(Debug, Clone, Default, Args)]
-#[command(after_help = "\
-Settings come from the file, then the environment, then flags; the last one wins. A setting has one name: \
-http.port is `port` under [http] in the file, OPENLEDGER_HTTP_PORT and --http.port.")]
+#[command(after_help = SETTINGS_HELP)]
 pub struct SequencerArgs {
     /// Settings file (TOML)
     #[arg(long, env = "OPENLEDGER_CONFIG", value_name = "FILE")]
@@ -31,19 +29,17 @@ pub struct SequencerArgs {
 /// # Errors
 /// Settings that can't be used, whatever keeps a role from starting, or the role that failed.
 pub async fn run(args: SequencerArgs) -> anyhow::Result<ExitCode> {
-    let shutdown = shutdown::on_signal()?;
+    shutdown::run(start(args)).await
+}
+
+async fn start(args: SequencerArgs) -> anyhow::Result<Node> {
     let settings = SequencerSettings::resolve(args.config.as_deref(), args.flags)?;
     let files = ChainFiles::read(&settings.node.chain)?;
-    fs::create_dir_all(&settings.node.data_dir).with_context(|| {
-        format!(
-            "data-dir {} can't be used",
-            settings.node.data_dir.display()
-        )
-    })?;
+    let store_path = store_path(&settings.node.data_dir)?;
     let role = settings.l1_role(&Arc::new(files.rollup.clone()), &files.l1.contracts)?;
     let feed_key = settings.feed_key()?;
     let config = NodeConfig {
-        store_path: settings.node.data_dir.join("db"),
+        store_path,
         store: settings.node.store_options(files.rollup.block_time),
         mempool: settings.mempool,
         builder: settings.builder,
@@ -55,22 +51,8 @@ pub async fn run(args: SequencerArgs) -> anyhow::Result<ExitCode> {
         feed_key,
         files,
     };
-    let mut node = tokio::select! {
-        node = Node::start(config) => node?,
-        () = shutdown.cancelled() => return Ok(ExitCode::SUCCESS),
-    };
+    let node = Node::start(config).await?;
     let (http, privileged) = node.addresses();
     info!(%http, privileged = privileged.map(|address| address.to_string()), "ready");
-    let failure = tokio::select! {
-        () = shutdown.cancelled() => None,
-        failure = node.failed() => Some(failure),
-    };
-    if let Some(failure) = &failure {
-        error!(error = one_line(failure), "stopping");
-    }
-    let stopped = node.stop().await;
-    match failure {
-        Some(failure) => Err(failure),
-        None => stopped.map(|()| ExitCode::SUCCESS),
-    }
+    Ok(node)
 }

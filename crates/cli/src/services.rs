@@ -1,9 +1,15 @@
-//! What every node has: its chain, the pruning of history, its name.
+//! What every node has: its chain, the care of its store, its name.
 
-use crate::roles::blocking;
+use crate::roles::{Roles, blocking};
+use anyhow::Context;
 use openledger_chain::{Chain, ChainFiles, ChainOptions};
-use openledger_store::{Store, StoreOptions};
-use std::{path::PathBuf, sync::Arc, time::Duration};
+use openledger_store::{AddressIndexReport, Store, StoreOptions};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::{Duration, Instant},
+};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
@@ -11,6 +17,23 @@ use tracing::{info, warn};
 const PRUNE_INTERVAL: Duration = Duration::from_secs(600);
 /// Blocks that one pruning step covers.
 const PRUNE_STEP_BLOCKS: u64 = 10_000;
+/// How often the address index looks for new blocks. It asks, rather than subscribes, since events tell
+/// of every preconfirmation as well.
+const INDEX_INTERVAL: Duration = Duration::from_millis(100);
+/// Time between lines of progress while the address index catches up.
+const INDEX_PROGRESS_INTERVAL: Duration = Duration::from_secs(10);
+/// How far the address index may be behind before its progress is worth a line, blocks.
+const INDEX_LAG_QUIET: u64 = 1_000;
+
+/// Where a data directory has its store; the directory is made if it isn't there.
+///
+/// # Errors
+/// A directory that can't be made.
+pub(crate) fn store_path(data_dir: &Path) -> anyhow::Result<PathBuf> {
+    fs::create_dir_all(data_dir)
+        .with_context(|| format!("data-dir {} can't be used", data_dir.display()))?;
+    Ok(data_dir.join("db"))
+}
 
 /// Opens the chain of `files` in the store at `path`.
 ///
@@ -39,11 +62,80 @@ pub(crate) fn client_version() -> String {
     )
 }
 
+/// Starts the roles that care for the store of every node: the pruning of history and, where it is asked
+/// for, the index of transactions by address.
+pub(crate) fn tend_store(chain: &Arc<Chain>, services: &CancellationToken, roles: &mut Roles) {
+    roles.spawn("pruning", prune_regularly(chain.clone(), services.clone()));
+    if chain.store().options().index_addresses {
+        roles.spawn(
+            "address index",
+            index_addresses(chain.clone(), services.clone()),
+        );
+    }
+}
+
+/// Keeps the index of transactions by address at the sealed head.
+///
+/// # Errors
+/// A store that fails.
+async fn index_addresses(chain: Arc<Chain>, shutdown: CancellationToken) -> anyhow::Result<()> {
+    let mut progress = IndexProgress::default();
+    let mut indexed = None;
+    loop {
+        let head = chain.heads().unsafe_head;
+        if indexed != Some(head) {
+            let indexing = chain.clone();
+            let report = blocking(move || {
+                let store = indexing.store();
+                store.extend_address_index(|number| indexing.recent_block(number))
+            });
+            let report = report.await?.context("the address index")?;
+            progress.tell(&report);
+            if !report.done {
+                if shutdown.is_cancelled() {
+                    return Ok(());
+                }
+                continue;
+            }
+            indexed = Some(report.indexed.newest);
+        }
+        tokio::select! {
+            () = shutdown.cancelled() => return Ok(()),
+            () = tokio::time::sleep(INDEX_INTERVAL) => {}
+        }
+    }
+}
+
+/// What was told of the address index's progress.
+#[derive(Debug, Default)]
+struct IndexProgress {
+    /// When the last line was written; `None` while the index is not behind.
+    told: Option<Instant>,
+}
+
+impl IndexProgress {
+    /// Tells how far the index is while it is far behind, and that it no longer is.
+    fn tell(&mut self, report: &AddressIndexReport) {
+        let block = report.indexed.newest.number;
+        if report.done {
+            if self.told.take().is_some() {
+                info!(block, "the address index has caught up");
+            }
+            return;
+        }
+        let is_due = match self.told {
+            None => report.lag() > INDEX_LAG_QUIET,
+            Some(told) => told.elapsed() >= INDEX_PROGRESS_INTERVAL,
+        };
+        if is_due {
+            self.told = Some(Instant::now());
+            info!(block, head = report.head, "the address index catches up");
+        }
+    }
+}
+
 /// Prunes state history beyond the window.
-pub(crate) async fn prune_regularly(
-    chain: Arc<Chain>,
-    shutdown: CancellationToken,
-) -> anyhow::Result<()> {
+async fn prune_regularly(chain: Arc<Chain>, shutdown: CancellationToken) -> anyhow::Result<()> {
     loop {
         tokio::select! {
             () = shutdown.cancelled() => return Ok(()),

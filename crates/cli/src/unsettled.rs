@@ -54,6 +54,7 @@ mod tests {
             chain_id: L1_CHAIN_ID,
             blob_schedule: L1ChainConfig::prague_schedule(),
             contracts: openledger_primitives::L1Contracts::default(),
+            roles: None,
         };
         let origin = origin(5, &l1);
         assert_eq!(

@@ -1,38 +1,35 @@
 //! `openledger verifier`: a node that has the chain from L1, and serves it.
 
 use crate::{
-    config::{VerifierFlags, VerifierSettings},
+    config::{SETTINGS_HELP, VerifierFlags, VerifierSettings},
     derivation::{connect, derive, with_blobs},
     metrics::{RoleStatus, l1_status},
+    node::sender_config,
     one_line,
+    proposer::{CHALLENGER_JOURNAL, start_challenger},
     roles::Roles,
-    services::{client_version, open_chain, prune_regularly},
-    shutdown,
+    services::{client_version, open_chain, store_path, tend_store},
+    shutdown::{self, Service},
 };
-use anyhow::Context;
 use clap::Args;
 use openledger_chain::{Chain, ChainFiles, OnContradiction, track, unwind_lost_origins};
-use openledger_l1::{L1Client, L1Heads, L1Watcher, WatcherConfig};
+use openledger_l1::{L1Client, L1Heads, L1Watcher, TxSenderConfig, WatcherConfig};
 use openledger_node::{WatchdogConfig, follow_feed, watch};
 use openledger_rpc::{RpcConfig, RpcContext, serve};
-use std::{fs, path::PathBuf, process::ExitCode, sync::Arc, time::Duration};
+use std::{path::PathBuf, process::ExitCode, sync::Arc, time::Duration};
 use tokio::sync::watch;
-use tokio_util::sync::CancellationToken;
-use tracing::{error, info, warn};
+use tokio_util::sync::{CancellationToken, DropGuard};
+use tracing::{info, warn};
 
 /// Pause before the L1 is tried again.
 const RETRY: Duration = Duration::from_secs(2);
-/// How long the roles may take to end.
-const STOP_TIMEOUT: Duration = Duration::from_secs(20);
 /// The longest that a batcher usually waits before it posts. A verifier doesn't know its batcher's
 /// setting; what is taken for a stall must not be a quiet hour.
 const BATCH_INTERVAL: Duration = Duration::from_secs(3_600);
 
 /// Flags of `openledger verifier`.
 #[derive(Debug, Clone, Default, Args)]
-#[command(after_help = "\
-Settings come from the file, then the environment, then flags; the last one wins. A setting has one name: \
-http.port is `port` under [http] in the file, OPENLEDGER_HTTP_PORT and --http.port.")]
+#[command(after_help = SETTINGS_HELP)]
 pub struct VerifierArgs {
     /// Settings file (TOML)
     #[arg(long, env = "OPENLEDGER_CONFIG", value_name = "FILE")]
@@ -47,40 +44,38 @@ pub struct VerifierArgs {
 /// # Errors
 /// Settings that can't be used, whatever keeps a role from starting, or the role that failed.
 pub async fn run(args: VerifierArgs) -> anyhow::Result<ExitCode> {
-    let shutdown = shutdown::on_signal()?;
-    let settings = VerifierSettings::resolve(args.config.as_deref(), args.flags)?;
-    let services = CancellationToken::new();
-    let stop_on_error = services.clone().drop_guard();
-    let mut roles = tokio::select! {
-        roles = start(settings, &services) => roles?,
-        () = shutdown.cancelled() => return Ok(ExitCode::SUCCESS),
-    };
-    let failure = tokio::select! {
-        () = shutdown.cancelled() => None,
-        failure = roles.failed() => Some(failure),
-    };
-    if let Some(failure) = &failure {
-        error!(error = one_line(failure), "stopping");
+    shutdown::run(start(args)).await
+}
+
+/// A running verifier.
+struct Verifier {
+    roles: Roles,
+    /// Stops every role when it is dropped.
+    services: DropGuard,
+}
+
+impl Service for Verifier {
+    async fn failed(&mut self) -> anyhow::Error {
+        self.roles.failed().await
     }
-    drop(stop_on_error);
-    let mut stopped = Ok(());
-    let ended = roles.end_all_but(0, &mut stopped);
-    if tokio::time::timeout(STOP_TIMEOUT, ended).await.is_err() {
-        warn!("not every role stopped in time");
-    }
-    match failure {
-        Some(failure) => Err(failure),
-        None => stopped.map(|()| ExitCode::SUCCESS),
+
+    async fn stop(mut self) -> anyhow::Result<()> {
+        drop(self.services);
+        let mut outcome = Ok(());
+        self.roles.end(&mut outcome).await;
+        outcome
     }
 }
 
-async fn start(settings: VerifierSettings, services: &CancellationToken) -> anyhow::Result<Roles> {
+async fn start(args: VerifierArgs) -> anyhow::Result<Verifier> {
+    let settings = VerifierSettings::resolve(args.config.as_deref(), args.flags)?;
+    let services = CancellationToken::new();
+    let guard = services.clone().drop_guard();
     let node = settings.node;
     let files = ChainFiles::read(&node.chain)?;
-    fs::create_dir_all(&node.data_dir)
-        .with_context(|| format!("data-dir {} can't be used", node.data_dir.display()))?;
+    let challenger = node.challenger_role(&files.l1.contracts)?;
     let options = node.store_options(files.rollup.block_time);
-    let chain = open_chain(files, node.data_dir.join("db"), options).await?;
+    let chain = open_chain(files, store_path(&node.data_dir)?, options).await?;
     let client = connect(&node.l1_rpc_urls, chain.config().l1_chain_id).await?;
     let client = with_blobs(client, node.blobs.clone())?;
 
@@ -109,23 +104,36 @@ async fn start(settings: VerifierSettings, services: &CancellationToken) -> anyh
             Ok(())
         });
     }
-    roles.spawn("pruning", prune_regularly(chain.clone(), services.clone()));
+    tend_store(&chain, &services, &mut roles);
 
-    let status = RoleStatus {
+    let mut status = RoleStatus {
         l1: Some(watcher.heads()),
+        l1_client: Some(client.clone()),
         blobs: client.blobs().map(|source| source.status()),
         ..RoleStatus::default()
     };
+    if let Some(challenger) = challenger {
+        start_challenger(
+            &challenger,
+            sender_config(TxSenderConfig::default(), node.l1_block_time, &chain),
+            &node.data_dir.join(CHALLENGER_JOURNAL),
+            &chain,
+            &client,
+            &services,
+            &mut roles,
+            &mut status,
+        )?;
+    }
     let limits = WatchdogConfig::for_intervals(node.l1_block_time, BATCH_INTERVAL);
+    let (stall, watching) = watch(chain.clone(), watcher.heads(), limits, services.clone());
+    roles.spawn("watchdog", async move {
+        watching.await;
+        Ok(())
+    });
     let context = RpcContext {
         l1_status: Some(l1_status(watcher.heads(), services.clone())),
         metrics: Some(status.hook()),
-        stall: Some(watch(
-            chain.clone(),
-            watcher.heads(),
-            limits,
-            services.clone(),
-        )),
+        stall: Some(stall),
         ..RpcContext::new(chain, client_version())
     };
     let rpc = RpcConfig {
@@ -141,7 +149,10 @@ async fn start(settings: VerifierSettings, services: &CancellationToken) -> anyh
         "ready"
     );
     roles.spawn("JSON-RPC", async move { Ok(server.ended().await?) });
-    Ok(roles)
+    Ok(Verifier {
+        roles,
+        services: guard,
+    })
 }
 
 /// Derives what L1 holds already, reading ahead, then follows L1; `caught_up` is cancelled in between.

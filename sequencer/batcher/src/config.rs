@@ -1,3 +1,4 @@
+use crate::CostAlarm;
 use openledger_l1::{BLOBS_PER_TX_MAX, Carrier, DaThrottle, ThrottleConfig};
 use openledger_primitives::{ChainConfig, L1ChainConfig};
 use openledger_protocol::{BLOB_DATA_MAX, Compression, FRAME_OVERHEAD};
@@ -78,6 +79,8 @@ pub struct BatcherConfig {
     /// How much of a block's sequencing window may be over, in thousandths, before the alarm is
     /// raised.
     pub deadline_alarm_permille: u32,
+    /// Compares what posting costs with the fees that pay for it; `None` does not.
+    pub cost_alarm: Option<CostAlarm>,
     /// By how much blocks are limited when the backlog grows.
     pub throttle_limits: ThrottleConfig,
     /// Where that is told to whoever builds blocks.
@@ -106,6 +109,7 @@ impl BatcherConfig {
             poll_interval: Duration::from_millis(500),
             refused_pause: Duration::from_secs(10),
             deadline_alarm_permille: 500,
+            cost_alarm: None,
             throttle_limits: ThrottleConfig::default(),
             throttle: DaThrottle::default(),
         }

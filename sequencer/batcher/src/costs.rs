@@ -61,7 +61,35 @@ fn payloads(config: &BatcherConfig, carrier: Carrier, bytes: usize) -> u128 {
     bytes.div_ceil(room).max(1) as u128
 }
 
-fn calldata_cost(config: &BatcherConfig, base_fee: u128, bytes: usize) -> u128 {
+/// Gas that posting takes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PostingGas {
+    /// Gas of the transactions.
+    pub gas: u128,
+    /// Blob gas of their blobs.
+    pub blob_gas: u128,
+}
+
+/// What it takes to post so many compressed bytes by `carrier`, in transactions as full as `config` lets
+/// them be, about.
+pub fn posting_gas(config: &BatcherConfig, carrier: Carrier, bytes: usize) -> PostingGas {
+    match carrier {
+        Carrier::Calldata => PostingGas {
+            gas: calldata_gas(config, bytes),
+            blob_gas: 0,
+        },
+        Carrier::Blobs => {
+            let blobs = payloads(config, Carrier::Blobs, bytes);
+            let txs = blobs.div_ceil(config.blobs_per_tx() as u128);
+            PostingGas {
+                gas: txs.saturating_mul(TX_GAS + INBOX_GAS),
+                blob_gas: blobs.saturating_mul(BLOB_GAS),
+            }
+        }
+    }
+}
+
+fn calldata_gas(config: &BatcherConfig, bytes: usize) -> u128 {
     let txs = payloads(config, Carrier::Calldata, bytes);
     let frames = txs.saturating_mul((TX_OVERHEAD + FRAME_OVERHEAD) as u128);
     let bytes = (bytes as u128).saturating_add(frames);
@@ -69,17 +97,19 @@ fn calldata_cost(config: &BatcherConfig, base_fee: u128, bytes: usize) -> u128 {
         .saturating_mul(CALLDATA_BYTE_GAS)
         .saturating_add(txs.saturating_mul(INBOX_GAS));
     let data_gas = executed.max(bytes.saturating_mul(CALLDATA_BYTE_FLOOR_GAS));
-    txs.saturating_mul(TX_GAS)
-        .saturating_add(data_gas)
-        .saturating_mul(base_fee.max(1))
+    txs.saturating_mul(TX_GAS).saturating_add(data_gas)
+}
+
+fn calldata_cost(config: &BatcherConfig, base_fee: u128, bytes: usize) -> u128 {
+    calldata_gas(config, bytes).saturating_mul(base_fee.max(1))
 }
 
 fn blob_cost(config: &BatcherConfig, base_fee: u128, blob_base_fee: u128, bytes: usize) -> u128 {
-    let blobs = payloads(config, Carrier::Blobs, bytes);
-    let txs = blobs.div_ceil(config.blobs_per_tx() as u128);
-    txs.saturating_mul(TX_GAS + INBOX_GAS)
+    let posting = posting_gas(config, Carrier::Blobs, bytes);
+    posting
+        .gas
         .saturating_mul(base_fee.max(1))
-        .saturating_add(blobs.saturating_mul(BLOB_GAS).saturating_mul(blob_base_fee))
+        .saturating_add(posting.blob_gas.saturating_mul(blob_base_fee))
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@ use crate::{
     BatcherConfig, BatcherStatus, BlockSource, L1Point, RestartReason,
     blobs::{Building, build},
     channel::ChannelTxInfo,
+    cost_watch::{CostWatch, collected},
     pipeline::{Advance, Pipeline, PipelineError},
     tag::ChannelTag,
 };
@@ -124,6 +125,7 @@ impl Batcher {
         let seed = B256::from(rand::random::<[u8; 32]>());
         let driver = Driver {
             pipeline: Some(Pipeline::new(config.clone(), safe, seed)),
+            cost_watch: config.cost_alarm.map(CostWatch::new),
             config,
             source,
             l1,
@@ -166,6 +168,8 @@ struct Driver<L, S> {
     /// No step is taken before.
     paused_until: Option<Instant>,
     source_down: bool,
+    /// Whether fees pay for posting, if anybody wants to know.
+    cost_watch: Option<CostWatch>,
     status: watch::Sender<BatcherStatus>,
 }
 
@@ -200,6 +204,7 @@ impl<L: L1Head, S: TxSubmit> Driver<L, S> {
             self.advance().await?;
             self.submit()?;
             self.publish();
+            self.compare_costs().await?;
         }
     }
 
@@ -435,6 +440,9 @@ impl<L: L1Head, S: TxSubmit> Driver<L, S> {
             .channel(info)
             .filter(|channel| info.index.saturating_add(1) == channel.txs_total)
             .map_or(0, |channel| channel.compressed_bytes);
+        if let Some(watch) = &mut self.cost_watch {
+            watch.add(confirmed.fee_wei);
+        }
         self.status.send_modify(|status| {
             status.posted_bytes = status.posted_bytes.saturating_add(posted as u64);
             status.fee_wei = status.fee_wei.saturating_add(confirmed.fee_wei);
@@ -520,6 +528,63 @@ impl<L: L1Head, S: TxSubmit> Driver<L, S> {
             *status = next;
             changed
         });
+    }
+
+    /// Compares costs with fees at the end of each window.
+    async fn compare_costs(&mut self) -> Result<(), BatcherError> {
+        let (Some(watch), Some(pipeline)) = (&mut self.cost_watch, &self.pipeline) else {
+            return Ok(());
+        };
+        let now = Instant::now();
+        let Some(due) = watch.due(now, pipeline.confirmed_to()) else {
+            return Ok(());
+        };
+        let source = self.source.clone();
+        let read = tokio::task::spawn_blocking(move || collected(source.as_ref(), due));
+        let collected = match read.await.map_err(|_| BatcherError::Interrupted)? {
+            Ok(collected) => collected,
+            Err(error) => {
+                tracing::debug!(%error, "what was paid for posting can't be read");
+                None
+            }
+        };
+        let rate = watch.rate();
+        let Some(posting) = watch.settle(now, due, collected) else {
+            tracing::warn!(
+                block_from = due.after.saturating_add(1),
+                block_to = due.to,
+                "what was paid for posting is not known: costs are not compared"
+            );
+            return Ok(());
+        };
+        let (block_from, block_to) = posting.blocks;
+        if posting.is_deficit() {
+            tracing::warn!(
+                block_from,
+                block_to,
+                cost_wei = posting.cost_wei,
+                cost_open_wei = %posting.cost_open_wei,
+                fees_open_wei = %posting.fees_open_wei,
+                open_per_eth = %rate,
+                "posting costs more than the fees that pay for it"
+            );
+        } else if self
+            .status
+            .borrow()
+            .posting
+            .is_some_and(|before| before.is_deficit())
+        {
+            tracing::info!(
+                block_from,
+                block_to,
+                cost_open_wei = %posting.cost_open_wei,
+                fees_open_wei = %posting.fees_open_wei,
+                "fees pay for posting again"
+            );
+        }
+        self.status
+            .send_modify(|status| status.posting = Some(posting));
+        Ok(())
     }
 
     /// How much of the oldest block's sequencing window is over, in thousandths.

@@ -432,3 +432,58 @@ async fn what_an_earlier_run_sent_is_taken_up() {
     shutdown.cancel();
     assert!(task.await.expect("ends").is_ok());
 }
+
+/// Has one more block posted and answers when it is confirmed.
+async fn post_a_block(source: &FakeSource, l1: &FakeL1, status: &watch::Receiver<BatcherStatus>) {
+    source.seal(1, &[]);
+    until("a transaction is sent", || l1.waiting() == 1).await;
+    let (_, result) = l1.take();
+    result.send(Ok(l1.confirmed())).expect("awaited");
+    let head = source.unsafe_head().number;
+    until("it is confirmed", || status.borrow().confirmed_to == head).await;
+}
+
+#[tokio::test]
+async fn posting_that_costs_more_than_is_paid_for_it_is_told() {
+    let source = Arc::new(FakeSource::new());
+    let l1 = FakeL1::new();
+    // Each transaction costs 5 wei, each block's pay 9: too little at 2 OPEN per ETH.
+    source.set_block_fees(Some(9));
+    let alarm = crate::CostAlarm {
+        open_per_eth: "2".parse().expect("a rate"),
+        interval: Duration::ZERO,
+    };
+    let config = BatcherConfig {
+        channel_duration_max: 0,
+        cost_alarm: Some(alarm),
+        ..config()
+    };
+    let (batcher, task, shutdown) = start(config, &source, &l1);
+    let status = batcher.status();
+    post_a_block(&source, &l1, &status).await;
+    until("it is compared", || status.borrow().posting.is_some()).await;
+    let posting = status.borrow().posting.expect("compared");
+    assert_eq!((posting.blocks, posting.cost_wei), ((1, 1), 5));
+    assert_eq!(posting.cost_open_wei.to::<u64>(), 10);
+    assert_eq!(posting.fees_open_wei.to::<u64>(), 9);
+    assert!(posting.is_deficit());
+
+    // What the chain no longer knows leaves the last comparison in place.
+    source.set_block_fees(None);
+    let reads = source.fee_reads();
+    post_a_block(&source, &l1, &status).await;
+    until("it was asked for", || source.fee_reads() > reads).await;
+    assert_eq!(status.borrow().posting, Some(posting));
+
+    source.set_block_fees(Some(10));
+    post_a_block(&source, &l1, &status).await;
+    until("it is compared", || {
+        status
+            .borrow()
+            .posting
+            .is_some_and(|posting| posting.blocks.1 == 3 && !posting.is_deficit())
+    })
+    .await;
+    shutdown.cancel();
+    assert!(task.await.expect("ends").is_ok());
+}

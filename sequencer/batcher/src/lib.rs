@@ -11,7 +11,7 @@
 //! loop around it is in `driver.rs`.
 //!
 //! A channel takes blocks in `open_channel.rs` and waits for L1 in `channel.rs`; `costs.rs` decides
-//! what carries it, and `rederive.rs` is the last look.
+//! what carries it, and `rederive.rs` is the last look. `cost_watch.rs` says whether fees pay for it all.
 //!
 //! Invariants: frames are sent in the order of their channels and their numbers, and included in
 //! that order, because they have one sender with consecutive nonces; at most a configured number of
@@ -24,11 +24,13 @@ mod batch;
 mod blobs;
 mod channel;
 mod config;
+mod cost_watch;
 mod costs;
 mod driver;
 mod open_channel;
 mod pack;
 mod pipeline;
+mod rate;
 mod rederive;
 mod restart;
 mod source;
@@ -42,9 +44,12 @@ mod testing;
 
 pub use batch::{BatchOfBlockError, batch_of};
 pub use config::{BatchKind, BatcherConfig, DataAvailability};
+pub use cost_watch::{CostAlarm, PostingBalance};
+pub use costs::{PostingGas, posting_gas};
 pub use driver::{Batcher, BatcherError, L1Head, TxSubmit};
 pub use pack::{PackError, pack};
 pub use pipeline::L1Point;
+pub use rate::{OpenPerEth, RateError};
 pub use rederive::RederiveError;
 pub use restart::{BlobsError, RestartReason};
 pub use source::{BlockSource, SourceError};

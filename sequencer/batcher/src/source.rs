@@ -1,4 +1,5 @@
 use alloy_eips::BlockNumHash;
+use alloy_primitives::U256;
 use openledger_primitives::Block;
 
 /// Why a block can't be read.
@@ -19,4 +20,12 @@ pub trait BlockSource: Send + Sync {
     /// # Errors
     /// If the store fails. The batcher tries again.
     fn block(&self, number: u64) -> Result<Option<Block>, SourceError>;
+
+    /// Wei of OPEN that transactions up to block `number`, itself included, paid for being posted: L1 fees
+    /// and operator fees. Never falls from block to block; `None` if it is no longer known. Called off the
+    /// async runtime.
+    ///
+    /// # Errors
+    /// If the store fails.
+    fn fees_collected(&self, number: u64) -> Result<Option<U256>, SourceError>;
 }

@@ -1,3 +1,4 @@
+use crate::PostingBalance;
 use alloy_eips::BlockNumHash;
 use openledger_l1::Carrier;
 
@@ -30,6 +31,8 @@ pub struct BatcherStatus {
     pub posted_bytes: u64,
     /// What that cost, wei of ETH.
     pub fee_wei: u128,
+    /// The last comparison of costs and fees; `None` before the first, or where none is asked for.
+    pub posting: Option<PostingBalance>,
     /// Channels that were not posted because they would not have come out as the blocks that went in.
     pub refused_channels: u64,
     /// Times that the batcher had to start over from the safe head.

@@ -5,7 +5,7 @@ use crate::{
 };
 use alloy_consensus::{SignableTransaction, TxEip1559};
 use alloy_eips::BlockNumHash;
-use alloy_primitives::{Address, B256, Signature, TxKind};
+use alloy_primitives::{Address, B256, Signature, TxKind, U256};
 use openledger_primitives::{
     Block, BlockBody, ChainConfig, ChainGenesis, FeeConfig, ForkTimes, GenesisId, Header,
     SystemConfig, Transaction,
@@ -95,6 +95,10 @@ struct State {
     fail_at: Option<u64>,
     /// Makes each transaction unlike all others.
     made: u64,
+    /// Wei that each block's transactions pay for being posted.
+    block_fees: Option<u64>,
+    /// Times that it was asked for.
+    fee_reads: u64,
 }
 
 /// A chain that tests can grow and unwind.
@@ -107,6 +111,8 @@ impl FakeSource {
             safe: 0,
             fail_at: None,
             made: 0,
+            block_fees: Some(0),
+            fee_reads: 0,
         }))
     }
 
@@ -166,6 +172,16 @@ impl FakeSource {
         self.state().safe = number;
     }
 
+    /// What each block's transactions pay for being posted; `None` forgets it.
+    pub(crate) fn set_block_fees(&self, wei: Option<u64>) {
+        self.state().block_fees = wei;
+    }
+
+    /// How often it was asked what blocks paid.
+    pub(crate) fn fee_reads(&self) -> u64 {
+        self.state().fee_reads
+    }
+
     /// Makes reads of this block fail.
     pub(crate) fn fail_at(&self, number: Option<u64>) {
         self.state().fail_at = number;
@@ -188,6 +204,13 @@ impl BlockSource for FakeSource {
             return Err("made to fail".into());
         }
         Ok(state.blocks.get(number as usize).cloned())
+    }
+
+    fn fees_collected(&self, number: u64) -> Result<Option<U256>, SourceError> {
+        let mut state = self.state();
+        state.fee_reads += 1;
+        let fees = state.block_fees;
+        Ok(fees.map(|wei| U256::from(wei * number)))
     }
 }
 

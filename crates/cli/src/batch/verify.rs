@@ -2,11 +2,11 @@ use super::{
     Source, commitment,
     compare::{Derived, compare},
 };
-use crate::derivation::{SafeBlock, derive};
+use crate::derivation::derive;
 use alloy_provider::{Provider, RootProvider};
 use anyhow::{Context, ensure};
 use clap::Args;
-use openledger_chain::{Chain, ChainFiles, ChainOptions, OnContradiction};
+use openledger_chain::{Chain, ChainFiles, ChainOptions, OnContradiction, SafeBlock};
 use openledger_l1::{BatchTx, CommitmentStatus, L1Client, ScanItem, scan_batches};
 use openledger_primitives::{EMPTY_ROOT_HASH, SealedHeader};
 use openledger_protocol::OutputRoot;

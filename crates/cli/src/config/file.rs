@@ -37,6 +37,10 @@ pub(super) struct File {
     #[serde(default)]
     pub(super) proposer: ProposerSection,
     #[serde(default)]
+    pub(super) challenger: ChallengerSection,
+    #[serde(default)]
+    pub(super) fees: FeesSection,
+    #[serde(default)]
     pub(super) store: StoreSection,
     #[serde(default)]
     pub(super) feed: FeedSection,
@@ -122,9 +126,44 @@ pub(super) struct ProposerSection {
 
 #[derive(Debug, Clone, Default, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub(super) struct ChallengerSection {
+    pub(super) enabled: Option<bool>,
+    pub(super) key_file: Option<PathBuf>,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub(super) struct FeesSection {
+    pub(super) open_per_eth: Option<Decimal>,
+    pub(super) alarm_interval: Option<u64>,
+}
+
+/// A decimal number, which may stand in quotes.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(untagged)]
+pub(super) enum Decimal {
+    Text(String),
+    Whole(u64),
+    Fraction(f64),
+}
+
+impl Decimal {
+    /// The number as it is written.
+    pub(super) fn text(&self) -> String {
+        match self {
+            Self::Text(text) => text.clone(),
+            Self::Whole(number) => number.to_string(),
+            Self::Fraction(number) => number.to_string(),
+        }
+    }
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub(super) struct StoreSection {
     pub(super) history_days: Option<u64>,
     pub(super) archive: Option<bool>,
+    pub(super) index_addresses: Option<bool>,
     pub(super) cache_mb: Option<usize>,
 }
 

@@ -107,6 +107,30 @@ pub struct NodeFlags {
         default_missing_value = "true"
     )]
     pub store_archive: Option<bool>,
+    /// Index transactions by address, for ots_searchTransactionsBefore and …After
+    #[arg(
+        long = "store.index-addresses",
+        visible_alias = "index-addresses",
+        env = "OPENLEDGER_STORE_INDEX_ADDRESSES",
+        num_args = 0..=1,
+        default_missing_value = "true"
+    )]
+    pub store_index_addresses: Option<bool>,
+    /// Whether wrong output roots are vetoed
+    #[arg(
+        long = "challenger.enabled",
+        env = "OPENLEDGER_CHALLENGER_ENABLED",
+        num_args = 0..=1,
+        default_missing_value = "true"
+    )]
+    pub challenger_enabled: Option<bool>,
+    /// File with the challenger's private key; without, OPENLEDGER_CHALLENGER_KEY holds it
+    #[arg(
+        long = "challenger.key-file",
+        env = "OPENLEDGER_CHALLENGER_KEY_FILE",
+        value_name = "FILE"
+    )]
+    pub challenger_key_file: Option<PathBuf>,
     /// Megabytes of database blocks kept in memory
     #[arg(
         long = "store.cache-mb",
@@ -191,6 +215,20 @@ pub struct SequencerFlags {
         value_name = "SECONDS"
     )]
     pub proposer_withdrawal_interval: Option<u64>,
+    /// OPEN that an ETH costs: whether fees pay for posting is told at this rate; without, it is not
+    #[arg(
+        long = "fees.open-per-eth",
+        env = "OPENLEDGER_FEES_OPEN_PER_ETH",
+        value_name = "OPEN"
+    )]
+    pub fees_open_per_eth: Option<openledger_batcher::OpenPerEth>,
+    /// Seconds over which costs and fees are added up for that
+    #[arg(
+        long = "fees.alarm-interval",
+        env = "OPENLEDGER_FEES_ALARM_INTERVAL",
+        value_name = "SECONDS"
+    )]
+    pub fees_alarm_interval: Option<u64>,
     /// File with the key that signs the feed of sealed blocks; without, OPENLEDGER_FEED_KEY holds it, or
     /// there is no feed
     #[arg(

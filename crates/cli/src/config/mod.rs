@@ -16,17 +16,20 @@ pub(crate) use batcher::blob_sources;
 pub use batcher::{BatchKindArg, BatcherFlags, BatcherSettings, DataAvailabilityArg};
 pub use flags::{NodeFlags, SequencerFlags, VerifierFlags};
 
-use crate::{node::L1Role, proposer::ProposerRole};
+use crate::{
+    node::L1Role,
+    proposer::{ChallengerRole, ProposerRole},
+};
 use alloy_signer_local::PrivateKeySigner;
 use anyhow::{Context, bail, ensure};
-use file::{File, read_file, read_token};
-use openledger_batcher::BatcherConfig;
+use file::{FeesSection, File, read_file, read_token};
+use openledger_batcher::{BatcherConfig, CostAlarm, OpenPerEth};
 use openledger_builder::BuilderConfig;
 use openledger_l1::{BlobSourceConfig, TxSenderConfig, VETO_GAME, key_from_env, key_from_file};
 use openledger_mempool::MempoolConfig;
 use openledger_node::FeedConfig;
 use openledger_primitives::{ChainConfig, L1Contracts};
-use openledger_proposer::ProposerConfig;
+use openledger_proposer::{ChallengerConfig, ProposerConfig};
 use openledger_rpc::{Namespace, RpcConfig};
 use openledger_store::StoreOptions;
 use std::{
@@ -42,9 +45,16 @@ use std::{
 pub const BATCHER_KEY_VARIABLE: &str = "OPENLEDGER_BATCHER_KEY";
 /// Names the proposer's key where no file is given.
 pub const PROPOSER_KEY_VARIABLE: &str = "OPENLEDGER_PROPOSER_KEY";
+/// Names the challenger's key where no file is given.
+pub const CHALLENGER_KEY_VARIABLE: &str = "OPENLEDGER_CHALLENGER_KEY";
 /// Names the feed's key where no file is given.
 pub const FEED_KEY_VARIABLE: &str = "OPENLEDGER_FEED_KEY";
 const SECONDS_PER_DAY: u64 = 86_400;
+
+/// What the help of a command with settings says of them.
+pub(crate) const SETTINGS_HELP: &str = "\
+Settings come from the file, then the environment, then flags; the last one wins. A setting has one name: \
+http.port is `port` under [http] in the file, OPENLEDGER_HTTP_PORT and --http.port.";
 
 /// Checked settings of every node.
 #[derive(Debug, Clone)]
@@ -65,8 +75,14 @@ pub struct NodeSettings {
     pub history_days: u64,
     /// Whether history is kept for ever.
     pub archive: bool,
+    /// Whether transactions are indexed by address.
+    pub index_addresses: bool,
     /// The store's cache in bytes; its default if `None`.
     pub cache_bytes: Option<usize>,
+    /// Whether wrong output roots are vetoed.
+    pub challenger_enabled: bool,
+    /// File of the challenger's key.
+    pub challenger_key_file: Option<PathBuf>,
 }
 
 /// Checked settings of a sequencer.
@@ -94,6 +110,8 @@ pub struct SequencerSettings {
     pub proposer_interval: Option<u64>,
     /// The same while a withdrawal waits.
     pub proposer_withdrawal_interval: Option<u64>,
+    /// When and at which rate costs of posting are compared with fees; `None` compares nothing.
+    pub cost_alarm: Option<CostAlarm>,
     /// File of the feed's key.
     pub feed_key_file: Option<PathBuf>,
 }
@@ -125,7 +143,10 @@ impl NodeSettings {
             privileged_token_file,
             store_history_days,
             store_archive,
+            store_index_addresses,
             store_cache_mb,
+            challenger_enabled,
+            challenger_key_file,
         } = flags;
 
         let loopback = IpAddr::V4(Ipv4Addr::LOCALHOST);
@@ -191,10 +212,48 @@ impl NodeSettings {
             },
             history_days,
             archive: store_archive.or(file.store.archive).unwrap_or(false),
+            index_addresses: store_index_addresses
+                .or(file.store.index_addresses)
+                .unwrap_or(false),
             cache_bytes: store_cache_mb
                 .or(file.store.cache_mb)
                 .map(|megabytes| megabytes << 20),
+            challenger_enabled: challenger_enabled
+                .or(file.challenger.enabled)
+                .unwrap_or(false),
+            challenger_key_file: challenger_key_file.or_else(|| file.challenger.key_file.clone()),
         })
+    }
+
+    /// Who vetoes wrong output roots, if this node does.
+    ///
+    /// # Errors
+    /// A key that is missing; a chain that has no games.
+    pub fn challenger_role(
+        &self,
+        contracts: &L1Contracts,
+    ) -> anyhow::Result<Option<ChallengerRole>> {
+        if !self.challenger_enabled {
+            return Ok(None);
+        }
+        ensure!(
+            !contracts.dispute_game_factory.is_zero(),
+            "challenger.enabled, but l1.json names no disputeGameFactory"
+        );
+        let key = key(self.challenger_key_file.as_deref(), CHALLENGER_KEY_VARIABLE)?;
+        let Some(key) = key else {
+            bail!(
+                "the challenger has no key: set challenger.key-file or {CHALLENGER_KEY_VARIABLE}, or \
+                 challenger.enabled = false"
+            )
+        };
+        Ok(Some(ChallengerRole {
+            signer: key.into(),
+            config: ChallengerConfig {
+                poll_interval: self.l1_block_time,
+                ..ChallengerConfig::new(contracts.dispute_game_factory, VETO_GAME)
+            },
+        }))
     }
 
     /// The store's settings for a chain with this block time.
@@ -202,6 +261,7 @@ impl NodeSettings {
         let defaults = StoreOptions::default();
         StoreOptions {
             archive: self.archive,
+            index_addresses: self.index_addresses,
             history_blocks: self.history_days.saturating_mul(SECONDS_PER_DAY) / block_time.max(1),
             block_cache_bytes: self.cache_bytes.unwrap_or(defaults.block_cache_bytes),
             ..defaults
@@ -229,6 +289,8 @@ impl SequencerSettings {
             proposer_key_file,
             proposer_interval,
             proposer_withdrawal_interval,
+            fees_open_per_eth,
+            fees_alarm_interval,
             feed_key_file,
         } = flags;
         let node = NodeSettings::resolve(&file, node)?;
@@ -263,6 +325,7 @@ impl SequencerSettings {
             proposer_interval: proposer_interval.or(file.proposer.interval),
             proposer_withdrawal_interval: proposer_withdrawal_interval
                 .or(file.proposer.withdrawal_interval),
+            cost_alarm: cost_alarm(&file.fees, fees_open_per_eth, fees_alarm_interval)?,
             feed_key_file: feed_key_file.or(file.feed.key_file),
         })
     }
@@ -281,6 +344,7 @@ impl SequencerSettings {
             batcher.channel_duration_max = duration;
         }
         self.batcher.apply(&mut batcher);
+        batcher.cost_alarm = self.cost_alarm;
         let batcher_signer = if !self.batcher_enabled {
             None
         } else if let Some(remote) = &self.batcher.signer {
@@ -297,14 +361,17 @@ impl SequencerSettings {
         };
         Ok(L1Role {
             urls: self.node.l1_rpc_urls.clone(),
+            whole: false,
             blobs: self.node.blobs.clone(),
             block_time: self.node.l1_block_time,
+            poll_interval: None,
             batcher_signer,
             batcher,
             sender: TxSenderConfig {
                 ..self.batcher.sender
             },
             proposer: self.proposer_role(contracts)?,
+            challenger: self.node.challenger_role(contracts)?,
         })
     }
 
@@ -364,6 +431,7 @@ impl VerifierSettings {
             ("sequencer", file.sequencer != defaults.sequencer),
             ("batcher", file.batcher != defaults.batcher),
             ("proposer", file.proposer != defaults.proposer),
+            ("fees", file.fees != defaults.fees),
             ("mempool", file.mempool.is_some()),
             ("feed.key-file", file.feed.key_file.is_some()),
         ] {
@@ -378,6 +446,41 @@ impl VerifierSettings {
             feed,
         })
     }
+}
+
+/// When costs of posting are compared with fees.
+fn cost_alarm(
+    file: &FeesSection,
+    open_per_eth: Option<OpenPerEth>,
+    interval: Option<u64>,
+) -> anyhow::Result<Option<CostAlarm>> {
+    let open_per_eth = match (open_per_eth, &file.open_per_eth) {
+        (Some(rate), _) => Some(rate),
+        (None, Some(rate)) => {
+            let rate = rate.text();
+            Some(
+                rate.parse()
+                    .with_context(|| format!("fees.open-per-eth is {rate}"))?,
+            )
+        }
+        (None, None) => None,
+    };
+    let interval = interval.or(file.alarm_interval);
+    ensure!(
+        open_per_eth.is_some() || interval.is_none(),
+        "fees.alarm-interval needs fees.open-per-eth"
+    );
+    ensure!(
+        interval != Some(0),
+        "fees.alarm-interval must be at least 1"
+    );
+    Ok(open_per_eth.map(|rate| {
+        let alarm = CostAlarm::at(rate);
+        CostAlarm {
+            interval: interval.map_or(alarm.interval, Duration::from_secs),
+            ..alarm
+        }
+    }))
 }
 
 fn read(file: Option<&Path>) -> anyhow::Result<File> {

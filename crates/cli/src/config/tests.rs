@@ -1,5 +1,6 @@
 use super::*;
 use crate::{Cli, Command};
+use alloy_primitives::Address;
 use clap::Parser;
 use std::fs;
 
@@ -36,10 +37,15 @@ const FULL: &str = r#"
     [store]
     history-days = 7
     archive = true
+    index-addresses = true
     cache-mb = 64
 
     [feed]
     key-file = "/feed-key"
+
+    [fees]
+    open-per-eth = 7500.25
+    alarm-interval = 600
 
     [mempool]
     transactions_max = 7
@@ -98,8 +104,11 @@ fn every_setting_of_the_file_is_used() {
         settings.feed_key_file.as_deref(),
         Some(Path::new("/feed-key"))
     );
+    let alarm = settings.cost_alarm.unwrap();
+    assert_eq!(alarm.open_per_eth.to_string(), "7500.25");
+    assert_eq!(alarm.interval, Duration::from_secs(600));
     let store = settings.node.store_options(2);
-    assert!(store.archive);
+    assert!(store.archive && store.index_addresses);
     assert_eq!(
         (store.history_blocks, store.block_cache_bytes),
         (7 * 86_400 / 2, 64 << 20)
@@ -116,13 +125,14 @@ fn flags_win_over_the_file() {
         "http://three",
         "--sequencer.stopped=false",
         "--store.archive=false",
+        "--index-addresses=false",
         "--sequencer.ordering",
         "arrival",
     ]);
     let settings = SequencerSettings::resolve(Some(&path), overrides).unwrap();
     assert_eq!(settings.node.rpc.http.to_string(), "0.0.0.0:1");
     assert_eq!(settings.node.l1_rpc_urls, ["http://three"]);
-    assert!(settings.builder.active && !settings.node.archive);
+    assert!(settings.builder.active && !settings.node.archive && !settings.node.index_addresses);
     assert_eq!(
         settings.mempool.order,
         openledger_mempool::Ordering::Arrival
@@ -144,6 +154,39 @@ fn nothing_is_needed_but_chain_data_and_l1() {
     assert_eq!(settings.node.rpc.public_namespaces, Namespace::public());
     assert_eq!(settings.node.store_options(1).history_blocks, 30 * 86_400);
     assert!(settings.batcher_enabled && settings.builder.active && settings.builder.settled);
+}
+
+#[test]
+fn the_rate_of_open_and_eth_is_checked() {
+    for rate in ["7500.25", "\"7500.25\""] {
+        let (_directory, path) = written(&FULL.replace("7500.25", rate));
+        let settings = SequencerSettings::resolve(Some(&path), SequencerFlags::default()).unwrap();
+        let rate = settings
+            .cost_alarm
+            .map(|alarm| alarm.open_per_eth.to_string());
+        assert_eq!(rate.as_deref(), Some("7500.25"));
+    }
+    let (_directory, path) = written(FULL);
+    let dearer = flags(&["--fees.open-per-eth", "9000"]);
+    let settings = SequencerSettings::resolve(Some(&path), dearer).unwrap();
+    let rate = settings
+        .cost_alarm
+        .map(|alarm| alarm.open_per_eth.to_string());
+    assert_eq!(rate.as_deref(), Some("9000"));
+
+    for (from, to, words) in [
+        ("7500.25", "0", "fees.open-per-eth is 0"),
+        ("7500.25", "\"much\"", "fees.open-per-eth is much"),
+        (
+            "alarm-interval = 600",
+            "alarm-interval = 0",
+            "fees.alarm-interval",
+        ),
+        ("open-per-eth = 7500.25", "", "needs fees.open-per-eth"),
+    ] {
+        let error = refused(&FULL.replace(from, to));
+        assert!(error.contains(words), "{error}");
+    }
 }
 
 fn refused(text: &str) -> String {
@@ -223,6 +266,41 @@ fn a_verifier_has_the_node_s_settings_and_a_feed() {
 }
 
 #[test]
+fn every_node_can_challenge() {
+    let key = tempfile::NamedTempFile::new().unwrap();
+    fs::write(
+        key.path(),
+        "5de4111afa1a4b94908f83103eb1f1706367c2e68ca870fc3fb9a804cdab365a",
+    )
+    .unwrap();
+    let section = format!(
+        "{VERIFIER}\n[challenger]\nenabled = true\nkey-file = {:?}",
+        key.path()
+    );
+    let (_directory, path) = written(&section);
+    let settings = VerifierSettings::resolve(Some(&path), VerifierFlags::default()).unwrap();
+    let contracts = L1Contracts {
+        dispute_game_factory: Address::with_last_byte(7),
+        ..L1Contracts::default()
+    };
+    let role = settings.node.challenger_role(&contracts).unwrap().unwrap();
+    assert_eq!(role.config.factory, contracts.dispute_game_factory);
+    assert_eq!(role.config.poll_interval, settings.node.l1_block_time);
+    // Nothing to watch.
+    let error = settings.node.challenger_role(&L1Contracts::default());
+    assert!(
+        error
+            .unwrap_err()
+            .to_string()
+            .contains("disputeGameFactory")
+    );
+    // Off unless asked for.
+    let (_directory, path) = written(VERIFIER);
+    let settings = VerifierSettings::resolve(Some(&path), VerifierFlags::default()).unwrap();
+    assert!(settings.node.challenger_role(&contracts).unwrap().is_none());
+}
+
+#[test]
 fn what_is_not_a_role_s_setting_is_refused() {
     let refused = |text: &str| {
         let (_directory, path) = written(text);
@@ -231,6 +309,7 @@ fn what_is_not_a_role_s_setting_is_refused() {
     };
     assert!(refused(&format!("{VERIFIER}\n[batcher]\nenabled = false")).contains("batcher"));
     assert!(refused(&format!("{VERIFIER}\n[sequencer]\nstopped = true")).contains("sequencer"));
+    assert!(refused(&format!("{VERIFIER}\n[fees]\nopen-per-eth = 1")).contains("fees"));
     assert!(refused(&VERIFIER.replace("http://sequencer", "tcp://sequencer")).contains("feed.url"));
     let (_directory, path) = written(VERIFIER);
     let error = SequencerSettings::resolve(Some(&path), SequencerFlags::default()).unwrap_err();

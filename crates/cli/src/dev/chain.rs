@@ -8,7 +8,7 @@ use super::{
 use crate::{
     genesis::{
         BASE_FEE_SCALAR, BLOB_BASE_FEE_SCALAR, DEFAULT_GAS_LIMIT, GenesisParameters,
-        LOCAL_CHAIN_ID, chain_files, genesis_output_root, genesis_supply,
+        LOCAL_CHAIN_ID, alias, chain_files, genesis_output_root, genesis_supply,
     },
     proposer::ProposerRole,
     unsettled,
@@ -19,8 +19,8 @@ use alloy_signer_local::{MnemonicBuilder, PrivateKeySigner};
 use anyhow::{Context, bail, ensure};
 use openledger_chain::ChainFiles;
 use openledger_l1::{
-    DeployConfig, DeployError, DeployOptions, Deployment, GameClocks, L1Client, RequestConfig,
-    TimelockConfig, VETO_GAME, key_from_env,
+    DeployConfig, DeployError, DeployOptions, Deployment, GameClocks, GenesisAnchor, L1Client,
+    RequestConfig, TimelockConfig, VETO_GAME, key_from_env,
 };
 use openledger_primitives::{GENESIS_EXTRA_KEY, GenesisExtra, GenesisId, L1Contracts};
 use openledger_proposer::ProposerConfig;
@@ -297,10 +297,13 @@ async fn deploy(
         ..DeployOptions::default()
     };
     let config = deploy_config(&parameters, l1);
+    let roles = config.roles();
     let mut deployment =
         Deployment::begin(client.clone(), signer, first_nonce, config, options, None)
             .context(FAILED)?;
     parameters.l1_contracts = *deployment.contracts();
+    // As on any settled chain, L2's code belongs to the code timelock, which has no delay here.
+    parameters.proxy_admin_owner = alias(parameters.l1_contracts.code_timelock);
 
     let steps = deployment.set_up_steps();
     carried_out(deployment.set_up(), steps, anvil)
@@ -312,15 +315,23 @@ async fn deploy(
         number: latest.number,
     };
     parameters.timestamp = latest.timestamp;
-    let files = chain_files(&parameters)?;
+    let mut files = chain_files(&parameters)?;
+    files.l1.roles = Some(roles);
     let multicall = files.genesis.alloc.get(&MULTICALL);
     if let (Some(anvil), Some(code)) = (anvil, multicall.and_then(|account| account.code.as_ref()))
     {
         anvil.set_code(MULTICALL, code).await?;
     }
-    let anchor_root = genesis_output_root(&files.genesis)?;
+    let anchor = GenesisAnchor {
+        output_root: genesis_output_root(&files.genesis)?,
+        timestamp: parameters.timestamp,
+    };
     let steps = deployment.opening_steps();
-    carried_out(deployment.open(anchor_root), steps, anvil)
+    carried_out(deployment.open(anchor), steps, anvil)
+        .await
+        .context(FAILED)?;
+    let steps = deployment.hand_over_steps();
+    carried_out(deployment.hand_over(anchor), steps, anvil)
         .await
         .context(FAILED)?;
     Ok(files)
@@ -338,6 +349,7 @@ fn deploy_config(parameters: &GenesisParameters, l1: &L1Access) -> DeployConfig 
         challenger: l1.guardian,
         guardian: l1.guardian,
         gas_limit: parameters.gas_limit,
+        block_time: parameters.block_time,
         base_fee_scalar: BASE_FEE_SCALAR,
         blob_base_fee_scalar: BLOB_BASE_FEE_SCALAR,
         genesis_supply: genesis_supply(&parameters.funded),

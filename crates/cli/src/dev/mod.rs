@@ -17,7 +17,7 @@ mod report;
 use crate::{
     genesis::GAS_LIMIT_RANGE,
     node::{L1Role, Node, NodeConfig},
-    one_line, shutdown,
+    shutdown::{self, Service},
 };
 use accounts::DevAccounts;
 use anvil::{Anvil, AnvilOptions};
@@ -42,7 +42,6 @@ use std::{
 };
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
-use tracing::error;
 
 /// In which order waiting transactions are taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
@@ -125,6 +124,16 @@ pub struct DevArgs {
     /// Keep the state of every block for ever instead of 30 days
     #[arg(long)]
     pub archive: bool,
+    /// Index transactions by address, for ots_searchTransactionsBefore and …After
+    #[arg(
+        long,
+        value_name = "BOOL",
+        num_args = 0..=1,
+        default_value_t = true,
+        default_missing_value = "true",
+        action = clap::ArgAction::Set
+    )]
+    pub index_addresses: bool,
 }
 
 impl DevArgs {
@@ -147,48 +156,39 @@ impl DevArgs {
 /// # Errors
 /// Whatever keeps the chain from starting, or the role that failed.
 pub async fn run(args: DevArgs) -> anyhow::Result<ExitCode> {
-    let shutdown = shutdown::on_signal()?;
     let directory = DataDirectory::open(args.data_dir.as_deref())?;
-    // What was started by then ends with what is dropped.
-    let mut running = tokio::select! {
-        running = start(&args, &directory) => running?,
-        () = shutdown.cancelled() => return Ok(ExitCode::SUCCESS),
-    };
-    let failure = tokio::select! {
-        () = shutdown.cancelled() => None,
-        failure = running.node.failed() => Some(failure),
-        status = l1_ended(&mut running.anvil) => {
-            Some(anyhow!("the local L1 ended ({status}): see {}", directory.l1_log().display()))
-        }
-    };
-    if let Some(failure) = &failure {
-        error!(error = one_line(failure), "stopping");
-    }
-    let stopped = running.stop(&directory).await;
-    match failure {
-        Some(failure) => Err(failure),
-        None => stopped.map(|()| ExitCode::SUCCESS),
-    }
+    shutdown::run(start(&args, &directory)).await
 }
 
 /// A local chain with all that was started for it.
-struct Running {
+struct Running<'a> {
+    directory: &'a DataDirectory,
     node: Node,
     anvil: Option<Anvil>,
     dumps: Option<JoinHandle<()>>,
     dumping: CancellationToken,
 }
 
-impl Running {
+impl Service for Running<'_> {
+    async fn failed(&mut self) -> anyhow::Error {
+        tokio::select! {
+            failure = self.node.failed() => failure,
+            status = l1_ended(&mut self.anvil) => {
+                let log = self.directory.l1_log();
+                anyhow!("the local L1 ended ({status}): see {}", log.display())
+            }
+        }
+    }
+
     /// Stops the chain before its L1, so that no batch is lost between them.
-    async fn stop(self, directory: &DataDirectory) -> anyhow::Result<()> {
+    async fn stop(self) -> anyhow::Result<()> {
         let stopped = self.node.stop().await;
         self.dumping.cancel();
         if let Some(dumps) = self.dumps {
             dumps.await?;
         }
         if let Some(anvil) = self.anvil {
-            anvil.stop(directory.is_kept()).await;
+            anvil.stop(self.directory.is_kept()).await;
         }
         stopped
     }
@@ -206,7 +206,7 @@ async fn l1_ended(anvil: &mut Option<Anvil>) -> String {
 }
 
 /// Starts the L1, makes the chain or finds it, starts the node, and says so.
-async fn start(args: &DevArgs, directory: &DataDirectory) -> anyhow::Result<Running> {
+async fn start<'a>(args: &DevArgs, directory: &'a DataDirectory) -> anyhow::Result<Running<'a>> {
     let started = Instant::now();
     let ports = ports::reserve(args)?;
     let kept = directory.chain_files()?;
@@ -243,6 +243,7 @@ async fn start(args: &DevArgs, directory: &DataDirectory) -> anyhow::Result<Runn
         report.banner(started.elapsed(), node.recovered(), directory.path())
     );
     Ok(Running {
+        directory,
         node,
         anvil,
         dumps,
@@ -302,24 +303,31 @@ fn node_config(
     let feed_key = l1.map(|l1| l1.operator.clone());
     let l1 = l1.map(|l1| L1Role {
         urls: vec![l1.url.clone()],
+        whole: true,
         // No blobs: a local L1 keeps each for ever, 128 KiB in memory and twice that in its state's
         // file, and an idle chain would fill one every other second.
         blobs: BlobSourceConfig::default(),
         block_time: Duration::from_secs(anvil::BLOCK_TIME),
+        poll_interval: None,
         batcher_signer: Some(l1.operator.clone().into()),
         batcher: BatcherConfig::new(Arc::new(files.rollup.clone())),
         sender: TxSenderConfig::default(),
         proposer: l1.proposer_role(&files),
+        challenger: None,
     });
     NodeConfig {
         store_path: directory.store(),
         store: StoreOptions {
             archive: args.archive,
+            index_addresses: args.index_addresses,
             history_blocks: defaults.history_blocks / files.rollup.block_time.max(1),
             ..defaults
         },
         mempool: MempoolConfig {
             order: args.ordering.into(),
+            // Its users are its owner's scripts, which may send all they have at once.
+            transactions_max: 200_000,
+            bytes_max: 256 << 20,
             ..MempoolConfig::default()
         },
         builder: BuilderConfig {

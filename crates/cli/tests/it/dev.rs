@@ -51,10 +51,19 @@ pub(crate) async fn receipt(rpc: &RootProvider, hash: &str) -> anyhow::Result<Va
     .await
 }
 
+/// The first page of an address's transactions.
+async fn transactions_of(rpc: &RootProvider, address: Address) -> anyhow::Result<Value> {
+    let params = (address, 0, 25);
+    Ok(rpc
+        .raw_request("ots_searchTransactionsBefore".into(), params)
+        .await?)
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn an_unsettled_chain_runs_resumes_and_stops() -> anyhow::Result<()> {
     let directory = tempfile::tempdir()?;
-    let dev = Dev::start(directory.path(), &["--no-batcher"])?;
+    let flags = ["--no-batcher", "--index-addresses=false"];
+    let dev = Dev::start(directory.path(), &flags)?;
     assert_eq!(dev.report["settled"], false);
     assert_eq!(dev.report["l1Url"], Value::Null);
     let rpc = dev.rpc()?;
@@ -89,12 +98,28 @@ async fn an_unsettled_chain_runs_resumes_and_stops() -> anyhow::Result<()> {
         );
     }
     let before = head(&rpc).await?;
+    let refused = transactions_of(&rpc, RECIPIENT).await.unwrap_err();
+    assert!(
+        refused.to_string().contains("--index-addresses"),
+        "{refused}"
+    );
     dev.stop()?;
 
     let dev = Dev::start(directory.path(), &["--no-batcher"])?;
     let rpc = dev.rpc()?;
     assert!(head(&rpc).await? >= before);
     assert_eq!(rpc.get_balance(RECIPIENT).await?, U256::from(5));
+    // Unless it is told otherwise it indexes, what was sealed before included.
+    let found = until(
+        "the transaction in the index",
+        WAIT,
+        // An error says that the index is behind.
+        || async { Ok(transactions_of(&rpc, RECIPIENT).await.unwrap_or_default()) },
+        |found| !found.is_null(),
+    )
+    .await?;
+    assert_eq!(found["txs"][0]["hash"], hash);
+    assert_eq!(found["txs"].as_array().map(Vec::len), Some(1));
     assert_eq!(rpc.get_transaction_count(first).await?, 1);
     dev.stop()
 }

@@ -1,7 +1,10 @@
 //! The real binary, as a person runs it.
 
+mod attribution;
 mod config;
 mod dev;
+mod lying;
 mod process;
 mod settled;
+mod stranger;
 mod verifier;

@@ -130,7 +130,7 @@ impl Dev {
     }
 }
 
-/// A running `openledger verifier`; killed when a test drops it.
+/// A running `openledger verifier` or `openledger sequencer`; killed when a test drops it.
 pub(crate) struct Verifier {
     child: Child,
     pub(crate) url: String,
@@ -139,18 +139,28 @@ pub(crate) struct Verifier {
 impl Verifier {
     /// Starts a verifier of the chain of `dev`, with its data in `directory`.
     pub(crate) async fn start(dev: &Dev, directory: &Path, flags: &[&str]) -> anyhow::Result<Self> {
+        let mut command = command();
+        command.arg("verifier").args(flags);
+        Self::spawn(command, dev.text("/l1Url")?, &dev.directory, directory).await
+    }
+
+    /// Starts a node by a command that names its role, for the chain whose files are in `chain`, with its
+    /// data in `directory`.
+    pub(crate) async fn spawn(
+        mut command: Command,
+        l1_url: &str,
+        chain: &Path,
+        directory: &Path,
+    ) -> anyhow::Result<Self> {
         fs::create_dir_all(directory)?;
         let log = directory.join("stderr.log");
-        let mut command = command();
         let child = command
-            .args(["verifier", "--http.port", "0", "--privileged.port", "0"])
-            .args(["--l1.block-time", "1", "--l1.rpc-url"])
-            .arg(dev.text("/l1Url")?)
+            .args(["--http.port", "0", "--privileged.port", "0"])
+            .args(["--l1.block-time", "1", "--l1.rpc-url", l1_url])
             .arg("--chain")
-            .arg(&dev.directory)
+            .arg(chain)
             .arg("--data-dir")
             .arg(directory)
-            .args(flags)
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(File::create(&log)?)

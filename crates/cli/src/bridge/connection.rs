@@ -1,0 +1,159 @@
+//! The chain that a command is about, and how its two layers are reached.
+
+use super::L2Node;
+use crate::derivation::connect;
+use alloy_signer_local::{MnemonicBuilder, PrivateKeySigner};
+use anyhow::{Context, anyhow, ensure};
+use clap::Args;
+use openledger_chain::ChainFiles;
+use openledger_l1::L1Client;
+use openledger_primitives::L1Contracts;
+use serde::Deserialize;
+use std::{
+    fs, io,
+    path::{Path, PathBuf},
+};
+
+/// What `openledger dev` leaves in its data directory beside the chain's files.
+const DEV_FILE: &str = "dev.json";
+/// Longest that it may be, bytes.
+const DEV_FILE_BYTES_MAX: u64 = 1 << 20;
+
+/// Where a chain is defined, and where its layers are reached.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct ConnectionArgs {
+    /// Directory of the chain's files (genesis.json, rollup.json, l1.json); the data directory of
+    /// `openledger dev` also says where both layers are
+    #[arg(long, env = "OPENLEDGER_CHAIN", value_name = "DIR")]
+    chain: PathBuf,
+    /// L1 RPC URLs, tried in order
+    #[arg(
+        long = "l1.rpc-url",
+        env = "OPENLEDGER_L1_RPC_URL",
+        value_name = "URL",
+        value_delimiter = ',',
+        hide_env_values = true
+    )]
+    l1_rpc_url: Vec<String>,
+    /// RPC URL of a node of the chain
+    #[arg(
+        long = "l2.rpc-url",
+        env = "OPENLEDGER_L2_RPC_URL",
+        value_name = "URL",
+        hide_env_values = true
+    )]
+    l2_rpc_url: Option<String>,
+}
+
+/// The part of `dev.json` that is used here.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct DevFile {
+    rpc_url: String,
+    l1_url: Option<String>,
+    mnemonic: String,
+}
+
+/// A chain whose files are read and whose L1 answers.
+#[derive(Debug)]
+pub(crate) struct Connection {
+    pub(crate) files: ChainFiles,
+    pub(crate) l1: L1Client,
+    l2_rpc_url: Option<String>,
+    dev: Option<DevFile>,
+}
+
+impl ConnectionArgs {
+    /// Reads the chain's files and connects to its L1.
+    ///
+    /// # Errors
+    /// Files that can't be used, a chain without contracts on L1; an L1 that doesn't answer or is
+    /// another one.
+    pub(crate) async fn open(&self) -> anyhow::Result<Connection> {
+        let files = ChainFiles::read(&self.chain)
+            .with_context(|| format!("--chain {} holds no chain", self.chain.display()))?;
+        let L1Contracts {
+            portal,
+            open,
+            dispute_game_factory,
+            anchor_state_registry,
+            ..
+        } = files.l1.contracts;
+        for (name, address) in [
+            ("portal", portal),
+            ("open", open),
+            ("disputeGameFactory", dispute_game_factory),
+            ("anchorStateRegistry", anchor_state_registry),
+        ] {
+            ensure!(
+                !address.is_zero(),
+                "l1.json names no {name}: the chain is unsettled, and nothing crosses to it or from it"
+            );
+        }
+        let dev = DevFile::read(&self.chain)?;
+        let mut urls = self.l1_rpc_url.clone();
+        if urls.is_empty() {
+            urls.extend(dev.as_ref().and_then(|dev| dev.l1_url.clone()));
+        }
+        ensure!(!urls.is_empty(), "name the L1 by --l1.rpc-url");
+        let l1 = connect(&urls, files.rollup.l1_chain_id).await?;
+        let l2_rpc_url = self.l2_rpc_url.clone();
+        Ok(Connection {
+            l2_rpc_url: l2_rpc_url.or_else(|| dev.as_ref().map(|dev| dev.rpc_url.clone())),
+            files,
+            l1,
+            dev,
+        })
+    }
+}
+
+impl Connection {
+    /// The chain's contracts on L1.
+    pub(crate) const fn contracts(&self) -> &L1Contracts {
+        &self.files.l1.contracts
+    }
+
+    /// Connects to a node of the chain.
+    ///
+    /// # Errors
+    /// If none is named, it doesn't answer, or is another chain's.
+    pub(crate) async fn l2(&self) -> anyhow::Result<L2Node> {
+        let url = self
+            .l2_rpc_url
+            .as_deref()
+            .context("name a node of the chain by --l2.rpc-url")?;
+        L2Node::connect(url, self.files.rollup.l2_chain_id).await
+    }
+
+    /// The key of a local chain's account.
+    ///
+    /// # Errors
+    /// If the chain is not local.
+    pub(super) fn dev_key(&self, number: u32) -> anyhow::Result<PrivateKeySigner> {
+        let dev = self.dev.as_ref().with_context(|| {
+            format!("--account is for local chains: there is no {DEV_FILE} in --chain")
+        })?;
+        // The path is the one of every local chain, and so is in no file of this command's.
+        MnemonicBuilder::try_from_phrase_nth(&dev.mnemonic, number)
+            .map_err(|_| anyhow!("{DEV_FILE} holds no mnemonic"))
+    }
+}
+
+impl DevFile {
+    /// Reads it, if it is there.
+    fn read(directory: &Path) -> anyhow::Result<Option<Self>> {
+        let path = directory.join(DEV_FILE);
+        let shown = || path.display().to_string();
+        match fs::metadata(&path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(error).with_context(shown),
+            Ok(metadata) => ensure!(
+                metadata.len() <= DEV_FILE_BYTES_MAX,
+                "{} is longer than {DEV_FILE_BYTES_MAX} bytes",
+                path.display()
+            ),
+        }
+        let text = fs::read(&path).with_context(shown)?;
+        Ok(Some(serde_json::from_slice(&text).with_context(shown)?))
+    }
+}
