@@ -100,14 +100,6 @@ impl Pipeline {
         }
     }
 
-    /// The same pipeline, which knows that `l2_safe` was the newest safe block once L1 block `l1_number` had
-    /// been derived from: batches that are complete by then are not looked at again. Without it, a batch
-    /// that came to L1 before its parent's, and was dropped for that, would be taken after a restart.
-    pub const fn resume_after(mut self, l1_number: u64) -> Self {
-        self.attributes.prev.resume_after(l1_number);
-        self
-    }
-
     fn traversal(&self) -> &L1Traversal {
         &self.attributes.prev.prev.prev.prev.prev.prev
     }

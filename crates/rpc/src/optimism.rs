@@ -144,6 +144,11 @@ fn l1_status(api: &Api) -> L1Status {
 }
 
 fn status(api: &Api) -> Result<SyncStatus, Failure> {
+    // A head may be unwound between the look at it and the one at its block.
+    status_now(api).or_else(|_| status_now(api))
+}
+
+fn status_now(api: &Api) -> Result<SyncStatus, Failure> {
     let l1 = l1_status(api);
     let heads = api.chain.heads();
     Ok(SyncStatus {

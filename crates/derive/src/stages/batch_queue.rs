@@ -38,8 +38,6 @@ pub(crate) struct BatchQueue {
     span: Option<SpanBlocks>,
     /// A span batch that waits for an L2 block of the past.
     waiting: Option<SpanBatch>,
-    /// L1 blocks up to this one were derived from before: what batches they complete was decided then.
-    derived_to: u64,
     /// The last safe blocks, oldest first.
     recent: VecDeque<L2BlockRef>,
     dropped: Option<BatchDrop>,
@@ -53,15 +51,9 @@ impl BatchQueue {
             epochs: VecDeque::new(),
             span: None,
             waiting: None,
-            derived_to: 0,
             recent: VecDeque::new(),
             dropped: None,
         }
-    }
-
-    /// Leaves out what L1 blocks up to this one complete.
-    pub(crate) const fn resume_after(&mut self, l1_number: u64) {
-        self.derived_to = l1_number;
     }
 
     fn origin(&self) -> L1Block {
@@ -97,9 +89,8 @@ impl BatchQueue {
         self.remember(*parent);
         self.update_epochs(parent);
         let origin = self.origin();
-        if origin.number <= parent.l1_origin.number.max(self.derived_to) {
-            // Only batches of the past can have come by now, or such as were decided on before: one of
-            // the next block that came before its parent's was dropped as one of the future.
+        if origin.number <= parent.l1_origin.number {
+            // Only batches of the past can have come by now.
             return Ok(match self.prev.next_batch() {
                 Pull::Ready(_) | Pull::Again => NextBatch::Again,
                 Pull::Empty => NextBatch::Empty,

@@ -503,38 +503,3 @@ fn blobs_are_data_of_their_own() {
     driver.run().expect("derives");
     assert_eq!(driver.derived.len(), 3);
 }
-
-/// What is derived does not depend on where derivation is begun again: a batch that came before its
-/// parent's was dropped, and stays so.
-#[test]
-fn a_break_changes_nothing() {
-    let config = config(2, 100);
-    let mut l1 = l1_chain([12; 12]);
-    let made = blocks(&config, genesis(&config), &l1[0], 3);
-    let parent = made[1].reference;
-    let other = sequence(&config, &parent, &l1[0], vec![transaction(77)]);
-    post(&mut l1[2], channel(1, &batches(&made[2..]), 10_000));
-    post(&mut l1[4], channel(2, &batches(&made[..2]), 10_000));
-    post(
-        &mut l1[7],
-        channel(3, std::slice::from_ref(&other.batch), 10_000),
-    );
-
-    let mut through = Driver::new(&config, &l1[..5]);
-    through.run().expect("derives");
-    assert_eq!(through.head, parent);
-    through.l1 = &l1;
-    through.run().expect("derives");
-    assert_eq!(through.head, other.reference);
-
-    let known = vec![genesis(&config), made[0].reference, parent];
-    let mut resumed = Driver::at(&config, &l1, known.clone());
-    resumed.pipeline = resumed.pipeline.resume_after(l1[4].block.number);
-    resumed.run().expect("derives");
-    assert_eq!(resumed.head, other.reference);
-
-    // Without the knowledge it would take the dropped one.
-    let mut guessing = Driver::at(&config, &l1, known);
-    guessing.run().expect("derives");
-    assert_eq!(guessing.head, made[2].reference);
-}

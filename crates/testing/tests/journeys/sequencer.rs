@@ -1,7 +1,7 @@
 //! The sequencer of a journey: the node that `openledger sequencer` runs, in a runtime of its own, so that
 //! it can be cut off in the middle of everything.
 
-use crate::Site;
+use crate::{PATIENCE, Site};
 use alloy_eips::BlockNumHash;
 use alloy_primitives::{B256, Bytes};
 use alloy_signer_local::PrivateKeySigner;
@@ -18,7 +18,7 @@ use serde_json::{Value, json};
 use std::{
     net::{Ipv4Addr, SocketAddr},
     sync::Arc,
-    time::Duration,
+    time::{Duration, Instant},
 };
 use tokio::runtime::Runtime;
 
@@ -132,11 +132,14 @@ impl Sequencer {
     }
 
     pub(crate) async fn heads(&mut self) -> Result<Heads> {
+        let began = Instant::now();
         let status = loop {
             match self.rpc.try_call("optimism_syncStatus", json!([])).await? {
                 Ok(status) => break status,
                 // A head was unwound between the look at it and the one at its block.
-                Err(refusal) if refusal.code == NOT_FOUND => tokio::time::sleep(POLL).await,
+                Err(refusal) if refusal.code == NOT_FOUND && began.elapsed() < PATIENCE => {
+                    tokio::time::sleep(POLL).await;
+                }
                 Err(refusal) => return Err(refusal.into()),
             }
         };
