@@ -49,7 +49,7 @@ else
     build="$CARGO_TARGET_DIR/fuzz"
     coverage="--cfg fuzzing -Cpasses=sancov-module -Cllvm-args=-sanitizer-coverage-level=4 \
 -Cllvm-args=-sanitizer-coverage-inline-8bit-counters -Cllvm-args=-sanitizer-coverage-pc-table \
--Cllvm-args=-sanitizer-coverage-trace-compares -Clink-dead-code -Ccodegen-units=1"
+-Cllvm-args=-sanitizer-coverage-trace-compares -Ccodegen-units=1"
     # --target keeps the flags away from build scripts and procedural macros. The environment's own RUSTFLAGS for the host
     # would take the place of these, so that they are joined.
     variable="CARGO_TARGET_$(echo "$host" | tr 'a-z-' 'A-Z_')_RUSTFLAGS"
