@@ -474,41 +474,41 @@ impl Chain {
     /// # Errors
     /// [`ChainError::HeadOrder`] unless both are canonical and finalized ≤ safe ≤ unsafe.
     pub fn set_heads(&self, safe: BlockNumHash, finalized: BlockNumHash) -> Result<(), ChainError> {
-        self.move_heads(safe, finalized, None)
+        let _writing = self.trie.lock();
+        self.set_heads_locked(safe, finalized)
     }
 
-    /// Moves the safe head to `safe`, which L1 block `l1` made safe, and remembers that.
+    /// Moves the safe head.
     ///
     /// # Errors
     /// As [`Chain::set_heads`].
-    pub fn set_safe(&self, safe: BlockNumHash, l1: BlockNumHash) -> Result<(), ChainError> {
-        self.move_heads(safe, self.heads().finalized, Some(l1))
-    }
-
-    fn move_heads(
-        &self,
-        safe: BlockNumHash,
-        finalized: BlockNumHash,
-        l1: Option<BlockNumHash>,
-    ) -> Result<(), ChainError> {
+    pub fn set_safe(&self, safe: BlockNumHash) -> Result<(), ChainError> {
         let _writing = self.trie.lock();
-        self.move_heads_locked(safe, finalized, l1)
+        self.set_safe_locked(safe)
     }
 
     /// [`Self::set_safe`] for a caller that holds the write lock.
-    pub(crate) fn set_safe_locked(
-        &self,
-        safe: BlockNumHash,
-        l1: BlockNumHash,
-    ) -> Result<(), ChainError> {
-        self.move_heads_locked(safe, self.heads().finalized, Some(l1))
+    pub(crate) fn set_safe_locked(&self, safe: BlockNumHash) -> Result<(), ChainError> {
+        self.set_heads_locked(safe, self.heads().finalized)
     }
 
-    fn move_heads_locked(
+    /// Remembers that all is derived that L1 blocks up to `l1` say, and that it ends with `safe`: derivation
+    /// can begin again there. Nothing is remembered if `safe` is not the safe head any more.
+    ///
+    /// # Errors
+    /// Store errors.
+    pub fn complete_l1(&self, l1: BlockNumHash, safe: BlockNumHash) -> Result<(), ChainError> {
+        let _writing = self.trie.lock();
+        if self.heads().safe == safe {
+            self.store.record_safe_head(l1, safe)?;
+        }
+        Ok(())
+    }
+
+    fn set_heads_locked(
         &self,
         safe: BlockNumHash,
         finalized: BlockNumHash,
-        l1: Option<BlockNumHash>,
     ) -> Result<(), ChainError> {
         let heads = self.heads();
         let head = heads.unsafe_head;
@@ -527,9 +527,6 @@ impl Chain {
         self.store.set_heads(safe, finalized)?;
         if safe.number < heads.safe.number {
             self.store.truncate_safe_heads(safe.number)?;
-        }
-        if let Some(l1) = l1 {
-            self.store.record_safe_head(l1, safe)?;
         }
         {
             let mut tip = self.tip.write();

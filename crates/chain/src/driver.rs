@@ -99,15 +99,6 @@ pub enum Progress {
     Stopped,
 }
 
-/// An L1 block that was fed.
-#[derive(Debug, Clone, Copy)]
-struct Fed {
-    l1: BlockNumHash,
-    /// The newest block that it, or one fed before it, made safe: not the block that the driver began
-    /// with, which a later one may have completed.
-    safe: Option<BlockNumHash>,
-}
-
 /// Turns L1 blocks into safe blocks: executes the pipeline's attributes on the chain, or finds that the
 /// unsafe chain has that very block already.
 ///
@@ -119,8 +110,10 @@ pub struct Driver {
     /// The newest block that was derived.
     safe: L2BlockRef,
     policy: OnContradiction,
+    /// The newest derived block as of the last L1 block that was remembered as complete.
+    completed: u64,
     /// L1 blocks that were fed and are not final, oldest first.
-    fed: VecDeque<Fed>,
+    fed: VecDeque<BlockNumHash>,
 }
 
 impl std::fmt::Debug for Driver {
@@ -133,7 +126,7 @@ impl std::fmt::Debug for Driver {
 }
 
 impl Driver {
-    /// A driver whose pipeline stands at `safe`, a canonical block.
+    /// A driver whose pipeline begins after `safe`, the safe head.
     pub const fn new(
         chain: Arc<Chain>,
         pipeline: Pipeline,
@@ -145,6 +138,7 @@ impl Driver {
             pipeline,
             safe,
             policy,
+            completed: safe.number,
             fed: VecDeque::new(),
         }
     }
@@ -156,7 +150,7 @@ impl Driver {
 
     /// The L1 block that was fed last; `None` before the first.
     pub fn l1(&self) -> Option<BlockNumHash> {
-        self.fed.back().map(|fed| fed.l1)
+        self.fed.back().copied()
     }
 
     /// Who posts batches as of the last L1 block that was fed.
@@ -185,8 +179,7 @@ impl Driver {
         if self.fed.len() >= UNFINALIZED_MAX {
             self.fed.pop_front();
         }
-        let safe = self.fed.back().and_then(|before| before.safe);
-        self.fed.push_back(Fed { l1, safe });
+        self.fed.push_back(l1);
         Ok(())
     }
 
@@ -203,7 +196,10 @@ impl Driver {
         let mut moves = 0;
         loop {
             match self.pipeline.step(&self.safe)? {
-                Step::NeedL1 { number } => return Ok(Progress::NeedL1 { number }),
+                Step::NeedL1 { number } => {
+                    self.complete()?;
+                    return Ok(Progress::NeedL1 { number });
+                }
                 Step::NeedL2 { number } => self.feed_l2(number)?,
                 Step::Attributes { .. } => {
                     let before = self.safe.number;
@@ -231,24 +227,32 @@ impl Driver {
     /// # Errors
     /// Store errors.
     pub fn finalize(&mut self, l1: BlockNumHash) -> Result<(), DriverError> {
-        let Ok(index) = self
-            .fed
-            .binary_search_by_key(&l1.number, |fed| fed.l1.number)
-        else {
+        let Ok(index) = self.fed.binary_search_by_key(&l1.number, |fed| fed.number) else {
             return Ok(());
         };
-        let Some(final_one) = self.fed.get(index).filter(|fed| fed.l1.hash == l1.hash) else {
+        if self.fed.get(index) != Some(&l1) {
             return Ok(());
-        };
-        let newest = final_one.safe;
+        }
         // The newest stays: it is the L1 block that the next one must follow.
         self.fed.drain(..index);
         let heads = self.chain.heads();
-        if let Some(block) = newest
-            && block.number > heads.finalized.number
-            && block.number <= heads.safe.number
+        let newest = self.chain.store().safe_head_at(l1.number);
+        if let Some(newest) = newest.map_err(ChainError::from)?
+            && newest.safe.number > heads.finalized.number
+            && newest.safe.number <= heads.safe.number
         {
-            self.chain.set_heads(heads.safe, block)?;
+            self.chain.set_heads(heads.safe, newest.safe)?;
+        }
+        Ok(())
+    }
+
+    /// Remembers what the L1 blocks fed so far came to, if they made blocks safe.
+    fn complete(&mut self) -> Result<(), DriverError> {
+        if self.safe.number > self.completed
+            && let Some(l1) = self.l1()
+        {
+            self.chain.complete_l1(l1, self.safe_id())?;
+            self.completed = self.safe.number;
         }
         Ok(())
     }
@@ -275,7 +279,7 @@ impl Driver {
         &mut self,
         visit: &mut impl FnMut(SafeBlock) -> bool,
     ) -> Result<bool, DriverError> {
-        let mut newest: Option<L1Safe> = None;
+        let mut newest: Option<BlockNumHash> = None;
         let mut goes_on = true;
         let mut count = 0;
         let outcome = loop {
@@ -305,10 +309,7 @@ impl Driver {
                 }
             }
             self.safe = reference(&self.chain, &block)?;
-            newest = Some(L1Safe {
-                l1: origin,
-                safe: self.safe_id(),
-            });
+            newest = Some(self.safe_id());
             goes_on = visit(SafeBlock {
                 block,
                 l1: origin,
@@ -327,10 +328,9 @@ impl Driver {
     }
 
     /// Moves the safe head to the block that the chain has.
-    fn settle(&mut self, newest: Option<L1Safe>) -> Result<(), DriverError> {
-        if let Some(L1Safe { l1, safe }) = newest {
-            self.chain.set_safe(safe, l1)?;
-            remember(&mut self.fed, safe);
+    fn settle(&self, newest: Option<BlockNumHash>) -> Result<(), DriverError> {
+        if let Some(safe) = newest {
+            self.chain.set_safe(safe)?;
         }
         Ok(())
     }
@@ -342,7 +342,6 @@ impl Driver {
             chain,
             pipeline,
             safe,
-            fed,
             ..
         } = self;
         let Step::Attributes { origin, .. } = pipeline.step(safe)? else {
@@ -375,8 +374,7 @@ impl Driver {
                     number: newest.number(),
                     hash: newest.hash,
                 };
-                chain.set_safe_locked(newest, origin)?;
-                remember(fed, newest);
+                chain.set_safe_locked(newest)?;
                 goes_on = blocks.iter().all(|block| {
                     visit(SafeBlock {
                         block: block.clone(),
@@ -393,20 +391,6 @@ impl Driver {
             Err(DriverError::Chain(ChainError::NotChild { .. })) => Ok(true),
             Err(error) => Err(error),
         }
-    }
-}
-
-/// The newest safe block and the L1 block that made it so.
-#[derive(Debug, Clone, Copy)]
-struct L1Safe {
-    l1: BlockNumHash,
-    safe: BlockNumHash,
-}
-
-/// Notes the newest safe block as of the L1 block that was fed last.
-fn remember(fed: &mut VecDeque<Fed>, safe: BlockNumHash) {
-    if let Some(newest) = fed.back_mut() {
-        newest.safe = Some(safe);
     }
 }
 

@@ -3,13 +3,14 @@
 //! That an origin is gone is proven by another L1 block at its height. An endpoint that has none there lags
 //! behind, and is waited for.
 
-use crate::{Chain, Driver, OnContradiction, TrackError};
+use crate::{Chain, ChainError, Driver, OnContradiction, TrackError};
 use openledger_derive::{Pipeline, l1_start_number};
 use openledger_l1::{L1Client, L1Error};
 use openledger_primitives::{BlockNumHash, SealedBlock, SealedHeader};
 use openledger_protocol::{L1Block, L2BlockRef, system_config_of};
+use openledger_store::SafeHead;
 use std::sync::Arc;
-use tracing::warn;
+use tracing::{info, warn};
 
 /// The L1 origin of canonical block `number`.
 ///
@@ -126,8 +127,9 @@ pub async fn unwind_lost_origins(chain: &Arc<Chain>, l1: &L1Client) -> Result<us
     Ok(removed.len())
 }
 
-/// A driver that derives what follows the safe head, as far as the L1 still holds its origin. The finalized
-/// head stays where it is.
+/// A driver that comes to what derivation from genesis would come to, however often it was begun again: it
+/// goes on after the newest L1 block of which the store knows the safe head after it, and which the L1 still
+/// holds. The safe head goes back to what it was then, the finalized head stays where it is.
 ///
 /// # Errors
 /// [`TrackError`].
@@ -136,20 +138,20 @@ pub async fn start_driver(
     l1: &L1Client,
     policy: OnContradiction,
 ) -> Result<Driver, TrackError> {
+    let (safe, derived_to) = resumption(chain, l1).await?;
     let heads = chain.heads();
-    let safe = newest_with_origin(chain, l1, heads.safe.number).await?;
-    if safe.number < heads.safe.number {
-        warn!(
+    let id = BlockNumHash {
+        number: safe.number,
+        hash: safe.hash,
+    };
+    if id != heads.safe {
+        info!(
             from = heads.safe.number,
-            to = safe.number,
-            "the safe head's L1 origin is gone"
+            to = id.number,
+            "the safe head goes back to where derivation begins again"
         );
-        let id = BlockNumHash {
-            number: safe.number,
-            hash: safe.hash,
-        };
         // A whole L1 that was set back takes even what it had finalized.
-        let finalized = if heads.finalized.number > safe.number {
+        let finalized = if heads.finalized.number > id.number {
             id
         } else {
             heads.finalized
@@ -172,10 +174,37 @@ pub async fn start_driver(
         config.clone(),
         chain.l1_config().clone(),
         safe,
+        derived_to,
         system,
         first,
     );
     Ok(Driver::new(chain.clone(), pipeline, safe, policy))
+}
+
+/// Where derivation begins again: a safe block, not below the finalized one, and the number of an L1 block
+/// after which it was the newest.
+async fn resumption(chain: &Chain, l1: &L1Client) -> Result<(L2BlockRef, u64), TrackError> {
+    let finalized = chain.heads().finalized.number;
+    let lowest = if l1.is_whole_l1() { 0 } else { finalized };
+    let store = chain.store();
+    let mut below = u64::MAX;
+    while let Some(known) = store.safe_head_at(below).map_err(ChainError::from)?
+        && known.safe.number >= lowest
+    {
+        let SafeHead { l1: block, safe } = known;
+        let ours = store.block_hash(safe.number).map_err(ChainError::from)?;
+        if ours == Some(safe.hash) && l1_holds(l1, block).await? {
+            return Ok((reference(chain, safe.number)?, block.number));
+        }
+        let Some(lower) = block.number.checked_sub(1) else {
+            break;
+        };
+        below = lower;
+    }
+    // No L1 block that is left made anything safe: all is derived from genesis. Where that is final already,
+    // the store was made without such records, and its origin is the best that is known.
+    let safe = newest_with_origin(chain, l1, lowest).await?;
+    Ok((safe, safe.l1_origin.number))
 }
 
 async fn existing(l1: &L1Client, number: u64) -> Result<SealedHeader, TrackError> {

@@ -169,11 +169,6 @@ async fn keep(
             }
         } else if error.is_reset() {
             info!(%error, "the L1 reorganized, derivation begins again");
-            // Batches may be gone though every origin is there: what the safe head rests on is derived
-            // again from the last block that can't be undone.
-            if let Err(error) = lower_safe(&chain).await {
-                warn!(%error, "the safe head can't be lowered");
-            }
         } else {
             report(&error, &mut failing);
         }
@@ -199,18 +194,6 @@ fn report(error: &TrackError, failing: &mut bool) {
         }
         _ => {}
     }
-}
-
-/// Lowers the safe head to the finalized one.
-async fn lower_safe(chain: &Arc<Chain>) -> Result<(), TrackError> {
-    let chain = chain.clone();
-    tokio::task::spawn_blocking(move || {
-        let finalized = chain.heads().finalized;
-        chain.set_heads(finalized, finalized)
-    })
-    .await
-    .map_err(|_| TrackError::Interrupted)?
-    .map_err(TrackError::from)
 }
 
 /// Derives along the L1; with `up_to_head`, until nothing is left to derive.

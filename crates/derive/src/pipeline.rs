@@ -56,7 +56,8 @@ pub enum Step {
 /// ```
 ///
 /// An error leaves the pipeline usable only if its severity is transient. After a reset error, begin
-/// a new pipeline at the last L2 block whose L1 origin is still canonical.
+/// a new pipeline at an L2 block that is known to have been the newest safe one after an L1 block which is
+/// still canonical.
 pub struct Pipeline {
     attributes: AttributesQueue,
     config: Arc<ChainConfig>,
@@ -70,8 +71,13 @@ pub struct Pipeline {
 }
 
 impl Pipeline {
-    /// A pipeline that derives what follows `l2_safe`, reading L1 from `l1_origin_start` on, whose
-    /// number [`crate::l1_start_number`] gives and as of which `system_config` stands.
+    /// A pipeline that derives what follows `l2_safe`, which was the newest safe block after L1 block
+    /// `derived_to` (for genesis, its L1 block), reading L1 from `l1_origin_start` on, whose number
+    /// [`crate::l1_start_number`] gives and as of which `system_config` stands.
+    ///
+    /// It derives what a pipeline would that had read L1 from genesis on. `derived_to` is needed for that,
+    /// because the rules drop a batch that comes before its parent's: one of the next block may be among the
+    /// L1 blocks up to it, and counts no more.
     ///
     /// Where `system_config` is that of a later block up to the safe one's origin, only batches that
     /// the block's batcher posted count from the start on; apart from a change of batcher within
@@ -80,13 +86,14 @@ impl Pipeline {
         config: Arc<ChainConfig>,
         l1: Arc<L1ChainConfig>,
         l2_safe: L2BlockRef,
+        derived_to: u64,
         system_config: SystemConfig,
         l1_origin_start: L1Block,
     ) -> Self {
         let traversal = L1Traversal::new(config.clone(), l1_origin_start, system_config);
         let retrieval = L1Retrieval::new(traversal);
         let frames = FrameQueue::new(retrieval);
-        let channels = ChannelStage::new(frames, config.clone());
+        let channels = ChannelStage::new(frames, config.clone(), derived_to);
         let reader = ChannelReaderStage::new(channels, config.clone());
         let batches = BatchQueue::new(reader, config.clone());
         let attributes = AttributesQueue::new(batches, config.clone());

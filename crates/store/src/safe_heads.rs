@@ -1,7 +1,8 @@
 //! Which L2 block was safe after which L1 block: what `optimism_safeHeadAtL1Block` answers.
 //!
 //! A record of the `meta` column for each L1 block that made blocks safe, for as many L1 blocks back as a
-//! dispute may take.
+//! dispute may take. It is written once all of the L1 block is derived, so that derivation can begin again
+//! after any L1 block that has one.
 
 use crate::{column::Column, error::StoreError, snapshot::Snapshot, store::Store};
 use alloy_eips::BlockNumHash;

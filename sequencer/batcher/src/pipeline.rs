@@ -417,7 +417,13 @@ impl Pipeline {
             return OpenChannel::new(id, &plain, BatchKind::Singular, carrier, first, l1, None);
         }
         self.plain_to = None;
-        let kind = self.config.batch_kind;
+        // A span is lost as a whole if it comes after its first block's window; of singular batches, those
+        // that come too late are passed over.
+        let kind = if self.is_window_ending(first.1, l1) {
+            BatchKind::Singular
+        } else {
+            self.config.batch_kind
+        };
         OpenChannel::new(id, &self.config, kind, carrier, first, l1, self.ratio)
     }
 
@@ -428,11 +434,14 @@ impl Pipeline {
         if duration == 0 && self.cursor.number >= head {
             return true;
         }
-        let window_end = open
-            .first_epoch
-            .saturating_add(self.config.chain.seq_window_size);
         (duration > 0 && l1.number >= open.opened_at.saturating_add(duration))
-            || l1.number.saturating_add(self.config.window_margin) >= window_end
+            || self.is_window_ending(open.first_epoch, l1)
+    }
+
+    /// Whether the sequencing window of a block with the L1 origin `epoch` is about to end.
+    fn is_window_ending(&self, epoch: u64, l1: L1Point) -> bool {
+        let end = epoch.saturating_add(self.config.chain.seq_window_size);
+        l1.number.saturating_add(self.config.window_margin) >= end
     }
 
     /// Closes the open channel.

@@ -69,6 +69,11 @@ pub struct BuilderConfig {
     /// A block with less gas left than this takes no more transactions. While it has more, senders whose
     /// next transaction asks for too much are passed over and others are looked for.
     pub gas_left_min: u64,
+    /// L1 blocks before the end of its L1 origin's sequencing window from which on a block takes no
+    /// transactions; at most a quarter of the window counts. Its batch may come too late, and is then the
+    /// block that derivation puts in its place: a sequencer that was away for longer than the window comes
+    /// back that way.
+    pub window_margin: u64,
     /// For how many blocks a transaction that was in an unwound block is tried again when it can't be
     /// executed: what it lives on, such as a deposit, comes back with a later L1 block.
     pub reinjected_hold_blocks: u64,
@@ -88,6 +93,7 @@ impl Default for BuilderConfig {
             active: true,
             gather_by_fee: false,
             gas_left_min: 50_000,
+            window_margin: 64,
             reinjected_hold_blocks: 600,
             time: TimeSource::System,
         }

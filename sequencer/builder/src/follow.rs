@@ -32,6 +32,7 @@ pub async fn follow(
             .as_ref()
             .map(|header| header.number);
         if let Some(latest) = latest {
+            feed.set_l1_head(latest);
             match advance(&chain, &l1, latest, &feed, &builder).await {
                 Ok(()) if !reachable => {
                     reachable = true;

@@ -1,7 +1,13 @@
 use openledger_derive::L1Input;
 use openledger_primitives::BlockNumHash;
 use parking_lot::Mutex;
-use std::{collections::VecDeque, sync::Arc};
+use std::{
+    collections::VecDeque,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+};
 
 /// What follows an L1 origin.
 #[derive(Debug, Clone)]
@@ -20,6 +26,8 @@ pub enum Following {
 pub struct OriginFeed {
     window: Mutex<VecDeque<Arc<L1Input>>>,
     capacity: usize,
+    /// Number of the L1's newest block, which the window may be far from; 0 before it is known.
+    l1_head: AtomicU64,
 }
 
 impl OriginFeed {
@@ -28,7 +36,18 @@ impl OriginFeed {
         Self {
             window: Mutex::default(),
             capacity: capacity.max(2),
+            l1_head: AtomicU64::new(0),
         }
+    }
+
+    /// Number of the L1's newest block; 0 before it is known.
+    pub fn l1_head(&self) -> u64 {
+        self.l1_head.load(Ordering::Relaxed)
+    }
+
+    /// Notes the number of the L1's newest block.
+    pub fn set_l1_head(&self, number: u64) {
+        self.l1_head.store(number, Ordering::Relaxed);
     }
 
     /// Number and hash of the newest block.

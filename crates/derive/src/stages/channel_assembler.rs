@@ -4,19 +4,26 @@ use openledger_primitives::ChainConfig;
 use openledger_protocol::{ChannelAssembler, FrameOutcome};
 
 /// Puts frames together into compressed channels.
+///
+/// What is open depends on frames alone, never on what became of batches: while a channel is read no frame
+/// is taken, so that whoever drops the rest of it finds none open. And whatever was open before a first frame
+/// is gone with it. So after a channel timeout of L1 blocks the same is open wherever reading began.
 #[derive(Debug)]
 pub(crate) struct ChannelStage {
     pub(crate) prev: FrameQueue,
     config: Arc<ChainConfig>,
     assembler: ChannelAssembler,
+    /// Channels that L1 blocks up to this one complete were read before.
+    derived_to: u64,
 }
 
 impl ChannelStage {
-    pub(crate) fn new(prev: FrameQueue, config: Arc<ChainConfig>) -> Self {
+    pub(crate) fn new(prev: FrameQueue, config: Arc<ChainConfig>, derived_to: u64) -> Self {
         Self {
             prev,
             config,
             assembler: ChannelAssembler::default(),
+            derived_to,
         }
     }
 
@@ -34,8 +41,11 @@ impl ChannelStage {
             let outcome =
                 self.assembler
                     .add(frame, origin.number, self.config.channel_rlp_bytes_max());
-            if let FrameOutcome::Complete(channel) = outcome {
-                return Pull::Ready(channel);
+            match outcome {
+                FrameOutcome::Complete(channel) if origin.number > self.derived_to => {
+                    return Pull::Ready(channel);
+                }
+                _ => {}
             }
         }
     }

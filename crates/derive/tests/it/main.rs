@@ -1,5 +1,6 @@
 //! Derivation as a whole, over simulated L1 chains.
 
+mod breaks;
 mod corpus;
 mod l1_input;
 mod round_trip;

@@ -9,8 +9,8 @@ use op_alloy_consensus::TxDeposit;
 use openledger_derive::{InboxTransaction, L1Input};
 use openledger_primitives::{ChainConfig, Transaction};
 use openledger_protocol::{
-    ChannelOptions, ChannelOut, Compression, Frame, L2BlockRef, NextOrigin, SingularBatch,
-    SpanBatch, decode_blob, encode_blob, encode_frames_tx, next_origin,
+    ChannelOptions, ChannelOut, Compression, Frame, NextOrigin, SingularBatch, SpanBatch,
+    decode_blob, encode_blob, encode_frames_tx, next_origin,
 };
 use proptest::prelude::*;
 
@@ -276,18 +276,6 @@ proptest! {
         driver.run().expect("derives");
         let differs = driver.derived.iter().zip(&blocks).position(|(derived, block)| *derived != block.attributes);
         prop_assert_eq!((differs, driver.derived.len()), (None, blocks.len()), "{:?}", driver.pipeline.take_drop());
-    }
-
-    #[test]
-    fn a_restart_changes_nothing(World { config, l1, blocks } in world(), at in any::<prop::sample::Index>()) {
-        let at = at.index(blocks.len());
-        let known: Vec<L2BlockRef> = std::iter::once(genesis(&config))
-            .chain(blocks[..at].iter().map(|block| block.reference))
-            .collect();
-        let mut driver = Driver::at(&config, &l1, known);
-        driver.run().expect("derives");
-        let same = driver.derived.iter().zip(&blocks[at..]).all(|(derived, block)| *derived == block.attributes);
-        prop_assert_eq!((same, driver.derived.len()), (true, blocks.len() - at));
     }
 
     #[test]

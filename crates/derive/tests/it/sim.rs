@@ -274,11 +274,16 @@ pub(crate) struct Driver<'a> {
 
 impl<'a> Driver<'a> {
     pub(crate) fn new(config: &ChainConfig, l1: &'a [L1Input]) -> Self {
-        Self::at(config, l1, vec![genesis(config)])
+        Self::at(config, l1, vec![genesis(config)], L1_GENESIS)
     }
 
-    /// Begins on the last of `blocks`, which begin with genesis.
-    pub(crate) fn at(config: &ChainConfig, l1: &'a [L1Input], blocks: Vec<L2BlockRef>) -> Self {
+    /// Begins on the last of `blocks`, which begin with genesis, and was the newest after L1 block `derived_to`.
+    pub(crate) fn at(
+        config: &ChainConfig,
+        l1: &'a [L1Input],
+        blocks: Vec<L2BlockRef>,
+        derived_to: u64,
+    ) -> Self {
         let config = Arc::new(config.clone());
         let head = *blocks.last().expect("genesis");
         let origin = &l1[(head.l1_origin.number - L1_GENESIS) as usize].block;
@@ -288,6 +293,7 @@ impl<'a> Driver<'a> {
             config.clone(),
             Arc::new(l1_config()),
             head,
+            derived_to,
             system_config(),
             start,
         );

@@ -279,9 +279,12 @@ async fn the_safe_head_of_past_l1_blocks_is_known() {
         number,
         hash: node.chain.block(number).unwrap().unwrap().hash,
     };
-    node.chain.set_safe(l2(1), l1(5)).unwrap();
-    node.chain.set_safe(l2(2), l1(7)).unwrap();
-    node.chain.set_safe(l2(4), l1(7)).unwrap();
+    for (safe, l1) in [(l2(1), l1(5)), (l2(4), l1(7))] {
+        node.chain.set_safe(safe).unwrap();
+        node.chain.complete_l1(l1, safe).unwrap();
+    }
+    // Of a block that isn't the safe head nothing is known.
+    node.chain.complete_l1(l1(9), l2(3)).unwrap();
     let at = |number: u64| {
         let node = &node;
         async move {

@@ -4,7 +4,6 @@ use crate::{Tuning, World, until};
 use anyhow::{Result, ensure};
 use openledger_primitives::Transaction;
 
-#[ignore = "fails: docs/spec/batches.md, Known defect"]
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn dead_past_the_window() -> Result<()> {
     let mut world = World::new(Tuning {

@@ -149,6 +149,13 @@ impl OnAnvil {
         waiting(&self.anvil).await
     }
 
+    /// Seconds pass on L2 while no L1 block comes.
+    fn pass(&self, seconds: u64) {
+        self.site
+            .clock
+            .fetch_add(seconds * 1_000, Ordering::AcqRel);
+    }
+
     /// An L1 block is mined with what waits, and the time until then passes on L2.
     async fn tick(&mut self) -> Result<()> {
         self.mine().await?;
@@ -299,9 +306,9 @@ async fn a_killed_batcher_on_anvil() -> Result<()> {
         return Ok(());
     };
     world.tick().await?;
-    world.transfers(12).await?;
-    world.tick().await?;
-    world.tick().await?;
+    // More than a channel holds, while no L1 block is mined: what the batcher sends waits.
+    world.transfers(24).await?;
+    world.pass(2);
     until("transactions of the batcher", || async {
         Ok((world.waiting().await? >= 2).then_some(()))
     })

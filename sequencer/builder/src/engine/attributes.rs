@@ -36,6 +36,10 @@ impl Engine {
             // The follower notices as well and has the chain unwound.
             Following::Reorganized => return Ok(None),
         };
+        if following.is_none() && self.is_late(reference.l1_origin.number) {
+            // There is a next L1 block, and derivation would take it as soon as it may.
+            return Ok(None);
+        }
         let next = following.as_ref().map(|origin| &origin.block);
         let (origin, empty) = match next_origin(config, &reference, &current, next) {
             NextOrigin::Take { origin, empty } => (origin, empty),
@@ -61,8 +65,16 @@ impl Engine {
             payload_attributes(config, &reference, &system, &origin, deposits, due)
                 .map_err(|error| fail(Box::new(error)))?;
         attributes.timestamp = self.clock.timestamp(head.timestamp);
-        attributes.no_tx_pool = empty && self.config.settled;
+        attributes.no_tx_pool = (empty && self.config.settled) || self.is_late(origin.number);
         Ok(Some(attributes))
+    }
+
+    /// Whether the sequencing window of a block with this L1 origin may end before its batch is on L1.
+    fn is_late(&self, origin: u64) -> bool {
+        let window = self.chain.config().seq_window_size;
+        let margin = self.config.window_margin.min(window / 4);
+        let end = origin.saturating_add(window);
+        self.config.settled && end <= self.origins.l1_head().saturating_add(margin)
     }
 
     /// The L1 block that `parent` names as its origin.
