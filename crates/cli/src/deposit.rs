@@ -8,7 +8,7 @@ use crate::{
         AccountArgs, Connection, ConnectionArgs, L1Account, L2Node, OpenAmount, POLL_INTERVAL,
         SendArgs, ask, duration, open, say,
     },
-    shutdown,
+    shutdown::or_interrupted,
 };
 use alloy_primitives::{Address, B256, Bytes, U256, keccak256};
 use alloy_signer::SignerSync;
@@ -76,14 +76,8 @@ sol! {
 /// # Errors
 /// Whatever keeps the OPEN from getting there.
 pub async fn run(args: DepositArgs) -> anyhow::Result<ExitCode> {
-    let shutdown = shutdown::on_signal()?;
-    tokio::select! {
-        outcome = deposit(args) => outcome,
-        () = shutdown.cancelled() => {
-            println!("Interrupted. What is in a block of L1 arrives without this command.");
-            Ok(ExitCode::FAILURE)
-        }
-    }
+    let interrupted = ". What is in a block of L1 arrives without this command.";
+    or_interrupted(deposit(args), interrupted).await
 }
 
 async fn deposit(args: DepositArgs) -> anyhow::Result<ExitCode> {
@@ -94,8 +88,7 @@ async fn deposit(args: DepositArgs) -> anyhow::Result<ExitCode> {
         true => None,
         false => Some(connection.l2().await?),
     };
-    let chain_id = connection.files.rollup.l1_chain_id;
-    let account = L1Account::new(&connection.l1, key.clone(), chain_id, &args.send);
+    let account = L1Account::new(&connection, key.clone(), &args.send);
     let (amount, from) = (args.amount.wei(), account.address());
     let to = args.to.unwrap_or(from);
     check(&connection, &account, &args).await?;

@@ -2,7 +2,7 @@
 //!
 //! This is the outermost shell. It reads flags, environment and files into checked values, starts the
 //! roles of the other packages with them, and stops them in order. Nothing about the chain is decided
-//! here, except what a new chain starts from (`genesis.rs`).
+//! here, except what a new chain starts from ([`genesis`]).
 //!
 //! - [`dev`]: a local chain with a local L1, in one command.
 //! - [`sequencer`]: the same roles against a given L1, configured by a file.
@@ -19,6 +19,7 @@
 
 pub mod attribution;
 pub mod batch;
+mod batcher;
 mod bridge;
 pub mod cli;
 pub mod config;
@@ -27,8 +28,10 @@ pub mod deposit;
 pub mod derivation;
 pub mod dev;
 pub mod fees;
+mod files;
 pub mod genesis;
 pub mod l1;
+mod l1_roles;
 pub mod logging;
 mod metrics;
 pub mod node;
@@ -37,6 +40,9 @@ mod roles;
 pub mod sequencer;
 mod services;
 pub mod shutdown;
+mod sync_status;
+#[cfg(test)]
+mod testing;
 pub mod unsettled;
 pub mod verifier;
 pub mod withdraw;

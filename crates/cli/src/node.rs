@@ -5,33 +5,31 @@
 //! task of one set; the first that ends by itself ends the node.
 
 use crate::{
+    batcher::start_batcher,
     derivation::{connect, derive, with_blobs},
-    metrics::{RoleStatus, l1_status},
+    l1_roles::{L1Roles, sender_config},
+    metrics::RoleStatus,
     one_line,
-    proposer::{
-        CHALLENGER_JOURNAL, ChallengerRole, PROPOSER_JOURNAL, ProposerRole, start_challenger,
-        start_proposer,
-    },
+    proposer::{ChallengerRole, ProposerRole, start_challenger, start_proposer},
     roles::{Roles, blocking},
     services::{client_version, open_chain, tend_store},
     shutdown::Service,
+    sync_status::l1_status,
     unsettled,
 };
-use alloy_primitives::{B256, U256};
+use alloy_primitives::B256;
 use alloy_signer_local::PrivateKeySigner;
-use anyhow::{Context, anyhow, ensure};
-use openledger_batcher::{Batcher, BatcherConfig, BlockSource, DataAvailability, SourceError};
+use anyhow::{Context, anyhow};
+use openledger_batcher::BatcherConfig;
 use openledger_builder::{Builder, BuilderConfig, BuilderHandle, OriginFeed, follow};
 use openledger_chain::{
     Chain, ChainEvent, ChainFiles, GiveWay, OnContradiction, Sequencer, TrackError, l1_holds,
     newest_with_origin, track_beside,
 };
 use openledger_l1::{
-    BlobSourceConfig, DaThrottle, L1Client, L1Watcher, SenderJournal, TxSender, TxSenderConfig,
-    TxSigner, WatcherConfig,
+    BlobSourceConfig, L1Client, L1Watcher, TxSenderConfig, TxSigner, WatcherConfig,
 };
 use openledger_mempool::{Mempool, MempoolConfig};
-use openledger_primitives::{Block, BlockNumHash, StateReader, predeploys};
 use openledger_protocol::L1Attributes;
 use openledger_rpc::{RpcConfig, RpcContext, serve};
 use openledger_store::StoreOptions;
@@ -42,23 +40,12 @@ use std::{
     time::Duration,
 };
 use tokio_util::sync::CancellationToken;
-use tracing::{debug, info, warn};
+use tracing::warn;
 
 /// L1 blocks that the builder may read ahead.
 const ORIGINS_MAX: usize = 64;
-/// How often the batcher's throttle is looked at.
-const THROTTLE_INTERVAL: Duration = Duration::from_millis(500);
 /// How long requests may go on when the node stops.
 const DRAIN_TIMEOUT: Duration = Duration::from_secs(6);
-
-/// L1 blocks after which a transaction that is in none is sent again with a higher fee.
-const RESUBMIT_AFTER_BLOCKS: u32 = 4;
-
-/// Storage slot of a fee vault's `totalProcessed` (`contracts/src/L2/FeeVault.sol`).
-const FEE_VAULT_PROCESSED_SLOT: U256 = U256::ZERO;
-
-/// Directory of the L1 sender's journal, beside the store.
-const SENDER_JOURNAL: &str = "l1-sender";
 
 /// What a node does on its L1.
 #[derive(Debug, Clone)]
@@ -224,48 +211,23 @@ impl Node {
             status.l1 = Some(watcher.heads());
             status.l1_client = Some(client.clone());
             status.blobs = client.blobs().map(|source| source.status());
+            let mut senders = L1Roles {
+                chain: &chain,
+                client,
+                sender: sender_config(role.sender, role.block_time, &chain),
+                directory: config.store_path.parent().unwrap_or(Path::new("")),
+                services: &services,
+                roles: &mut roles,
+                status: &mut status,
+            };
             if let Some(signer) = &role.batcher_signer {
-                let journal = config.store_path.with_file_name(SENDER_JOURNAL);
-                start_batcher(
-                    role,
-                    signer,
-                    &journal,
-                    &chain,
-                    client,
-                    &services,
-                    &mut roles,
-                    &mut status,
-                )?;
-                let throttle = role.batcher.throttle.clone();
-                let (builder, services) = (builder.clone(), services.clone());
-                roles.spawn("throttle", async move {
-                    pass_throttle(throttle, builder, services).await;
-                    Ok(())
-                });
+                start_batcher(&mut senders, signer, role.batcher.clone(), &builder)?;
             }
             if let Some(proposer) = &role.proposer {
-                start_proposer(
-                    proposer,
-                    sender_config(role.sender, role.block_time, &chain),
-                    &config.store_path.with_file_name(PROPOSER_JOURNAL),
-                    &chain,
-                    client,
-                    &services,
-                    &mut roles,
-                    &mut status,
-                )?;
+                start_proposer(&mut senders, proposer)?;
             }
             if let Some(challenger) = &role.challenger {
-                start_challenger(
-                    challenger,
-                    sender_config(role.sender, role.block_time, &chain),
-                    &config.store_path.with_file_name(CHALLENGER_JOURNAL),
-                    &chain,
-                    client,
-                    &services,
-                    &mut roles,
-                    &mut status,
-                )?;
+                start_challenger(&mut senders, challenger)?;
             }
         }
         tend_store(&chain, &services, &mut roles);
@@ -275,7 +237,7 @@ impl Node {
             l1_status: status
                 .l1
                 .clone()
-                .map(|heads| l1_status(heads, services.clone())),
+                .map(|heads| l1_status(heads, &services, &mut roles)),
             metrics: Some(status.hook()),
             feed_key: config.feed_key,
             ..RpcContext::new(chain.clone(), client_version())
@@ -323,139 +285,6 @@ impl Service for Node {
             warn!("requests were cut off");
         }
         outcome
-    }
-}
-
-/// Passes the batcher's throttle on to the builder, as it says how large blocks may be while much waits
-/// for L1.
-async fn pass_throttle(
-    throttle: DaThrottle,
-    builder: Arc<BuilderHandle>,
-    shutdown: CancellationToken,
-) {
-    let mut passed = (u64::MAX, u64::MAX);
-    loop {
-        tokio::select! {
-            () = shutdown.cancelled() => return,
-            () = tokio::time::sleep(THROTTLE_INTERVAL) => {}
-        }
-        let limits = (throttle.tx_bytes_max(), throttle.block_bytes_max());
-        if limits == passed {
-            continue;
-        }
-        passed = limits;
-        // Zero lifts a limit.
-        let limit = |bytes| if bytes == u64::MAX { 0 } else { bytes };
-        builder.set_data_limits(limit(limits.0), limit(limits.1));
-        if throttle.is_active() {
-            warn!(
-                backlog_bytes = throttle.backlog_bytes(),
-                block_bytes_max = limits.1,
-                tx_bytes_max = limits.0,
-                "much waits for L1: blocks are limited"
-            );
-        } else {
-            info!("blocks are no longer limited");
-        }
-    }
-}
-
-/// Starts the batcher and the L1 sender that it posts through.
-fn start_batcher(
-    role: &L1Role,
-    signer: &TxSigner,
-    journal: &Path,
-    chain: &Arc<Chain>,
-    client: &L1Client,
-    services: &CancellationToken,
-    roles: &mut Roles,
-    status: &mut RoleStatus,
-) -> anyhow::Result<()> {
-    let batcher = chain.config().genesis.system_config.batcher_address;
-    if signer.address() != batcher {
-        warn!(key = %signer.address(), %batcher, "the key is not of the chain's first batcher: is it the present one?");
-    }
-    let (sender, resumed, task) = TxSender::spawn_with_journal(
-        client.clone(),
-        signer.clone(),
-        sender_config(role.sender, role.block_time, chain),
-        SenderJournal::open(journal)?,
-        services.clone(),
-    )?;
-    status.sender = Some(sender.status());
-    roles.spawn("L1 sender", async move { Ok(task.await?) });
-    let source = Arc::new(ChainBlocks(chain.clone()));
-    let mut config = role.batcher.clone();
-    config.l1_chain = Some(chain.l1_config().clone());
-    if client.blobs().is_none() {
-        // What this node could not read back would stop its own safe head.
-        ensure!(
-            config.data_availability != DataAvailability::Blobs,
-            "batcher.data-availability is blobs, but no l1.beacon-url or l1.blob-archive is given to read them back"
-        );
-        config.data_availability = DataAvailability::Calldata;
-    }
-    let (batcher, task) = Batcher::run(
-        config,
-        source,
-        client.clone(),
-        sender,
-        resumed,
-        services.clone(),
-    );
-    status.batcher = Some(batcher.status());
-    roles.spawn("batcher", async move { Ok(task.await??) });
-    Ok(())
-}
-
-/// How the roles' transactions are sent.
-pub(crate) fn sender_config(
-    sender: TxSenderConfig,
-    l1_block_time: Duration,
-    chain: &Chain,
-) -> TxSenderConfig {
-    TxSenderConfig {
-        chain_id: Some(chain.config().l1_chain_id),
-        resubmit_after: l1_block_time * RESUBMIT_AFTER_BLOCKS,
-        ..sender
-    }
-}
-
-/// The chain as the batcher reads it.
-struct ChainBlocks(Arc<Chain>);
-
-impl BlockSource for ChainBlocks {
-    fn unsafe_head(&self) -> BlockNumHash {
-        self.0.heads().unsafe_head
-    }
-
-    fn safe_head(&self) -> BlockNumHash {
-        self.0.heads().safe
-    }
-
-    fn block(&self, number: u64) -> Result<Option<Block>, SourceError> {
-        Ok(self.0.block(number)?.map(|sealed| sealed.block.clone()))
-    }
-
-    fn fees_collected(&self, number: u64) -> Result<Option<U256>, SourceError> {
-        let state = match self.0.state_at(number) {
-            Ok(state) => state,
-            // Its history is gone, or it was unwound.
-            Err(error) => {
-                debug!(number, %error, "no state to read fees from");
-                return Ok(None);
-            }
-        };
-        let mut sum = U256::ZERO;
-        for vault in [predeploys::L1_FEE_VAULT, predeploys::OPERATOR_FEE_VAULT] {
-            let held = state
-                .account(vault)?
-                .map_or(U256::ZERO, |vault| vault.balance);
-            // What left the vault was collected as well.
-            let processed = state.storage(vault, FEE_VAULT_PROCESSED_SLOT)?;
-            sum = sum.saturating_add(held).saturating_add(processed);
-        }
-        Ok(Some(sum))
     }
 }
 

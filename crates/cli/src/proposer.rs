@@ -1,23 +1,22 @@
 //! Proposer and challenger as roles of a node: the chain as they read it, and the accounts that they
 //! send from.
 
-use crate::{metrics::RoleStatus, roles::Roles};
+use crate::l1_roles::L1Roles;
 use alloy_eips::BlockNumHash;
 use alloy_primitives::B256;
 use openledger_chain::Chain;
-use openledger_l1::{L1Client, SenderJournal, TxSender, TxSenderConfig, TxSigner};
+use openledger_l1::TxSigner;
 use openledger_primitives::SealedBlock;
 use openledger_proposer::{
     Challenger, ChallengerConfig, Output, OutputSource, Proposer, ProposerConfig, SourceError,
 };
 use openledger_protocol::OutputRoot;
-use std::{path::Path, sync::Arc};
-use tokio_util::sync::CancellationToken;
+use std::sync::Arc;
 
 /// Directory of the proposer's L1 transactions, beside the store.
-pub(crate) const PROPOSER_JOURNAL: &str = "l1-proposer";
+const PROPOSER_JOURNAL: &str = "l1-proposer";
 /// Directory of the challenger's L1 transactions, beside the store.
-pub(crate) const CHALLENGER_JOURNAL: &str = "l1-challenger";
+const CHALLENGER_JOURNAL: &str = "l1-challenger";
 
 /// Who proposes, and how.
 #[derive(Debug, Clone)]
@@ -52,36 +51,21 @@ pub(crate) fn output_root(block: &SealedBlock) -> Option<B256> {
 ///
 /// # Errors
 /// A journal that can't be read.
-pub(crate) fn start_proposer(
-    role: &ProposerRole,
-    sender: TxSenderConfig,
-    journal: &Path,
-    chain: &Arc<Chain>,
-    client: &L1Client,
-    services: &CancellationToken,
-    roles: &mut Roles,
-    status: &mut RoleStatus,
-) -> anyhow::Result<()> {
-    let (sender, resumed, task) = TxSender::spawn_with_journal(
-        client.clone(),
-        role.signer.clone(),
-        sender,
-        SenderJournal::open(journal)?,
-        services.clone(),
-    )?;
-    status.proposer_sender = Some(sender.status());
-    roles.spawn("proposer's L1 sender", async move { Ok(task.await?) });
-    let source = Arc::new(ChainOutputs(chain.clone()));
+pub(crate) fn start_proposer(senders: &mut L1Roles<'_>, role: &ProposerRole) -> anyhow::Result<()> {
+    let own = senders.start_sender("proposer's L1 sender", PROPOSER_JOURNAL, &role.signer)?;
     let (proposer, task) = Proposer::run(
         role.config,
-        source,
-        client.clone(),
-        sender,
-        resumed,
-        services.clone(),
+        Arc::new(ChainOutputs(senders.chain.clone())),
+        senders.client.clone(),
+        own.sender,
+        own.resumed,
+        senders.services.clone(),
     );
-    status.proposer = Some(proposer.status());
-    roles.spawn("proposer", async move { Ok(task.await?) });
+    senders.status.proposer_sender = Some(own.status);
+    senders.status.proposer = Some(proposer.status());
+    senders
+        .roles
+        .spawn("proposer", async move { Ok(task.await?) });
     Ok(())
 }
 
@@ -90,34 +74,23 @@ pub(crate) fn start_proposer(
 /// # Errors
 /// A journal that can't be read.
 pub(crate) fn start_challenger(
+    senders: &mut L1Roles<'_>,
     role: &ChallengerRole,
-    sender: TxSenderConfig,
-    journal: &Path,
-    chain: &Arc<Chain>,
-    client: &L1Client,
-    services: &CancellationToken,
-    roles: &mut Roles,
-    status: &mut RoleStatus,
 ) -> anyhow::Result<()> {
-    let (sender, resumed, task) = TxSender::spawn_with_journal(
-        client.clone(),
-        role.signer.clone(),
-        sender,
-        SenderJournal::open(journal)?,
-        services.clone(),
-    )?;
-    status.challenger_sender = Some(sender.status());
-    roles.spawn("challenger's L1 sender", async move { Ok(task.await?) });
+    let own = senders.start_sender("challenger's L1 sender", CHALLENGER_JOURNAL, &role.signer)?;
     let (challenger, task) = Challenger::run(
         role.config,
-        Arc::new(ChainOutputs(chain.clone())),
-        client.clone(),
-        sender,
-        resumed,
-        services.clone(),
+        Arc::new(ChainOutputs(senders.chain.clone())),
+        senders.client.clone(),
+        own.sender,
+        own.resumed,
+        senders.services.clone(),
     );
-    status.challenger = Some(challenger.status());
-    roles.spawn("challenger", async move { Ok(task.await?) });
+    senders.status.challenger_sender = Some(own.status);
+    senders.status.challenger = Some(challenger.status());
+    senders
+        .roles
+        .spawn("challenger", async move { Ok(task.await?) });
     Ok(())
 }
 

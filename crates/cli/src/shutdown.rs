@@ -45,6 +45,24 @@ pub(crate) async fn run<S: Service>(
     }
 }
 
+/// Runs a command to its end. Ctrl-C or SIGTERM gives it up, says `interrupted` and fails.
+///
+/// # Errors
+/// The command's.
+pub(crate) async fn or_interrupted(
+    command: impl Future<Output = anyhow::Result<ExitCode>>,
+    interrupted: &str,
+) -> anyhow::Result<ExitCode> {
+    let shutdown = on_signal()?;
+    tokio::select! {
+        outcome = command => outcome,
+        () = shutdown.cancelled() => {
+            println!("Interrupted{interrupted}");
+            Ok(ExitCode::FAILURE)
+        }
+    }
+}
+
 /// A token that Ctrl-C or SIGTERM cancels. A second one ends the process at once.
 ///
 /// # Errors

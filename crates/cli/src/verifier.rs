@@ -3,13 +3,14 @@
 use crate::{
     config::{SETTINGS_HELP, VerifierFlags, VerifierSettings},
     derivation::{connect, derive, with_blobs},
-    metrics::{RoleStatus, l1_status},
-    node::sender_config,
+    l1_roles::{L1Roles, sender_config},
+    metrics::RoleStatus,
     one_line,
-    proposer::{CHALLENGER_JOURNAL, start_challenger},
+    proposer::start_challenger,
     roles::Roles,
     services::{client_version, open_chain, store_path, tend_store},
     shutdown::{self, Service},
+    sync_status::l1_status,
 };
 use clap::Args;
 use openledger_chain::{Chain, ChainFiles, OnContradiction, track, unwind_lost_origins};
@@ -113,16 +114,16 @@ async fn start(args: VerifierArgs) -> anyhow::Result<Verifier> {
         ..RoleStatus::default()
     };
     if let Some(challenger) = challenger {
-        start_challenger(
-            &challenger,
-            sender_config(TxSenderConfig::default(), node.l1_block_time, &chain),
-            &node.data_dir.join(CHALLENGER_JOURNAL),
-            &chain,
-            &client,
-            &services,
-            &mut roles,
-            &mut status,
-        )?;
+        let mut senders = L1Roles {
+            chain: &chain,
+            client: &client,
+            sender: sender_config(TxSenderConfig::default(), node.l1_block_time, &chain),
+            directory: &node.data_dir,
+            services: &services,
+            roles: &mut roles,
+            status: &mut status,
+        };
+        start_challenger(&mut senders, &challenger)?;
     }
     let limits = WatchdogConfig::for_intervals(node.l1_block_time, BATCH_INTERVAL);
     let (stall, watching) = watch(chain.clone(), watcher.heads(), limits, services.clone());
@@ -131,7 +132,7 @@ async fn start(args: VerifierArgs) -> anyhow::Result<Verifier> {
         Ok(())
     });
     let context = RpcContext {
-        l1_status: Some(l1_status(watcher.heads(), services.clone())),
+        l1_status: Some(l1_status(watcher.heads(), &services, &mut roles)),
         metrics: Some(status.hook()),
         stall: Some(stall),
         ..RpcContext::new(chain, client_version())

@@ -1,7 +1,7 @@
 use crate::{
     ChallengerConfig, OutputSource,
     games::{BondStep, CHALLENGER_WINS, DEFENDER_WINS, Game, Games, GamesError, output_of},
-    resumed::await_resumed,
+    rounds::{self, Rounds},
     verdict::{Verdict, is_late, judge},
 };
 use alloy_primitives::{Address, B256};
@@ -16,12 +16,8 @@ use tokio::{
     task::JoinHandle,
 };
 use tokio_util::sync::CancellationToken;
-use tracing::{error, info, warn};
+use tracing::{error, info};
 
-const DAY: u64 = 86_400;
-/// Seconds for which a game is watched: the longest clock and the longest finality delay that the
-/// contracts admit (7 days each), and a day to get the bond.
-const WATCH_SECONDS: u64 = 15 * DAY;
 /// Most games that are watched. Each holds a bond, so that more would cost their makers a fortune.
 const GAMES_MAX: usize = 65_536;
 /// Vetoes that are sent before any of them is confirmed.
@@ -105,7 +101,8 @@ impl Challenger {
         shutdown: CancellationToken,
     ) -> (Self, JoinHandle<()>) {
         let (status_sender, status) = watch::channel(ChallengerStatus::default());
-        let mut role = Role {
+        let pause = config.poll_interval;
+        let role = Role {
             config,
             source,
             l1,
@@ -115,23 +112,7 @@ impl Challenger {
             settled: BTreeSet::new(),
             reported: BTreeSet::new(),
         };
-        let task = tokio::spawn(async move {
-            tokio::select! {
-                () = shutdown.cancelled() => return,
-                () = await_resumed("challenger", resumed) => {}
-            }
-            loop {
-                let round = tokio::select! {
-                    () = shutdown.cancelled() => return,
-                    round = role.round() => round,
-                };
-                role.report(round);
-                tokio::select! {
-                    () = shutdown.cancelled() => return,
-                    () = tokio::time::sleep(role.config.poll_interval) => {}
-                }
-            }
-        });
+        let task = tokio::spawn(rounds::run(role, pause, resumed, shutdown));
         (Self { status }, task)
     }
 
@@ -166,6 +147,29 @@ struct Found {
     not_ours: Option<ChallengerError>,
 }
 
+impl Rounds for Role {
+    const NAME: &'static str = "challenger";
+    const DUTY: &'static str = "veto";
+    type Error = ChallengerError;
+
+    async fn round(&mut self) -> Result<(), ChallengerError> {
+        self.look_at_all().await
+    }
+
+    fn is_grave(error: &ChallengerError) -> bool {
+        matches!(
+            error,
+            ChallengerError::Send { .. } | ChallengerError::NotChallenger { .. }
+        )
+    }
+
+    fn note_failures(&self, failures: u32) {
+        self.status.send_if_modified(|status| {
+            std::mem::replace(&mut status.failures, failures) != failures
+        });
+    }
+}
+
 impl Role {
     const fn games(&self) -> Games<'_> {
         Games {
@@ -176,9 +180,9 @@ impl Role {
     }
 
     /// Looks at every game once and vetoes what is wrong.
-    async fn round(&mut self) -> Result<(), ChallengerError> {
+    async fn look_at_all(&mut self) -> Result<(), ChallengerError> {
         let now = self.l1.latest().await?.timestamp;
-        let since = now.saturating_sub(WATCH_SECONDS);
+        let since = now.saturating_sub(self.config.watch.as_secs());
         let watched = self.games().since(since, now, GAMES_MAX).await?;
         let listed: BTreeSet<_> = watched.iter().copied().collect();
         self.settled.retain(|game| listed.contains(game));
@@ -335,32 +339,6 @@ impl Role {
             .send(TxCandidate::call(game, call.abi_encode()))
             .await
             .map_err(|source| ChallengerError::Send { what, game, source })
-    }
-
-    /// Logs a failure once, at its beginning, and its end.
-    fn report(&self, round: Result<(), ChallengerError>) {
-        let failures = self.status.borrow().failures;
-        match &round {
-            Ok(()) if failures > 0 => info!(failures, "the challenger is well again"),
-            Ok(()) => {}
-            Err(
-                problem @ (ChallengerError::Send { .. } | ChallengerError::NotChallenger { .. }),
-            ) if failures == 0 => {
-                error!(%problem, "the challenger can't veto, trying again");
-            }
-            Err(problem) if failures == 0 => warn!(%problem, "the challenger failed, trying again"),
-            Err(_) => {}
-        }
-        self.status.send_if_modified(|status| {
-            let failures = if round.is_ok() {
-                0
-            } else {
-                failures.saturating_add(1)
-            };
-            let changed = status.failures != failures;
-            status.failures = failures;
-            changed
-        });
     }
 }
 

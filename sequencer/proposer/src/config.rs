@@ -39,16 +39,24 @@ pub struct ChallengerConfig {
     pub factory: Address,
     /// Type of the games that it watches.
     pub game_type: u32,
+    /// For how long a game is watched, by the L1's clock. Must be longer than its clock and the registry's
+    /// finality delay together: a game that is watched no more is neither vetoed nor is its bond claimed.
+    pub watch: Duration,
     /// Time between looks at the L1.
     pub poll_interval: Duration,
 }
 
 impl ChallengerConfig {
+    /// The longest clock and the longest finality delay that the contracts admit (7 days each), and a day
+    /// to get the bond.
+    const WATCH: Duration = Duration::from_secs(15 * 86_400);
+
     /// The defaults for a factory.
     pub const fn new(factory: Address, game_type: u32) -> Self {
         Self {
             factory,
             game_type,
+            watch: Self::WATCH,
             poll_interval: Duration::from_secs(12),
         }
     }

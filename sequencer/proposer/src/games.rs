@@ -152,54 +152,42 @@ impl Games<'_> {
         games_max: u64,
         source: &Arc<dyn OutputSource>,
     ) -> Result<Listed, GamesError> {
-        let count = DisputeGameFactory::gameCountCall {};
-        let count = self.ask(self.factory, "gameCount", count).await?;
         let mut listed = Listed::default();
-        let Some(mut start) = count.checked_sub(U256::ONE) else {
-            return Ok(listed);
-        };
+        let mut pages = self.pages().await?;
         let mut seen = 0;
-        while seen < games_max {
-            let call = DisputeGameFactory::findLatestGamesCall {
-                gameType: self.game_type,
-                start,
-                n: U256::from(PAGE),
-            };
-            let page = self.ask(self.factory, "findLatestGames", call).await?;
-            for game in &page {
-                let index: u64 = game.index.saturating_to();
+        while seen < games_max
+            && let Some(page) = pages.next().await?
+        {
+            for found in &page {
+                let index: u64 = found.index.saturating_to();
                 listed.last_index.get_or_insert(index);
                 let is_known = known.is_some_and(|known| index <= known);
                 if is_known && listed.newest.is_some() {
                     return Ok(listed);
                 }
-                let Game { address, block, .. } = read(game);
+                let game = read(found);
                 if listed.newest.is_none()
-                    && let Some(block) = block
-                    && self.is_right(block, game.rootClaim, source).await?
-                    && self.status(address).await? != CHALLENGER_WINS
+                    && let Some(block) = game.block
+                    && self.is_right(block, game.claim, source).await?
+                    && self.status(game.address).await? != CHALLENGER_WINS
                 {
                     listed.newest = Some(Claimed {
                         block,
-                        created_at: game.timestamp,
+                        created_at: game.created_at,
                     });
                 }
                 if is_known {
                     continue;
                 }
                 let creator = DisputeGame::gameCreatorCall {};
-                if self.ask(address, "gameCreator", creator).await? == own {
-                    listed.own.push(OwnGame { address, index });
+                if self.ask(game.address, "gameCreator", creator).await? == own {
+                    listed.own.push(OwnGame {
+                        address: game.address,
+                        index,
+                    });
                 }
             }
             seen += PAGE;
-            match page
-                .last()
-                .and_then(|game| game.index.checked_sub(U256::ONE))
-            {
-                Some(next) => start = next,
-                None => break,
-            }
         }
         Ok(listed)
     }
@@ -211,19 +199,10 @@ impl Games<'_> {
         now: u64,
         games_max: usize,
     ) -> Result<Vec<Game>, GamesError> {
-        let count = DisputeGameFactory::gameCountCall {};
-        let count = self.ask(self.factory, "gameCount", count).await?;
-        let mut next = count.checked_sub(U256::ONE);
         let mut games = Vec::new();
-        while let Some(start) = next {
-            let call = DisputeGameFactory::findLatestGamesCall {
-                gameType: self.game_type,
-                start,
-                n: U256::from(PAGE),
-            };
-            let page = self.ask(self.factory, "findLatestGames", call).await?;
-            for game in &page {
-                let game = read(game);
+        let mut pages = self.pages().await?;
+        while let Some(page) = pages.next().await? {
+            for game in page.iter().map(read) {
                 if game.created_at < since {
                     return Ok(games);
                 }
@@ -235,11 +214,18 @@ impl Games<'_> {
                 }
                 games.push(game);
             }
-            next = page
-                .last()
-                .and_then(|game| game.index.checked_sub(U256::ONE));
         }
         Ok(games)
+    }
+
+    /// The factory's list, from the newest game on.
+    async fn pages(&self) -> Result<Pages<'_>, GamesError> {
+        let count = DisputeGameFactory::gameCountCall {};
+        let count = self.ask(self.factory, "gameCount", count).await?;
+        Ok(Pages {
+            games: self,
+            start: count.checked_sub(U256::ONE),
+        })
     }
 
     /// The game with this claim; `None` if L1 has none.
@@ -330,6 +316,37 @@ impl Games<'_> {
         } else {
             BondStep::Claim
         })
+    }
+}
+
+/// Reads the factory's list backwards.
+struct Pages<'a> {
+    games: &'a Games<'a>,
+    /// Index of the newest game of the next page.
+    start: Option<U256>,
+}
+
+impl Pages<'_> {
+    /// The next games, newest first; `None` when all were read.
+    async fn next(
+        &mut self,
+    ) -> Result<Option<Vec<DisputeGameFactory::GameSearchResult>>, GamesError> {
+        let Some(start) = self.start else {
+            return Ok(None);
+        };
+        let call = DisputeGameFactory::findLatestGamesCall {
+            gameType: self.games.game_type,
+            start,
+            n: U256::from(PAGE),
+        };
+        let page = self
+            .games
+            .ask(self.games.factory, "findLatestGames", call)
+            .await?;
+        self.start = page
+            .last()
+            .and_then(|game| game.index.checked_sub(U256::ONE));
+        Ok(Some(page))
     }
 }
 

@@ -10,7 +10,8 @@
 //! itself, and vetoes one that differs, before its clock runs out.
 //!
 //! What is due is decided in `decision.rs` and `verdict.rs`, which do no I/O and read no clock;
-//! `games.rs` reads L1; the loops around them are in `proposer.rs` and `challenger.rs`.
+//! `games.rs` reads L1; what a round does is in `proposer.rs` and `challenger.rs`, the loop around it in
+//! `rounds.rs`.
 //!
 //! Invariants: one claim at a time, and none before what an earlier run sent is settled, so that none is
 //! made twice; a claim's block is the safe chain's by number and hash when it is sent; all state is read
@@ -24,6 +25,7 @@ mod decision;
 mod games;
 mod proposer;
 mod resumed;
+mod rounds;
 mod source;
 mod verdict;
 

@@ -2,7 +2,7 @@ use crate::{
     Claimed, LastClaim, OutputSource, ProposerConfig, SourceError, View,
     decision::newest,
     games::{BondStep, CHALLENGER_WINS, Games, GamesError, Listed, OwnGame, extra_data, output_of},
-    resumed::await_resumed,
+    rounds::{self, Rounds},
 };
 use alloy_eips::BlockNumHash;
 use alloy_primitives::{Address, B256, U256};
@@ -14,7 +14,7 @@ use openledger_l1::{
 use std::{collections::VecDeque, sync::Arc};
 use tokio::{sync::watch, task::JoinHandle};
 use tokio_util::sync::CancellationToken;
-use tracing::{error, info, warn};
+use tracing::info;
 
 /// Own games whose bonds are watched at the same time. Older ones are looked at again after a restart.
 const OWN_GAMES_MAX: usize = 4_096;
@@ -89,7 +89,8 @@ impl Proposer {
         shutdown: CancellationToken,
     ) -> (Self, JoinHandle<()>) {
         let (status_sender, status) = watch::channel(ProposerStatus::default());
-        let mut role = Role {
+        let pause = config.poll_interval;
+        let role = Role {
             config,
             source,
             l1,
@@ -100,23 +101,7 @@ impl Proposer {
             known_index: None,
             last: None,
         };
-        let task = tokio::spawn(async move {
-            tokio::select! {
-                () = shutdown.cancelled() => return,
-                () = await_resumed("proposer", resumed) => {}
-            }
-            loop {
-                let round = tokio::select! {
-                    () = shutdown.cancelled() => return,
-                    round = role.round() => round,
-                };
-                role.judge(round);
-                tokio::select! {
-                    () = shutdown.cancelled() => return,
-                    () = tokio::time::sleep(role.config.poll_interval) => {}
-                }
-            }
-        });
+        let task = tokio::spawn(rounds::run(role, pause, resumed, shutdown));
         (Self { status }, task)
     }
 
@@ -148,6 +133,26 @@ struct OwnClaim {
     root: B256,
 }
 
+impl Rounds for Role {
+    const NAME: &'static str = "proposer";
+    const DUTY: &'static str = "send";
+    type Error = ProposerError;
+
+    async fn round(&mut self) -> Result<(), ProposerError> {
+        self.claim_what_is_due().await
+    }
+
+    fn is_grave(error: &ProposerError) -> bool {
+        matches!(error, ProposerError::Send { .. })
+    }
+
+    fn note_failures(&self, failures: u32) {
+        self.status.send_if_modified(|status| {
+            std::mem::replace(&mut status.failures, failures) != failures
+        });
+    }
+}
+
 impl Role {
     const fn games(&self) -> Games<'_> {
         Games {
@@ -158,14 +163,14 @@ impl Role {
     }
 
     /// Looks at L1 once, makes a claim if one is due, and looks after bonds.
-    async fn round(&mut self) -> Result<(), ProposerError> {
-        let games = self.games();
+    async fn claim_what_is_due(&mut self) -> Result<(), ProposerError> {
         let games_max = self.config.games_max;
         let Listed {
             newest: listed,
             own,
             last_index,
-        } = games
+        } = self
+            .games()
             .list(self.account, self.known_index, games_max, &self.source)
             .await?;
         let last = match self.last {
@@ -173,8 +178,7 @@ impl Role {
             None => None,
         };
         let newest = newest(listed, last.map(|(last, seen)| (last.claimed, seen)));
-        let games = self.games();
-        let anchor = games.anchor().await?;
+        let anchor = self.games().anchor().await?;
         for game in own.into_iter().rev() {
             if self.own.len() < OWN_GAMES_MAX {
                 self.own.push_back(game);
@@ -331,29 +335,5 @@ impl Role {
                 hash: confirmed.tx_hash,
             })
         }
-    }
-
-    /// Logs a failure once, at its beginning, and its end.
-    fn judge(&self, round: Result<(), ProposerError>) {
-        let failures = self.status.borrow().failures;
-        match &round {
-            Ok(()) if failures > 0 => info!(failures, "the proposer is well again"),
-            Ok(()) => {}
-            Err(problem @ ProposerError::Send { .. }) if failures == 0 => {
-                error!(%problem, "the proposer can't send, trying again");
-            }
-            Err(problem) if failures == 0 => warn!(%problem, "the proposer failed, trying again"),
-            Err(_) => {}
-        }
-        self.status.send_if_modified(|status| {
-            let failures = if round.is_ok() {
-                0
-            } else {
-                failures.saturating_add(1)
-            };
-            let changed = status.failures != failures;
-            status.failures = failures;
-            changed
-        });
     }
 }

@@ -6,7 +6,7 @@ mod show;
 mod verify;
 
 use crate::{
-    config::blob_sources,
+    config::BlobFlags,
     derivation::{connect, with_blobs},
 };
 use anyhow::ensure;
@@ -61,24 +61,8 @@ pub(crate) struct Source {
         hide_env_values = true
     )]
     pub(crate) l1_rpc_url: Vec<String>,
-    /// Beacon node URLs, from which blobs are got, tried in order
-    #[arg(
-        long = "l1.beacon-url",
-        env = "OPENLEDGER_L1_BEACON_URL",
-        value_name = "URL",
-        value_delimiter = ',',
-        hide_env_values = true
-    )]
-    pub(crate) l1_beacon_url: Vec<String>,
-    /// Archives of blobs, tried in order after the beacon nodes
-    #[arg(
-        long = "l1.blob-archive",
-        env = "OPENLEDGER_L1_BLOB_ARCHIVE",
-        value_name = "DIR|URL",
-        value_delimiter = ',',
-        hide_env_values = true
-    )]
-    pub(crate) l1_blob_archive: Vec<String>,
+    #[command(flatten)]
+    pub(crate) blobs: BlobFlags,
     /// Directory of the chain's files (genesis.json, rollup.json, l1.json)
     #[arg(long, env = "OPENLEDGER_CHAIN", value_name = "DIR")]
     pub(crate) chain: PathBuf,
@@ -115,9 +99,7 @@ impl Source {
     pub(crate) async fn open(&self) -> anyhow::Result<(ChainFiles, L1Client)> {
         let files = ChainFiles::read(&self.chain)?;
         let client = connect(&self.l1_rpc_url, files.rollup.l1_chain_id).await?;
-        let archives = Some(self.l1_blob_archive.clone());
-        let blobs = blob_sources(Some(self.l1_beacon_url.clone()), archives)?;
-        let client = with_blobs(client, blobs)?;
+        let client = with_blobs(client, self.blobs.sources()?)?;
         Ok((files, client))
     }
 }

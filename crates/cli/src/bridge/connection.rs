@@ -1,7 +1,7 @@
 //! The chain that a command is about, and how its two layers are reached.
 
 use super::L2Node;
-use crate::derivation::connect;
+use crate::{derivation::connect, files::read_json_if_any};
 use alloy_signer_local::{MnemonicBuilder, PrivateKeySigner};
 use anyhow::{Context, anyhow, ensure};
 use clap::Args;
@@ -9,10 +9,7 @@ use openledger_chain::ChainFiles;
 use openledger_l1::L1Client;
 use openledger_primitives::L1Contracts;
 use serde::Deserialize;
-use std::{
-    fs, io,
-    path::{Path, PathBuf},
-};
+use std::path::PathBuf;
 
 /// What `openledger dev` leaves in its data directory beside the chain's files.
 const DEV_FILE: &str = "dev.json";
@@ -90,7 +87,8 @@ impl ConnectionArgs {
                 "l1.json names no {name}: the chain is unsettled, and nothing crosses to it or from it"
             );
         }
-        let dev = DevFile::read(&self.chain)?;
+        let dev: Option<DevFile> =
+            read_json_if_any(&self.chain.join(DEV_FILE), DEV_FILE_BYTES_MAX)?;
         let mut urls = self.l1_rpc_url.clone();
         if urls.is_empty() {
             urls.extend(dev.as_ref().and_then(|dev| dev.l1_url.clone()));
@@ -118,11 +116,20 @@ impl Connection {
     /// # Errors
     /// If none is named, it doesn't answer, or is another chain's.
     pub(crate) async fn l2(&self) -> anyhow::Result<L2Node> {
-        let url = self
-            .l2_rpc_url
-            .as_deref()
-            .context("name a node of the chain by --l2.rpc-url")?;
-        L2Node::connect(url, self.files.rollup.l2_chain_id).await
+        self.l2_if_any()
+            .await?
+            .context("name a node of the chain by --l2.rpc-url")
+    }
+
+    /// Connects to a node of the chain; `None` if none is named.
+    ///
+    /// # Errors
+    /// If it doesn't answer, or is another chain's.
+    pub(crate) async fn l2_if_any(&self) -> anyhow::Result<Option<L2Node>> {
+        Ok(match &self.l2_rpc_url {
+            Some(url) => Some(L2Node::connect(url, self.files.rollup.l2_chain_id).await?),
+            None => None,
+        })
     }
 
     /// The key of a local chain's account.
@@ -136,24 +143,5 @@ impl Connection {
         // The path is the one of every local chain, and so is in no file of this command's.
         MnemonicBuilder::try_from_phrase_nth(&dev.mnemonic, number)
             .map_err(|_| anyhow!("{DEV_FILE} holds no mnemonic"))
-    }
-}
-
-impl DevFile {
-    /// Reads it, if it is there.
-    fn read(directory: &Path) -> anyhow::Result<Option<Self>> {
-        let path = directory.join(DEV_FILE);
-        let shown = || path.display().to_string();
-        match fs::metadata(&path) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-            Err(error) => return Err(error).with_context(shown),
-            Ok(metadata) => ensure!(
-                metadata.len() <= DEV_FILE_BYTES_MAX,
-                "{} is longer than {DEV_FILE_BYTES_MAX} bytes",
-                path.display()
-            ),
-        }
-        let text = fs::read(&path).with_context(shown)?;
-        Ok(Some(serde_json::from_slice(&text).with_context(shown)?))
     }
 }

@@ -1,6 +1,6 @@
 //! An account's transactions on L1, one after another.
 
-use super::{eth, explain};
+use super::{Connection, eth, explain};
 use alloy_eips::BlockId;
 use alloy_primitives::{Address, U256};
 use alloy_signer_local::PrivateKeySigner;
@@ -55,16 +55,11 @@ pub(crate) struct L1Account {
 }
 
 impl L1Account {
-    /// The account of `key`.
-    pub(crate) fn new(
-        client: &L1Client,
-        key: PrivateKeySigner,
-        chain_id: u64,
-        args: &SendArgs,
-    ) -> Self {
+    /// The account of `key` on the chain's L1.
+    pub(crate) fn new(connection: &Connection, key: PrivateKeySigner, args: &SendArgs) -> Self {
         let fee_max_wei = u128::from(args.fee_max_gwei).saturating_mul(WEI_PER_GWEI);
         let config = TxSenderConfig {
-            chain_id: Some(chain_id),
+            chain_id: Some(connection.files.rollup.l1_chain_id),
             // There is somebody who waits: no reason to hesitate below the maximum.
             fee_target_wei: fee_max_wei,
             fee_max_wei,
@@ -74,9 +69,9 @@ impl L1Account {
             ..TxSenderConfig::default()
         };
         let stop = CancellationToken::new();
-        let (sender, _task) = TxSender::spawn(client.clone(), key, config, stop.clone());
+        let (sender, _task) = TxSender::spawn(connection.l1.clone(), key, config, stop.clone());
         Self {
-            client: client.clone(),
+            client: connection.l1.clone(),
             sender,
             fee_max_wei,
             _stop: stop.drop_guard(),

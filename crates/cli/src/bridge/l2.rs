@@ -8,14 +8,17 @@ use alloy_provider::{
     Provider, RootProvider,
     transport::{RpcError, TransportErrorKind},
 };
-use alloy_rpc_types_eth::{EIP1186AccountProofResponse, Header, Log, TransactionRequest};
+use alloy_rpc_types_eth::{EIP1186AccountProofResponse, Filter, Header, Log, TransactionRequest};
 use alloy_signer::SignerSync;
 use alloy_signer_local::PrivateKeySigner;
+use alloy_sol_types::SolCall;
 use anyhow::{Context, anyhow, bail, ensure};
 use serde::{Deserialize, de::DeserializeOwned};
 use std::{fmt::Debug, time::Duration};
 use tokio::time::{Instant, sleep, timeout};
 
+/// What messages call the node.
+const WHERE: &str = "the node at the URL of l2.rpc-url";
 /// How long an answer may take.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
 /// How long a transaction may be unknown to the node that took it.
@@ -41,6 +44,24 @@ impl L2Receipt {
     /// Whether the transaction succeeded.
     pub(crate) fn is_success(&self) -> bool {
         self.status == U64::ONE
+    }
+}
+
+/// What a node answers in place of a result. Its URL may hold a key, and is never repeated.
+#[derive(Debug, thiserror::Error)]
+#[error("{WHERE} answers {method}: {message}")]
+pub(super) struct NodeRefusal {
+    method: &'static str,
+    /// The node's own words.
+    message: String,
+}
+
+impl NodeRefusal {
+    pub(super) fn of(method: &'static str, message: impl Into<String>) -> Self {
+        Self {
+            method,
+            message: message.into(),
+        }
     }
 }
 
@@ -92,6 +113,30 @@ impl L2Node {
     pub(crate) async fn header(&self, block: BlockNumberOrTag) -> anyhow::Result<Option<Header>> {
         // A block answers with the fields of its header beside its transactions.
         self.request("eth_getBlockByNumber", (block, false)).await
+    }
+
+    /// Number of the newest sealed block.
+    pub(crate) async fn head(&self) -> anyhow::Result<u64> {
+        Ok(self.request::<_, U64>("eth_blockNumber", ()).await?.to())
+    }
+
+    /// The logs that match a filter. Not verified: a node can leave some out.
+    pub(crate) async fn logs(&self, filter: &Filter) -> anyhow::Result<Vec<Log>> {
+        self.request("eth_getLogs", [filter.clone()]).await
+    }
+
+    /// What a contract answers in the state of the newest block.
+    ///
+    /// # Errors
+    /// Also if it answers in another form.
+    pub(crate) async fn ask<C: SolCall>(&self, to: Address, call: C) -> anyhow::Result<C::Return> {
+        let request = TransactionRequest::default()
+            .to(to)
+            .input(call.abi_encode().into());
+        let latest = BlockNumberOrTag::Latest;
+        let answer: Bytes = self.request("eth_call", (request, latest)).await?;
+        C::abi_decode_returns(&answer)
+            .with_context(|| format!("{to} on L2 doesn't answer {} as it should", C::SIGNATURE))
     }
 
     /// The proof of one slot of an account in the state after a block.
@@ -221,18 +266,17 @@ impl L2Node {
         }
     }
 
-    /// Asks the node. Its URL may hold a key, and is never repeated.
+    /// Asks the node.
     async fn request<P, R>(&self, method: &'static str, params: P) -> anyhow::Result<R>
     where
         P: serde::Serialize + Clone + Debug + Send + Sync + Unpin,
         R: DeserializeOwned + Debug + Send + Sync + Unpin + 'static,
     {
-        const WHERE: &str = "the node at the URL of l2.rpc-url";
         let answer = self.provider.raw_request(method.into(), params);
         match timeout(REQUEST_TIMEOUT, answer).await {
             Ok(Ok(answer)) => Ok(answer),
             Ok(Err(RpcError::ErrorResp(error))) => {
-                Err(anyhow!("{WHERE} answers {method}: {}", error.message))
+                Err(NodeRefusal::of(method, error.message).into())
             }
             Ok(Err(RpcError::Transport(TransportErrorKind::HttpError(error)))) => Err(anyhow!(
                 "{WHERE} answers {method} with HTTP status {}",

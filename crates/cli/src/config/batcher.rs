@@ -1,13 +1,11 @@
-//! Settings of the batcher, and of where blobs come from.
+//! Settings of the batcher.
 
 use super::file::BatcherSection;
 use alloy_primitives::Address;
 use anyhow::{Context, bail, ensure};
 use clap::{Args, ValueEnum};
 use openledger_batcher::{BatchKind, BatcherConfig, DataAvailability};
-use openledger_l1::{
-    ArchiveLocation, BLOBS_PER_TX_MAX, BlobSourceConfig, RemoteSigner, TxSenderConfig, TxSigner,
-};
+use openledger_l1::{BLOBS_PER_TX_MAX, RemoteSigner, TxSenderConfig, TxSigner};
 use openledger_protocol::Compression;
 use serde::Deserialize;
 
@@ -25,6 +23,16 @@ pub enum DataAvailabilityArg {
     Blobs,
     /// Calldata
     Calldata,
+}
+
+impl From<DataAvailabilityArg> for DataAvailability {
+    fn from(choice: DataAvailabilityArg) -> Self {
+        match choice {
+            DataAvailabilityArg::Auto => Self::Auto,
+            DataAvailabilityArg::Blobs => Self::Blobs,
+            DataAvailabilityArg::Calldata => Self::Calldata,
+        }
+    }
 }
 
 /// What batches are made of.
@@ -179,13 +187,7 @@ impl BatcherSettings {
             ..defaults
         };
         Ok(Self {
-            data_availability: data_availability.or(file.data_availability).map(|choice| {
-                match choice {
-                    DataAvailabilityArg::Auto => DataAvailability::Auto,
-                    DataAvailabilityArg::Blobs => DataAvailability::Blobs,
-                    DataAvailabilityArg::Calldata => DataAvailability::Calldata,
-                }
-            }),
+            data_availability: data_availability.or(file.data_availability).map(Into::into),
             batch_kind: batch_kind.or(file.batch_kind).map(|choice| match choice {
                 BatchKindArg::Span => BatchKind::Span,
                 BatchKindArg::Singular => BatchKind::Singular,
@@ -228,22 +230,6 @@ fn parse_compression(text: &str) -> anyhow::Result<Compression> {
             "batcher.compression is {text}: brotli-0 to brotli-{BROTLI_QUALITY_MAX} and zlib-0 to \
              zlib-{ZLIB_LEVEL_MAX} are possible"
         )
-    })
-}
-
-/// Where blobs are got from.
-pub(crate) fn blob_sources(
-    beacon_urls: Option<Vec<String>>,
-    archives: Option<Vec<String>>,
-) -> anyhow::Result<BlobSourceConfig> {
-    Ok(BlobSourceConfig {
-        beacon_urls: beacon_urls.unwrap_or_default(),
-        archives: archives
-            .unwrap_or_default()
-            .iter()
-            .map(|text| ArchiveLocation::parse(text).context("l1.blob-archive"))
-            .collect::<anyhow::Result<_>>()?,
-        ..BlobSourceConfig::default()
     })
 }
 
@@ -319,8 +305,5 @@ mod tests {
             let error = resolved(text, BatcherFlags::default()).unwrap_err();
             assert!(format!("{error:#}").contains(words), "{error:#}");
         }
-        assert!(blob_sources(None, Some(vec!["http://".into()])).is_err());
-        let sources = blob_sources(Some(vec!["http://a".into()]), Some(vec!["/b".into()])).unwrap();
-        assert_eq!((sources.beacon_urls.len(), sources.archives.len()), (1, 1));
     }
 }

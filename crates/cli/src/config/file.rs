@@ -1,12 +1,12 @@
 //! Files: the settings file, the token.
 
 use super::batcher::{BatchKindArg, DataAvailabilityArg};
+use crate::files::{parse_toml, read_text};
 use alloy_primitives::Address;
-use anyhow::{Context, anyhow, ensure};
+use anyhow::{Context, ensure};
 use openledger_mempool::MempoolConfig;
 use serde::Deserialize;
 use std::{
-    fs,
     net::IpAddr,
     path::{Path, PathBuf},
 };
@@ -179,14 +179,7 @@ pub(super) struct FeedSection {
 /// # Errors
 /// A file that can't be read, is too long, or has an unknown or malformed setting.
 pub(super) fn read_file(path: &Path) -> anyhow::Result<File> {
-    let text = read_bounded(path, FILE_BYTES_MAX)?;
-    toml::from_str(&text).map_err(|error| {
-        let line = error
-            .span()
-            .map_or(1, |span| text[..span.start].lines().count().max(1));
-        // toml's own text draws the line over several lines.
-        anyhow!("{}: line {line}: {}", path.display(), error.message())
-    })
+    parse_toml(&read_text(path, FILE_BYTES_MAX)?).with_context(|| path.display().to_string())
 }
 
 /// Reads the privileged listener's token.
@@ -194,22 +187,11 @@ pub(super) fn read_file(path: &Path) -> anyhow::Result<File> {
 /// # Errors
 /// A file that can't be read or holds no token.
 pub(super) fn read_token(path: &Path) -> anyhow::Result<String> {
-    let token = read_bounded(path, TOKEN_BYTES_MAX)?.trim().to_owned();
+    let token = read_text(path, TOKEN_BYTES_MAX)?.trim().to_owned();
     ensure!(
         token.chars().count() >= TOKEN_CHARS_MIN && token.chars().all(|c| c.is_ascii_graphic()),
         "{} holds no token: at least {TOKEN_CHARS_MIN} printable ASCII characters on one line",
         path.display()
     );
     Ok(token)
-}
-
-fn read_bounded(path: &Path, bytes_max: u64) -> anyhow::Result<String> {
-    let context = || path.display().to_string();
-    let bytes = fs::metadata(path).with_context(context)?.len();
-    ensure!(
-        bytes <= bytes_max,
-        "{} has {bytes} bytes, more than {bytes_max}",
-        path.display()
-    );
-    fs::read_to_string(path).with_context(context)
 }

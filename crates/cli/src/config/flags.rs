@@ -1,6 +1,6 @@
 //! Flags and environment.
 
-use super::batcher::BatcherFlags;
+use super::{batcher::BatcherFlags, blobs::BlobFlags};
 use crate::dev::OrderingArg;
 use clap::Args;
 use std::{net::IpAddr, path::PathBuf};
@@ -23,25 +23,9 @@ pub struct NodeFlags {
         hide_env_values = true
     )]
     pub l1_rpc_url: Option<Vec<String>>,
-    /// Beacon node URLs, from which blobs are got, tried in order
-    #[arg(
-        long = "l1.beacon-url",
-        env = "OPENLEDGER_L1_BEACON_URL",
-        value_name = "URL",
-        value_delimiter = ',',
-        hide_env_values = true
-    )]
-    pub l1_beacon_url: Option<Vec<String>>,
-    /// Archives of blobs, tried in order after the beacon nodes: directories of files named by versioned
-    /// hash, or URLs
-    #[arg(
-        long = "l1.blob-archive",
-        env = "OPENLEDGER_L1_BLOB_ARCHIVE",
-        value_name = "DIR|URL",
-        value_delimiter = ',',
-        hide_env_values = true
-    )]
-    pub l1_blob_archive: Option<Vec<String>>,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub blobs: BlobFlags,
     /// Seconds between L1 blocks
     #[arg(
         long = "l1.block-time",

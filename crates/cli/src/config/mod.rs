@@ -7,35 +7,32 @@
 //! once. Consensus parameters are not settings: they stand in the chain's files.
 
 mod batcher;
+mod blobs;
 mod file;
 mod flags;
+mod node;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use batcher::blob_sources;
 pub use batcher::{BatchKindArg, BatcherFlags, BatcherSettings, DataAvailabilityArg};
+pub use blobs::BlobFlags;
 pub use flags::{NodeFlags, SequencerFlags, VerifierFlags};
+pub use node::NodeSettings;
 
-use crate::{
-    node::L1Role,
-    proposer::{ChallengerRole, ProposerRole},
-};
+use crate::{node::L1Role, proposer::ProposerRole};
+use alloy_primitives::Address;
 use alloy_signer_local::PrivateKeySigner;
-use anyhow::{Context, bail, ensure};
-use file::{FeesSection, File, read_file, read_token};
+use anyhow::{Context, ensure};
+use file::{FeesSection, File, read_file};
 use openledger_batcher::{BatcherConfig, CostAlarm, OpenPerEth};
 use openledger_builder::BuilderConfig;
-use openledger_l1::{BlobSourceConfig, TxSenderConfig, VETO_GAME, key_from_env, key_from_file};
+use openledger_l1::{VETO_GAME, key_from_env, key_from_file};
 use openledger_mempool::MempoolConfig;
 use openledger_node::FeedConfig;
 use openledger_primitives::{ChainConfig, L1Contracts};
-use openledger_proposer::{ChallengerConfig, ProposerConfig};
-use openledger_rpc::{Namespace, RpcConfig};
-use openledger_store::StoreOptions;
+use openledger_proposer::ProposerConfig;
 use std::{
-    collections::BTreeSet,
     env,
-    net::{IpAddr, Ipv4Addr, SocketAddr},
     path::{Path, PathBuf},
     sync::Arc,
     time::Duration,
@@ -49,41 +46,13 @@ pub const PROPOSER_KEY_VARIABLE: &str = "OPENLEDGER_PROPOSER_KEY";
 pub const CHALLENGER_KEY_VARIABLE: &str = "OPENLEDGER_CHALLENGER_KEY";
 /// Names the feed's key where no file is given.
 pub const FEED_KEY_VARIABLE: &str = "OPENLEDGER_FEED_KEY";
-const SECONDS_PER_DAY: u64 = 86_400;
+/// For how long a channel is kept open unless said otherwise (`docs/decisions/0005-channel-duration.md`).
+const CHANNEL_DURATION: Duration = Duration::from_secs(300);
 
 /// What the help of a command with settings says of them.
 pub(crate) const SETTINGS_HELP: &str = "\
 Settings come from the file, then the environment, then flags; the last one wins. A setting has one name: \
 http.port is `port` under [http] in the file, OPENLEDGER_HTTP_PORT and --http.port.";
-
-/// Checked settings of every node.
-#[derive(Debug, Clone)]
-pub struct NodeSettings {
-    /// Directory of the chain's files.
-    pub chain: PathBuf,
-    /// Directory of the node's data.
-    pub data_dir: PathBuf,
-    /// L1 RPC URLs, in order.
-    pub l1_rpc_urls: Vec<String>,
-    /// Where blobs are got from.
-    pub blobs: BlobSourceConfig,
-    /// Seconds between L1 blocks.
-    pub l1_block_time: Duration,
-    /// JSON-RPC.
-    pub rpc: RpcConfig,
-    /// Days of historical state.
-    pub history_days: u64,
-    /// Whether history is kept for ever.
-    pub archive: bool,
-    /// Whether transactions are indexed by address.
-    pub index_addresses: bool,
-    /// The store's cache in bytes; its default if `None`.
-    pub cache_bytes: Option<usize>,
-    /// Whether wrong output roots are vetoed.
-    pub challenger_enabled: bool,
-    /// File of the challenger's key.
-    pub challenger_key_file: Option<PathBuf>,
-}
 
 /// Checked settings of a sequencer.
 #[derive(Debug, Clone)]
@@ -98,8 +67,8 @@ pub struct SequencerSettings {
     pub batcher_enabled: bool,
     /// File of the batcher's key.
     pub batcher_key_file: Option<PathBuf>,
-    /// L1 blocks after which a channel is closed; the batcher's default if `None`.
-    pub channel_duration: Option<u64>,
+    /// L1 blocks after which a channel is closed, full or not; 0 closes it as soon as no block is left to add.
+    pub channel_duration: u64,
     /// How batches are made, signed and paid for.
     pub batcher: BatcherSettings,
     /// Whether output roots are claimed.
@@ -123,150 +92,6 @@ pub struct VerifierSettings {
     pub node: NodeSettings,
     /// The feed that is followed.
     pub feed: Option<FeedConfig>,
-}
-
-impl NodeSettings {
-    fn resolve(file: &File, flags: NodeFlags) -> anyhow::Result<Self> {
-        let NodeFlags {
-            chain,
-            data_dir,
-            l1_rpc_url,
-            l1_beacon_url,
-            l1_blob_archive,
-            l1_block_time,
-            http_addr,
-            http_port,
-            http_api,
-            http_cors,
-            privileged_addr,
-            privileged_port,
-            privileged_token_file,
-            store_history_days,
-            store_archive,
-            store_index_addresses,
-            store_cache_mb,
-            challenger_enabled,
-            challenger_key_file,
-        } = flags;
-
-        let loopback = IpAddr::V4(Ipv4Addr::LOCALHOST);
-        let http = SocketAddr::new(
-            http_addr.or(file.http.addr).unwrap_or(loopback),
-            http_port.or(file.http.port).unwrap_or(8545),
-        );
-        let privileged = SocketAddr::new(
-            privileged_addr.or(file.privileged.addr).unwrap_or(loopback),
-            privileged_port.or(file.privileged.port).unwrap_or(8547),
-        );
-        ensure!(
-            http != privileged || http.port() == 0,
-            "http and privileged are both {http}: give one of them another port"
-        );
-        let token = privileged_token_file
-            .or_else(|| file.privileged.token_file.clone())
-            .map(|path| read_token(&path));
-        let token = token.transpose()?;
-        ensure!(
-            privileged.ip().is_loopback() || token.is_some(),
-            "privileged.addr {} is not loopback: set privileged.token-file",
-            privileged.ip()
-        );
-        let public_namespaces = match http_api.as_ref().or(file.http.api.as_ref()) {
-            Some(names) => names
-                .iter()
-                .map(|name| name.parse::<Namespace>().context("http.api"))
-                .collect::<anyhow::Result<BTreeSet<_>>>()?,
-            None => Namespace::public(),
-        };
-        let history_days = store_history_days.or(file.store.history_days).unwrap_or(30);
-        ensure!(history_days > 0, "store.history-days must be at least 1");
-        let l1_block_time = l1_block_time.or(file.l1.block_time).unwrap_or(12);
-        ensure!(l1_block_time > 0, "l1.block-time must be at least 1");
-        let l1_rpc_urls = l1_rpc_url
-            .or_else(|| file.l1.rpc_url.clone().map(Into::into))
-            .context(
-                "l1.rpc-url is missing: name the L1 by --l1.rpc-url or in the settings file",
-            )?;
-        Ok(Self {
-            chain: chain
-                .or_else(|| file.chain.clone())
-                .context("chain is missing: name the directory of the chain's files by --chain")?,
-            data_dir: data_dir
-                .or_else(|| file.data_dir.clone())
-                .context("data-dir is missing: name the node's directory by --data-dir")?,
-            l1_rpc_urls,
-            blobs: blob_sources(
-                l1_beacon_url.or_else(|| file.l1.beacon_url.clone().map(Into::into)),
-                l1_blob_archive.or_else(|| file.l1.blob_archive.clone().map(Into::into)),
-            )?,
-            l1_block_time: Duration::from_secs(l1_block_time),
-            rpc: RpcConfig {
-                http,
-                privileged: Some(privileged),
-                public_namespaces,
-                cors_origins: http_cors
-                    .or_else(|| file.http.cors.clone())
-                    .unwrap_or_default(),
-                token,
-                ..RpcConfig::default()
-            },
-            history_days,
-            archive: store_archive.or(file.store.archive).unwrap_or(false),
-            index_addresses: store_index_addresses
-                .or(file.store.index_addresses)
-                .unwrap_or(false),
-            cache_bytes: store_cache_mb
-                .or(file.store.cache_mb)
-                .map(|megabytes| megabytes << 20),
-            challenger_enabled: challenger_enabled
-                .or(file.challenger.enabled)
-                .unwrap_or(false),
-            challenger_key_file: challenger_key_file.or_else(|| file.challenger.key_file.clone()),
-        })
-    }
-
-    /// Who vetoes wrong output roots, if this node does.
-    ///
-    /// # Errors
-    /// A key that is missing; a chain that has no games.
-    pub fn challenger_role(
-        &self,
-        contracts: &L1Contracts,
-    ) -> anyhow::Result<Option<ChallengerRole>> {
-        if !self.challenger_enabled {
-            return Ok(None);
-        }
-        ensure!(
-            !contracts.dispute_game_factory.is_zero(),
-            "challenger.enabled, but l1.json names no disputeGameFactory"
-        );
-        let key = key(self.challenger_key_file.as_deref(), CHALLENGER_KEY_VARIABLE)?;
-        let Some(key) = key else {
-            bail!(
-                "the challenger has no key: set challenger.key-file or {CHALLENGER_KEY_VARIABLE}, or \
-                 challenger.enabled = false"
-            )
-        };
-        Ok(Some(ChallengerRole {
-            signer: key.into(),
-            config: ChallengerConfig {
-                poll_interval: self.l1_block_time,
-                ..ChallengerConfig::new(contracts.dispute_game_factory, VETO_GAME)
-            },
-        }))
-    }
-
-    /// The store's settings for a chain with this block time.
-    pub fn store_options(&self, block_time: u64) -> StoreOptions {
-        let defaults = StoreOptions::default();
-        StoreOptions {
-            archive: self.archive,
-            index_addresses: self.index_addresses,
-            history_blocks: self.history_days.saturating_mul(SECONDS_PER_DAY) / block_time.max(1),
-            block_cache_bytes: self.cache_bytes.unwrap_or(defaults.block_cache_bytes),
-            ..defaults
-        }
-    }
 }
 
 impl SequencerSettings {
@@ -306,6 +131,12 @@ impl SequencerSettings {
         {
             mempool.order = order;
         }
+        let channel_duration = batcher_channel_duration
+            .or(file.batcher.channel_duration)
+            .unwrap_or_else(|| {
+                let l1_blocks = CHANNEL_DURATION.as_secs() / node.l1_block_time.as_secs().max(1);
+                l1_blocks.max(1)
+            });
         Ok(Self {
             node,
             builder: BuilderConfig {
@@ -318,7 +149,7 @@ impl SequencerSettings {
             mempool,
             batcher_enabled: batcher_enabled.or(file.batcher.enabled).unwrap_or(true),
             batcher_key_file: batcher_key_file.or(file.batcher.key_file),
-            channel_duration: batcher_channel_duration.or(file.batcher.channel_duration),
+            channel_duration,
             batcher,
             proposer_enabled: proposer_enabled.or(file.proposer.enabled).unwrap_or(false),
             proposer_key_file: proposer_key_file.or(file.proposer.key_file),
@@ -339,25 +170,21 @@ impl SequencerSettings {
         chain: &Arc<ChainConfig>,
         contracts: &L1Contracts,
     ) -> anyhow::Result<L1Role> {
-        let mut batcher = BatcherConfig::new(chain.clone());
-        if let Some(duration) = self.channel_duration {
-            batcher.channel_duration_max = duration;
-        }
+        let mut batcher = BatcherConfig {
+            channel_duration_max: self.channel_duration,
+            cost_alarm: self.cost_alarm,
+            ..BatcherConfig::new(chain.clone())
+        };
         self.batcher.apply(&mut batcher);
-        batcher.cost_alarm = self.cost_alarm;
-        let batcher_signer = if !self.batcher_enabled {
-            None
-        } else if let Some(remote) = &self.batcher.signer {
-            Some(remote.clone())
-        } else {
-            let key = key(self.batcher_key_file.as_deref(), BATCHER_KEY_VARIABLE)?;
-            let Some(key) = key else {
-                bail!(
-                    "the batcher has no key: set batcher.key-file or {BATCHER_KEY_VARIABLE}, or \
-                     batcher.signer-url, or batcher.enabled = false"
-                )
-            };
-            Some(key.into())
+        let batcher_signer = match &self.batcher.signer {
+            _ if !self.batcher_enabled => None,
+            Some(remote) => Some(remote.clone()),
+            None => {
+                let key_file = self.batcher_key_file.as_deref();
+                let key = required_key("batcher", key_file, BATCHER_KEY_VARIABLE)
+                    .context("without batcher.signer-url the batcher signs by itself")?;
+                Some(key.into())
+            }
         };
         Ok(L1Role {
             urls: self.node.l1_rpc_urls.clone(),
@@ -367,30 +194,21 @@ impl SequencerSettings {
             poll_interval: None,
             batcher_signer,
             batcher,
-            sender: TxSenderConfig {
-                ..self.batcher.sender
-            },
+            sender: self.batcher.sender,
             proposer: self.proposer_role(contracts)?,
             challenger: self.node.challenger_role(contracts)?,
         })
     }
 
     fn proposer_role(&self, contracts: &L1Contracts) -> anyhow::Result<Option<ProposerRole>> {
+        const ROLE: &str = "proposer";
         if !self.proposer_enabled {
             return Ok(None);
         }
-        ensure!(
-            !contracts.dispute_game_factory.is_zero(),
-            "proposer.enabled, but l1.json names no disputeGameFactory"
-        );
-        let key = key(self.proposer_key_file.as_deref(), PROPOSER_KEY_VARIABLE)?;
-        let Some(key) = key else {
-            bail!(
-                "the proposer has no key: set proposer.key-file or {PROPOSER_KEY_VARIABLE}, or \
-                 proposer.enabled = false"
-            )
-        };
-        let mut config = ProposerConfig::new(contracts.dispute_game_factory, VETO_GAME);
+        let factory = factory(ROLE, contracts)?;
+        let key_file = self.proposer_key_file.as_deref();
+        let key = required_key(ROLE, key_file, PROPOSER_KEY_VARIABLE)?;
+        let mut config = ProposerConfig::new(factory, VETO_GAME);
         config.poll_interval = self.node.l1_block_time / 2;
         for (setting, target) in [
             (self.proposer_interval, &mut config.interval),
@@ -497,4 +315,33 @@ fn key(file: Option<&Path>, variable: &'static str) -> anyhow::Result<Option<Pri
         None if env::var_os(variable).is_some() => Some(key_from_env(variable)?),
         None => None,
     })
+}
+
+/// The key of a role that is enabled.
+///
+/// # Errors
+/// A key that can't be read, or that is given nowhere.
+fn required_key(
+    role: &str,
+    file: Option<&Path>,
+    variable: &'static str,
+) -> anyhow::Result<PrivateKeySigner> {
+    key(file, variable)?.with_context(|| {
+        format!(
+            "the {role} has no key: set {role}.key-file or {variable}, or {role}.enabled = false"
+        )
+    })
+}
+
+/// The factory of the chain's games, for a role that is enabled.
+///
+/// # Errors
+/// A chain that has no games.
+fn factory(role: &str, contracts: &L1Contracts) -> anyhow::Result<Address> {
+    let factory = contracts.dispute_game_factory;
+    ensure!(
+        !factory.is_zero(),
+        "{role}.enabled, but l1.json names no disputeGameFactory"
+    );
+    Ok(factory)
 }

@@ -2,6 +2,7 @@ use super::*;
 use crate::{Cli, Command};
 use alloy_primitives::Address;
 use clap::Parser;
+use openledger_rpc::Namespace;
 use std::fs;
 
 const FULL: &str = r#"
@@ -99,7 +100,7 @@ fn every_setting_of_the_file_is_used() {
         ),
         (Some(60), Some(5))
     );
-    assert_eq!(settings.channel_duration, Some(5));
+    assert_eq!(settings.channel_duration, 5);
     assert_eq!(
         settings.feed_key_file.as_deref(),
         Some(Path::new("/feed-key"))
@@ -154,6 +155,20 @@ fn nothing_is_needed_but_chain_data_and_l1() {
     assert_eq!(settings.node.rpc.public_namespaces, Namespace::public());
     assert_eq!(settings.node.store_options(1).history_blocks, 30 * 86_400);
     assert!(settings.batcher_enabled && settings.builder.active && settings.builder.settled);
+    assert_eq!(settings.channel_duration, 25);
+}
+
+#[test]
+fn a_channel_is_open_for_minutes_whatever_the_l1() {
+    for (block_time, l1_blocks) in [("2", 150), ("12", 25), ("600", 1)] {
+        let (_directory, path) = written(
+            &FULL
+                .replace("block-time = 2", &format!("block-time = {block_time}"))
+                .replace("channel-duration = 5", ""),
+        );
+        let settings = SequencerSettings::resolve(Some(&path), SequencerFlags::default()).unwrap();
+        assert_eq!(settings.channel_duration, l1_blocks, "{block_time}");
+    }
 }
 
 #[test]

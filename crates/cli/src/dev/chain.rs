@@ -8,9 +8,9 @@ use super::{
 use crate::{
     genesis::{
         BASE_FEE_SCALAR, BLOB_BASE_FEE_SCALAR, DEFAULT_GAS_LIMIT, GenesisParameters,
-        LOCAL_CHAIN_ID, alias, chain_files, genesis_output_root, genesis_supply,
+        LOCAL_CHAIN_ID, alias, chain_files, genesis_output_root, sum,
     },
-    proposer::ProposerRole,
+    proposer::{ChallengerRole, ProposerRole},
     unsettled,
 };
 use alloy_eips::BlockId;
@@ -23,7 +23,7 @@ use openledger_l1::{
     RequestConfig, TimelockConfig, VETO_GAME, key_from_env,
 };
 use openledger_primitives::{GENESIS_EXTRA_KEY, GenesisExtra, GenesisId, L1Contracts};
-use openledger_proposer::ProposerConfig;
+use openledger_proposer::{ChallengerConfig, ProposerConfig};
 use std::{
     env,
     path::Path,
@@ -62,6 +62,10 @@ const PROPOSAL_INTERVAL: Duration = Duration::from_secs(45);
 /// The same while a withdrawal waits.
 const PROPOSAL_INTERVAL_WITHDRAWAL: Duration = Duration::from_secs(6);
 
+/// For how long a claim is watched on a local chain: its clocks are over in seconds, and with a claim every 45 s
+/// the list stays short.
+const WATCH: Duration = Duration::from_secs(3_600);
+
 /// How the L1 is reached.
 #[derive(Debug, Clone)]
 pub(crate) struct L1Access {
@@ -72,15 +76,18 @@ pub(crate) struct L1Access {
     pub(crate) proposer: Option<PrivateKeySigner>,
     /// May veto claims and pause withdrawals.
     pub(crate) guardian: Address,
+    /// The guardian's key, where claims are watched.
+    pub(crate) challenger: Option<PrivateKeySigner>,
+    /// Where its blobs are got from, if anywhere.
+    pub(crate) beacon_url: Option<String>,
 }
 
 impl L1Access {
     /// The role that claims output roots, if somebody does and the chain has games.
     pub(crate) fn proposer_role(&self, files: &ChainFiles) -> Option<ProposerRole> {
-        let factory = files.l1.contracts.dispute_game_factory;
-        let signer = self.proposer.clone().filter(|_| !factory.is_zero())?;
+        let factory = factory(files)?;
         Some(ProposerRole {
-            signer: signer.into(),
+            signer: self.proposer.clone()?.into(),
             config: ProposerConfig {
                 interval: PROPOSAL_INTERVAL,
                 withdrawal_interval: PROPOSAL_INTERVAL_WITHDRAWAL,
@@ -89,6 +96,25 @@ impl L1Access {
             },
         })
     }
+
+    /// The role that vetoes wrong claims, if somebody does and the chain has games.
+    pub(crate) fn challenger_role(&self, files: &ChainFiles) -> Option<ChallengerRole> {
+        let factory = factory(files)?;
+        Some(ChallengerRole {
+            signer: self.challenger.clone()?.into(),
+            config: ChallengerConfig {
+                watch: WATCH,
+                // A claim is vetoed in the second half of its clock, which is shorter than three L1 blocks.
+                poll_interval: Duration::from_secs(anvil::BLOCK_TIME) / 2,
+                ..ChallengerConfig::new(factory, VETO_GAME)
+            },
+        })
+    }
+}
+
+/// The factory of a chain's games, if it has any.
+fn factory(files: &ChainFiles) -> Option<Address> {
+    Some(files.l1.contracts.dispute_game_factory).filter(|factory| !factory.is_zero())
 }
 
 /// The chain to run.
@@ -352,7 +378,7 @@ fn deploy_config(parameters: &GenesisParameters, l1: &L1Access) -> DeployConfig 
         block_time: parameters.block_time,
         base_fee_scalar: BASE_FEE_SCALAR,
         blob_base_fee_scalar: BLOB_BASE_FEE_SCALAR,
-        genesis_supply: genesis_supply(&parameters.funded),
+        genesis_supply: sum(parameters.funded.values()),
         grants: parameters
             .funded
             .iter()

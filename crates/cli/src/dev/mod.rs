@@ -15,6 +15,7 @@ mod ports;
 mod report;
 
 use crate::{
+    config::DataAvailabilityArg,
     genesis::GAS_LIMIT_RANGE,
     node::{L1Role, Node, NodeConfig},
     shutdown::{self, Service},
@@ -108,6 +109,16 @@ pub struct DevArgs {
     /// Run without L1 and batcher (unsettled)
     #[arg(long)]
     pub no_batcher: bool,
+    /// What batches are carried in [default: calldata]
+    ///
+    /// The local L1 keeps each blob for ever, 128 KiB in memory and about 300 kB in its state's file, and the chain
+    /// fills one every L1 block: post in blobs for an hour, not for days.
+    #[arg(
+        long,
+        value_enum,
+        conflicts_with_all = ["no_batcher", "instant", "manual", "l1_rpc_url"]
+    )]
+    pub data_availability: Option<DataAvailabilityArg>,
     /// Funded accounts [default: 10]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1000))]
     pub accounts: Option<u32>,
@@ -268,6 +279,9 @@ async fn start_l1(
             operator: chain::operator_key()?,
             proposer: chain::proposer_key()?,
             guardian: accounts.guardian.address(),
+            // It has no ETH there.
+            challenger: None,
+            beacon_url: None,
         };
         return Ok((Some(access), None));
     }
@@ -284,6 +298,9 @@ async fn start_l1(
         operator: accounts.operator.clone(),
         proposer: Some(accounts.proposer.clone()),
         guardian: accounts.guardian.address(),
+        challenger: Some(accounts.guardian.clone()),
+        // anvil answers the beacon node's routes itself.
+        beacon_url: Some(anvil.url().to_owned()),
     };
     Ok((Some(access), Some(anvil)))
 }
@@ -304,16 +321,26 @@ fn node_config(
     let l1 = l1.map(|l1| L1Role {
         urls: vec![l1.url.clone()],
         whole: true,
-        // No blobs: a local L1 keeps each for ever, 128 KiB in memory and twice that in its state's
-        // file, and an idle chain would fill one every other second.
-        blobs: BlobSourceConfig::default(),
+        // Read wherever batches may be in blobs: the chain may have been run with other flags before.
+        blobs: BlobSourceConfig {
+            beacon_urls: l1.beacon_url.iter().cloned().collect(),
+            ..BlobSourceConfig::default()
+        },
         block_time: Duration::from_secs(anvil::BLOCK_TIME),
         poll_interval: None,
         batcher_signer: Some(l1.operator.clone().into()),
-        batcher: BatcherConfig::new(Arc::new(files.rollup.clone())),
+        batcher: BatcherConfig {
+            data_availability: args
+                .data_availability
+                .unwrap_or(DataAvailabilityArg::Calldata)
+                .into(),
+            // The local L1 costs nothing, and who runs it waits for its safe head.
+            channel_duration_max: 1,
+            ..BatcherConfig::new(Arc::new(files.rollup.clone()))
+        },
         sender: TxSenderConfig::default(),
         proposer: l1.proposer_role(&files),
-        challenger: None,
+        challenger: l1.challenger_role(&files),
     });
     NodeConfig {
         store_path: directory.store(),

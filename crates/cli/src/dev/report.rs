@@ -29,6 +29,8 @@ pub(crate) struct Report {
     /// `null` for an unsettled chain.
     l1_url: Option<String>,
     l1_chain_id: Option<u64>,
+    /// Where the L1's blobs are got from; `null` where nothing is known of it.
+    l1_beacon_url: Option<String>,
     /// `interval`, `instant` or `manual`.
     mode: &'static str,
     block_time: u64,
@@ -120,6 +122,7 @@ impl Report {
             privileged_url: format!("http://127.0.0.1:{}", ports.privileged),
             l1_url: l1.map(|l1| l1.url.clone()),
             l1_chain_id: l1.map(|_| rollup.l1_chain_id),
+            l1_beacon_url: l1.and_then(|l1| l1.beacon_url.clone()),
             mode: match args.mode() {
                 Mode::Interval => "interval",
                 Mode::Instant => "instant",

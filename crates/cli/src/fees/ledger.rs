@@ -1,7 +1,10 @@
 //! What recent batches cost, and what the blocks in them paid for it.
 
 use super::price::TypicalTx;
-use crate::bridge::{Connection, L2Node, ask};
+use crate::{
+    batcher::{FEE_VAULT_PROCESSED_SLOT, POSTING_FEE_VAULTS},
+    bridge::{Connection, L2Node, ask},
+};
 use alloy_eips::BlockNumberOrTag;
 use alloy_primitives::{Address, B256, U256};
 use alloy_rpc_types_eth::Filter;
@@ -12,7 +15,6 @@ use openledger_l1::{
     contracts::{BatchInbox, SystemConfig},
     scan_batches,
 };
-use openledger_primitives::predeploys::{L1_FEE_VAULT, OPERATOR_FEE_VAULT};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// L1 blocks of one log query: what public endpoints allow.
@@ -23,8 +25,6 @@ const LOOK_BACK_BLOCKS: u64 = 21_600;
 const READ_BLOCKS: u64 = 1_000;
 /// Most L2 blocks whose transactions are looked at for what is typical.
 const TYPICAL_BLOCKS: usize = 100;
-/// `totalProcessed` of a fee vault: what left it.
-const PROCESSED_SLOT: U256 = U256::ZERO;
 /// Gas that a byte of data counts in `l1GasUsed`.
 const L1_GAS_A_BYTE: u64 = 16;
 
@@ -201,10 +201,10 @@ impl Collected {
         }
         let at = BlockNumberOrTag::Number(block);
         let mut sum = U256::ZERO;
-        for vault in [L1_FEE_VAULT, OPERATOR_FEE_VAULT] {
+        for vault in POSTING_FEE_VAULTS {
             // What it has, and what left it.
             sum = sum.saturating_add(l2.balance(vault, at).await?);
-            sum = sum.saturating_add(l2.storage(vault, PROCESSED_SLOT, at).await?);
+            sum = sum.saturating_add(l2.storage(vault, FEE_VAULT_PROCESSED_SLOT, at).await?);
         }
         self.0.insert(block, sum);
         Ok(sum)

@@ -14,7 +14,7 @@ mod set;
 #[cfg(test)]
 mod tests;
 
-use crate::shutdown;
+use crate::shutdown::or_interrupted;
 use clap::{Args, Subcommand};
 use std::process::ExitCode;
 
@@ -39,17 +39,7 @@ enum FeesCommand {
 /// # Errors
 /// Whatever keeps it from being done.
 pub async fn run(args: FeesArgs) -> anyhow::Result<ExitCode> {
-    let shutdown = shutdown::on_signal()?;
-    let command = async {
-        match args.command {
-            FeesCommand::Set(args) => set::run(*args).await,
-        }
-    };
-    tokio::select! {
-        outcome = command => outcome,
-        () = shutdown.cancelled() => {
-            println!("Interrupted: with --dry-run the same command says what is in force.");
-            Ok(ExitCode::FAILURE)
-        }
-    }
+    let FeesCommand::Set(args) = args.command;
+    let interrupted = ": with --dry-run the same command says what is in force.";
+    or_interrupted(set::run(*args), interrupted).await
 }

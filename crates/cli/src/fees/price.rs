@@ -154,17 +154,6 @@ impl Pricing {
     }
 }
 
-/// Wei of OPEN that posting `size` millionths of a byte costs at the rate, the margin included, rounded
-/// down.
-#[cfg(test)]
-fn cost(byte: ByteCost, terms: Terms, prices: L1Prices, size: u64) -> U256 {
-    let wei = U512::from(byte.gas) * U512::from(prices.base_fee)
-        + U512::from(byte.blob_gas) * U512::from(prices.blob_base_fee);
-    let open = wei * U512::from(size) * factor(terms);
-    let unit = U512::from(MILLION) * U512::from(MILLION) * U512::from(NANOS) * U512::from(100);
-    (open / unit).saturating_to()
-}
-
 /// Hundreds of billionths by which the cost in ETH becomes the charge in OPEN.
 fn factor(terms: Terms) -> U512 {
     U512::from(terms.rate.nanos()) * (U512::from(100) + U512::from(terms.margin_percent))
@@ -198,6 +187,16 @@ mod tests {
         base_fee: 5 * GWEI,
         blob_base_fee: GWEI,
     };
+
+    /// Wei of OPEN that posting `size` millionths of a byte costs at the rate, the margin included, rounded
+    /// down.
+    fn cost(byte: ByteCost, terms: Terms, prices: L1Prices, size: u64) -> U256 {
+        let wei = U512::from(byte.gas) * U512::from(prices.base_fee)
+            + U512::from(byte.blob_gas) * U512::from(prices.blob_base_fee);
+        let open = wei * U512::from(size) * factor(terms);
+        let unit = U512::from(MILLION) * U512::from(MILLION) * U512::from(NANOS) * U512::from(100);
+        (open / unit).saturating_to()
+    }
 
     fn terms(rate: &str, margin_percent: u32) -> Terms {
         Terms {

@@ -7,7 +7,7 @@ use super::{
 };
 use crate::{
     bridge::{AccountArgs, Connection, ConnectionArgs, L1Account, SendArgs, decimal, open, say},
-    config::blob_sources,
+    config::BlobFlags,
     derivation::with_blobs,
 };
 use alloy_primitives::U256;
@@ -88,24 +88,8 @@ pub(super) struct SetArgs {
         value_parser = clap::value_parser!(u64).range(1..=BATCHES_MAX)
     )]
     batches: u64,
-    /// Beacon node URLs, from which blobs are got, tried in order
-    #[arg(
-        long = "l1.beacon-url",
-        env = "OPENLEDGER_L1_BEACON_URL",
-        value_name = "URL",
-        value_delimiter = ',',
-        hide_env_values = true
-    )]
-    l1_beacon_url: Vec<String>,
-    /// Archives of blobs, tried in order after the beacon nodes
-    #[arg(
-        long = "l1.blob-archive",
-        env = "OPENLEDGER_L1_BLOB_ARCHIVE",
-        value_name = "DIR|URL",
-        value_delimiter = ',',
-        hide_env_values = true
-    )]
-    l1_blob_archive: Vec<String>,
+    #[command(flatten)]
+    blobs: BlobFlags,
     /// Print what would be changed and send nothing
     #[arg(long)]
     dry_run: bool,
@@ -117,9 +101,7 @@ pub(super) struct SetArgs {
 /// A layer that doesn't answer; an account that may not change the settings; a change that fails.
 pub(super) async fn run(args: SetArgs) -> anyhow::Result<ExitCode> {
     let mut connection = args.connection.open().await?;
-    let archives = Some(args.l1_blob_archive.clone());
-    let blobs = blob_sources(Some(args.l1_beacon_url.clone()), archives)?;
-    connection.l1 = with_blobs(connection.l1, blobs)?;
+    connection.l1 = with_blobs(connection.l1, args.blobs.sources()?)?;
     let key = match args.dry_run {
         true => None,
         false => args.account.key_if_any(&connection)?,
@@ -160,8 +142,7 @@ pub(super) async fn run(args: SetArgs) -> anyhow::Result<ExitCode> {
          owner",
         key.address()
     );
-    let chain_id = connection.files.rollup.l1_chain_id;
-    let sender = L1Account::new(&connection.l1, key, chain_id, &args.send);
+    let sender = L1Account::new(&connection, key, &args.send);
     sender.require_eth().await?;
     for change in &changes {
         let sent = sender

@@ -1,14 +1,15 @@
 //! The file of `openledger l1 deploy`.
 
-use crate::genesis::{
-    BASE_FEE_SCALAR, BLOB_BASE_FEE_SCALAR, DEFAULT_GAS_LIMIT, GAS_LIMIT_RANGE, genesis_supply,
+use crate::{
+    files::{parse_toml, read_text},
+    genesis::{BASE_FEE_SCALAR, BLOB_BASE_FEE_SCALAR, DEFAULT_GAS_LIMIT, GAS_LIMIT_RANGE, sum},
 };
 use alloy_primitives::{Address, U256, utils::parse_ether};
-use anyhow::{Context, anyhow, ensure};
+use anyhow::{Context, ensure};
 use openledger_l1::{DeployConfig, GameClocks, TimelockConfig};
 use openledger_primitives::{BlobSchedule, L1ChainConfig};
 use serde::Deserialize;
-use std::{collections::BTreeMap, fs, path::Path};
+use std::{collections::BTreeMap, path::Path};
 
 /// Longest file, bytes.
 const FILE_BYTES_MAX: u64 = 4 << 20;
@@ -147,14 +148,7 @@ impl DeployFile {
     /// A file that can't be read or is too long, an unknown or malformed setting, a value that makes no
     /// sense; each by its name.
     pub(super) fn read(path: &Path) -> anyhow::Result<Self> {
-        let shown = || path.display().to_string();
-        let bytes = fs::metadata(path).with_context(shown)?.len();
-        ensure!(
-            bytes <= FILE_BYTES_MAX,
-            "{} has {bytes} bytes, more than {FILE_BYTES_MAX}",
-            path.display()
-        );
-        Self::parse(&fs::read_to_string(path).with_context(shown)?).with_context(shown)
+        Self::parse(&read_text(path, FILE_BYTES_MAX)?).with_context(|| path.display().to_string())
     }
 
     /// Parses and checks a file's text.
@@ -162,12 +156,7 @@ impl DeployFile {
     /// # Errors
     /// As [`Self::read`].
     pub(super) fn parse(text: &str) -> anyhow::Result<Self> {
-        let file: Self = toml::from_str(text).map_err(|error| {
-            let line = error
-                .span()
-                .map_or(1, |span| text[..span.start].lines().count().max(1));
-            anyhow!("line {line}: {}", error.message())
-        })?;
+        let file: Self = parse_toml(text)?;
         let (min, max) = (GAS_LIMIT_RANGE.start(), GAS_LIMIT_RANGE.end());
         ensure!(
             GAS_LIMIT_RANGE.contains(&file.l2.gas_limit),
@@ -284,7 +273,7 @@ impl DeployFile {
             operator_fee_constant: self.fees.operator_fee_constant,
             batch_inbox: self.l1.batch_inbox,
             open: self.l1.open,
-            genesis_supply: genesis_supply(&self.funded()?),
+            genesis_supply: sum(self.funded()?.values()),
             grants: self.granted()?.into_iter().collect(),
             clocks: self.clocks,
             code_timelock: timelock(self.timelocks.code_delay_seconds),
@@ -317,39 +306,13 @@ fn amounts(
 }
 
 #[cfg(test)]
-pub(super) mod tests {
+mod tests {
     use super::*;
-
-    pub(in crate::l1) const FULL: &str = r#"
-        [l1]
-        chain-id = 31337
-        confirmations = 1
-        [l2]
-        chain-id = 1612
-        block-time = 1
-        [roles]
-        owner = "0x0000000000000000000000000000000000000001"
-        batcher = "0x0000000000000000000000000000000000000002"
-        proposer = "0x0000000000000000000000000000000000000003"
-        challenger = "0x0000000000000000000000000000000000000004"
-        guardian = "0x0000000000000000000000000000000000000005"
-        unsafe-block-signer = "0x0000000000000000000000000000000000000006"
-        treasury = "0x0000000000000000000000000000000000000007"
-        fee-recipient = "0x0000000000000000000000000000000000000008"
-        [fees]
-        eip1559-denominator = 250
-        eip1559-elasticity = 6
-        [clocks]
-        max-clock-seconds = 10
-        [allocations]
-        "0x000000000000000000000000000000000000000a" = "10000.5"
-        [grants]
-        "0x000000000000000000000000000000000000000b" = "3"
-    "#;
+    use crate::testing::CHAIN;
 
     #[test]
     fn a_file_says_what_is_deployed() {
-        let file = DeployFile::parse(FULL).unwrap();
+        let file = DeployFile::parse(CHAIN).unwrap();
         let config = file.contracts().unwrap();
         let open = |tenths: u64| U256::from(tenths) * U256::from(100_000_000_000_000_000_u64);
         assert_eq!(config.genesis_supply, open(100_005));
@@ -434,8 +397,8 @@ pub(super) mod tests {
                 "roles.guardian",
             ),
         ] {
-            assert!(FULL.contains(from), "{from}");
-            let error = DeployFile::parse(&FULL.replace(from, to)).unwrap_err();
+            assert!(CHAIN.contains(from), "{from}");
+            let error = DeployFile::parse(&CHAIN.replace(from, to)).unwrap_err();
             assert!(format!("{error:#}").contains(words), "{error:#}");
         }
     }
@@ -444,9 +407,9 @@ pub(super) mod tests {
     fn a_schedule_of_blobs_can_be_given() {
         let more = "confirmations = 1\nblob-schedule = [{ from = 5, target = 1, max = 2, \
                     base-fee-update-fraction = 3 }]";
-        let file = DeployFile::parse(&FULL.replace("confirmations = 1", more)).unwrap();
+        let file = DeployFile::parse(&CHAIN.replace("confirmations = 1", more)).unwrap();
         assert_eq!(file.blob_schedule()[&5].max, 2);
-        let none = FULL.replace(
+        let none = CHAIN.replace(
             "[clocks]",
             "[timelocks]\nparameter-delay-seconds = 0\n[clocks]",
         );

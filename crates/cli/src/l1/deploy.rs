@@ -5,7 +5,7 @@ use super::{
 use crate::{
     derivation::connect,
     genesis::{GenesisParameters, alias, chain_files, genesis_output_root},
-    shutdown,
+    shutdown::or_interrupted,
 };
 use alloy_eips::BlockId;
 use anyhow::{Context, ensure};
@@ -63,14 +63,7 @@ pub(super) struct DeployArgs {
 /// # Errors
 /// Settings that can't be used; an L1 that is another one; a step that failed.
 pub(super) async fn run(args: DeployArgs) -> anyhow::Result<ExitCode> {
-    let shutdown = shutdown::on_signal()?;
-    tokio::select! {
-        outcome = deploy(args) => outcome,
-        () = shutdown.cancelled() => {
-            println!("Interrupted: run the same command again to go on.");
-            Ok(ExitCode::FAILURE)
-        }
-    }
+    or_interrupted(deploy(args), ": run the same command again to go on.").await
 }
 
 async fn deploy(args: DeployArgs) -> anyhow::Result<ExitCode> {

@@ -1,10 +1,11 @@
 //! What a run of `openledger l1 deploy` leaves for the next: `deploy.json` beside the chain's files.
 
+use crate::files::read_json_if_any;
 use alloy_primitives::{Address, B256};
 use anyhow::{Context, ensure};
 use openledger_primitives::{GenesisId, L1Contracts};
 use serde::{Deserialize, Serialize};
-use std::{fs, io, path::Path};
+use std::{fs, path::Path};
 
 /// Its name.
 const FILE: &str = "deploy.json";
@@ -48,19 +49,7 @@ impl DeployState {
     /// # Errors
     /// A file that can't be read or isn't one.
     pub(super) fn read(directory: &Path) -> anyhow::Result<Option<Self>> {
-        let path = directory.join(FILE);
-        let shown = || path.display().to_string();
-        match fs::metadata(&path) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-            Err(error) => return Err(error).with_context(shown),
-            Ok(metadata) => ensure!(
-                metadata.len() <= FILE_BYTES_MAX,
-                "{} is longer than {FILE_BYTES_MAX} bytes",
-                path.display()
-            ),
-        }
-        let text = fs::read(&path).with_context(shown)?;
-        Ok(Some(serde_json::from_slice(&text).with_context(shown)?))
+        read_json_if_any(&directory.join(FILE), FILE_BYTES_MAX)
     }
 
     /// Writes it, whole or not at all, before anything that relies on it is done.

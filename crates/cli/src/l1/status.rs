@@ -1,46 +1,26 @@
 use super::solvency::{Flows, l1_flows, l2_withdrawn};
 use crate::{
-    derivation::connect,
+    bridge::{Connection, ConnectionArgs, L2Node},
     genesis::{alias, genesis_output_root, genesis_supply, proxy_admin_owner},
 };
 use alloy_primitives::U256;
-use alloy_provider::{Provider, RootProvider};
-use alloy_rpc_types_eth::TransactionRequest;
-use alloy_sol_types::SolCall;
 use anyhow::{Context, ensure};
 use clap::Args;
 use openledger_chain::ChainFiles;
 use openledger_l1::{
-    Expectations, GenesisAnchor, L1Client, Reading, Standing, TimelockConfig, Value,
-    contracts::ProxyAdmin, inspect,
+    Expectations, GenesisAnchor, Reading, Standing, TimelockConfig, Value, contracts::ProxyAdmin,
+    inspect,
 };
 use openledger_primitives::{L1Contracts, L1Roles, predeploys};
-use std::{collections::BTreeMap, path::PathBuf, process::ExitCode};
+use std::process::ExitCode;
 
 /// Flags of `openledger l1 status`.
 #[derive(Debug, Clone, Args)]
+#[command(after_help = "\
+With --l2.rpc-url, what was withdrawn on L2 is counted as well.")]
 pub(super) struct StatusArgs {
-    /// Directory of the chain's files (genesis.json, rollup.json, l1.json)
-    #[arg(long, env = "OPENLEDGER_CHAIN", value_name = "DIR")]
-    chain: PathBuf,
-    /// L1 RPC URLs, tried in order
-    #[arg(
-        long = "l1.rpc-url",
-        env = "OPENLEDGER_L1_RPC_URL",
-        value_name = "URL",
-        value_delimiter = ',',
-        required = true,
-        hide_env_values = true
-    )]
-    l1_rpc_url: Vec<String>,
-    /// RPC URL of a node of the chain, to count what was withdrawn there
-    #[arg(
-        long = "l2.rpc-url",
-        env = "OPENLEDGER_L2_RPC_URL",
-        value_name = "URL",
-        hide_env_values = true
-    )]
-    l2_rpc_url: Option<String>,
+    #[command(flatten)]
+    connection: ConnectionArgs,
     /// Leave out what is as it must be
     #[arg(long)]
     brief: bool,
@@ -51,24 +31,17 @@ pub(super) struct StatusArgs {
 /// # Errors
 /// Files or an L1 that can't be read; an address where no such contract is.
 pub(super) async fn run(args: StatusArgs) -> anyhow::Result<ExitCode> {
-    let files = ChainFiles::read(&args.chain)?;
-    let client = connect(&args.l1_rpc_url, files.rollup.l1_chain_id).await?;
-    let contracts = &files.l1.contracts;
-    check_addresses(&files)?;
+    let connection = args.connection.open().await?;
+    let files = &connection.files;
+    check_addresses(files)?;
 
-    let allocated: BTreeMap<_, _> = files
-        .genesis
-        .alloc
-        .iter()
-        .map(|(address, account)| (*address, account.balance))
-        .collect();
     let roles = files.l1.roles;
     let timelock = |delay: fn(&L1Roles) -> u64| {
         roles.map(|roles| TimelockConfig::of(roles.owner, delay(&roles)))
     };
     let expectations = Expectations {
         system_config: files.rollup.genesis.system_config,
-        genesis_supply: genesis_supply(&allocated),
+        genesis_supply: genesis_supply(&files.genesis),
         anchor: GenesisAnchor {
             output_root: genesis_output_root(&files.genesis)?,
             timestamp: files.rollup.genesis.l2_time,
@@ -80,13 +53,10 @@ pub(super) async fn run(args: StatusArgs) -> anyhow::Result<ExitCode> {
         parameter_timelock: timelock(|roles| roles.parameter_delay_seconds),
         deployer: None,
     };
-    let mut readings = inspect(&client, contracts, &expectations).await?;
-    let l2 = match &args.l2_rpc_url {
-        Some(url) => Some(l2_provider(url, files.rollup.l2_chain_id).await?),
-        None => None,
-    };
-    readings.extend(l2_code(&files, l2.as_ref()).await?);
-    readings.extend(solvency(&files, &client, l2.as_ref()).await?);
+    let mut readings = inspect(&connection.l1, connection.contracts(), &expectations).await?;
+    let l2 = connection.l2_if_any().await?;
+    readings.extend(l2_code(files, l2.as_ref()).await?);
+    readings.extend(solvency(&connection, l2.as_ref()).await?);
 
     let wrong = print(&readings, args.brief);
     Ok(if wrong == 0 {
@@ -163,7 +133,7 @@ fn check_addresses(files: &ChainFiles) -> anyhow::Result<()> {
 
 /// Who may change L2's predeploys: the code timelock and nobody else, by way of deposits, so that L2's
 /// code changes after the same delay as L1's.
-async fn l2_code(files: &ChainFiles, l2: Option<&RootProvider>) -> anyhow::Result<Vec<Reading>> {
+async fn l2_code(files: &ChainFiles, l2: Option<&L2Node>) -> anyhow::Result<Vec<Reading>> {
     let timelock = Value::Address(alias(files.l1.contracts.code_timelock));
     let at_genesis =
         proxy_admin_owner(&files.genesis).context("genesis.json has no ProxyAdmin on L2")?;
@@ -172,13 +142,10 @@ async fn l2_code(files: &ChainFiles, l2: Option<&RootProvider>) -> anyhow::Resul
         Value::Address(at_genesis),
         timelock,
     )];
-    if let Some(provider) = l2 {
-        let call = TransactionRequest::default()
-            .to(predeploys::PROXY_ADMIN)
-            .input(ProxyAdmin::ownerCall {}.abi_encode().into());
-        let answer = provider.call(call).await.context("L2's ProxyAdmin")?;
-        let owner =
-            ProxyAdmin::ownerCall::abi_decode_returns(&answer).context("ProxyAdmin.owner")?;
+    if let Some(l2) = l2 {
+        let owner = l2
+            .ask(predeploys::PROXY_ADMIN, ProxyAdmin::ownerCall {})
+            .await?;
         readings.push(Reading::must_be(
             "owner of L2's ProxyAdmin",
             Value::Address(owner),
@@ -190,14 +157,10 @@ async fn l2_code(files: &ChainFiles, l2: Option<&RootProvider>) -> anyhow::Resul
 
 /// Whether the portal holds what it owes. L2's blocks are looked through after L1's: what is withdrawn
 /// meanwhile can't be paid on L1 yet.
-async fn solvency(
-    files: &ChainFiles,
-    client: &L1Client,
-    l2: Option<&RootProvider>,
-) -> anyhow::Result<Vec<Reading>> {
-    let flows = l1_flows(client, files).await?;
+async fn solvency(connection: &Connection, l2: Option<&L2Node>) -> anyhow::Result<Vec<Reading>> {
+    let flows = l1_flows(connection).await?;
     let withdrawn = match l2 {
-        Some(provider) => Some(l2_withdrawn(provider).await?),
+        Some(l2) => Some(l2_withdrawn(l2).await?),
         None => None,
     };
     Ok(judge(&flows, withdrawn))
@@ -227,20 +190,6 @@ fn judge(flows: &Flows, withdrawn: Option<U256>) -> Vec<Reading> {
         ));
     }
     readings
-}
-
-async fn l2_provider(url: &str, expected: u64) -> anyhow::Result<RootProvider> {
-    let provider: RootProvider = RootProvider::new_http(url.parse().context("l2.rpc-url")?);
-    // The URL itself may hold a key, so that it is not repeated.
-    let actual = provider
-        .get_chain_id()
-        .await
-        .context("no node answers at the URL of l2.rpc-url")?;
-    ensure!(
-        actual == expected,
-        "the node at the URL of l2.rpc-url has chain id {actual}, the chain has {expected}"
-    );
-    Ok(provider)
 }
 
 /// Prints a table, and answers how many values are wrong.

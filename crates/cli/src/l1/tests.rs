@@ -1,91 +1,30 @@
 //! Both commands against a real L1 client.
 
 use super::{
-    L1Args,
-    config::{DeployFile, tests::FULL},
-    run,
+    config::DeployFile,
     state::{DeployState, Origin},
 };
-use crate::{Cli, Command};
+use crate::testing::{CHAIN, DEPLOYER, DEPLOYER_KEY, Site};
 use alloy_eips::BlockId;
-use alloy_primitives::{Address, B256, U256, address};
+use alloy_primitives::{Address, B256, U256};
 use alloy_sol_types::SolCall;
-use clap::Parser;
 use openledger_chain::ChainFiles;
 use openledger_l1::{
-    DeployOptions, Deployment, GenesisAnchor, L1Client, RequestConfig,
-    anvil::Anvil,
+    DeployOptions, Deployment, GenesisAnchor,
     contracts::{AnchorStateRegistry, OPEN, ProxyAdmin},
 };
 use openledger_primitives::GenesisId;
 use serde_json::json;
-use std::{fs, path::Path, process::ExitCode};
-
-/// The first account that anvil funds.
-const KEY: &str = "0xac0974bec39a17e36ba4a6b4d238ff944bacb478cbed5efcae784d7bf4f2ff80";
-const DEPLOYER: Address = address!("f39Fd6e51aad88F6F4ce6aB8827279cffFb92266");
-
-fn args(more: &[&str]) -> L1Args {
-    let cli = Cli::try_parse_from([&["openledger", "l1"], more].concat()).unwrap();
-    let Command::L1(args) = cli.command else {
-        panic!("not l1")
-    };
-    *args
-}
-
-/// What a directory and an L1 are for the commands.
-struct Setting<'a> {
-    directory: &'a Path,
-    url: String,
-}
-
-impl Setting<'_> {
-    async fn deploy(&self, file: &str) -> anyhow::Result<ExitCode> {
-        let (config, key) = (self.directory.join("c.toml"), self.directory.join("key"));
-        fs::write(&config, file)?;
-        fs::write(&key, KEY)?;
-        let out = self.directory.join("out");
-        let path = |path: &Path| path.to_str().unwrap().to_owned();
-        let (config, key, out) = (path(&config), path(&key), path(&out));
-        run(args(&[
-            "deploy",
-            "--config",
-            &config,
-            "--out",
-            &out,
-            "--l1.rpc-url",
-            &self.url,
-            "--key-file",
-            &key,
-        ]))
-        .await
-    }
-
-    async fn status(&self) -> anyhow::Result<ExitCode> {
-        let out = self.directory.join("out");
-        let out = out.to_str().unwrap();
-        run(args(&["status", "--chain", out, "--l1.rpc-url", &self.url])).await
-    }
-}
-
-/// Whether a command ended well; exit codes can't be compared.
-fn is_success(code: ExitCode) -> bool {
-    format!("{code:?}") == format!("{:?}", ExitCode::SUCCESS)
-}
+use std::fs;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_chain_is_deployed_once_and_stands_its_check() {
-    let Some(anvil) = Anvil::start(&[]).await.expect("anvil") else {
+    let Some(site) = Site::start(&[]).await else {
         return;
     };
-    let directory = tempfile::tempdir().unwrap();
-    let setting = Setting {
-        directory: directory.path(),
-        url: anvil.url(),
-    };
-    let client = L1Client::new(&[anvil.url()], RequestConfig::default()).unwrap();
-    assert!(is_success(setting.deploy(FULL).await.unwrap()));
-    let out = directory.path().join("out");
+    let client = &site.client;
+    assert!(site.deploy(CHAIN).await.unwrap());
+    let out = site.out();
     let files = ChainFiles::read(&out).unwrap();
     assert_eq!(
         files.rollup.genesis.system_config.batcher_address,
@@ -110,7 +49,7 @@ async fn a_chain_is_deployed_once_and_stands_its_check() {
         *crate::genesis::genesis_output_root(&files.genesis).unwrap()
     );
     let nonce = client.nonce(DEPLOYER, BlockId::latest()).await.unwrap();
-    assert!(is_success(setting.status().await.unwrap()));
+    assert!(site.status().await.unwrap());
 
     // L2's code waits for the code timelock, as L1's does.
     assert_eq!(
@@ -122,13 +61,13 @@ async fn a_chain_is_deployed_once_and_stands_its_check() {
     assert_eq!(roles.code_delay_seconds, 30 * 86_400);
 
     // Again: nothing is sent, and the same is said.
-    assert!(is_success(setting.deploy(FULL).await.unwrap()));
+    assert!(site.deploy(CHAIN).await.unwrap());
     let again = client.nonce(DEPLOYER, BlockId::latest()).await.unwrap();
     assert_eq!(again, nonce);
     assert_eq!(ChainFiles::read(&out).unwrap().rollup, files.rollup);
     // Other settings are not this deployment's.
-    let other = FULL.replace("max-clock-seconds = 10", "max-clock-seconds = 11");
-    let error = setting.deploy(&other).await.unwrap_err();
+    let other = CHAIN.replace("max-clock-seconds = 10", "max-clock-seconds = 11");
+    let error = site.deploy(&other).await.unwrap_err();
     assert!(error.to_string().contains("settings"), "{error:#}");
 
     // OPEN leaves the portal in a way that is no withdrawal.
@@ -151,25 +90,25 @@ async fn a_chain_is_deployed_once_and_stands_its_check() {
         ]
         .concat(),
     );
-    anvil
+    site.anvil
         .request(
             "anvil_setStorageAt",
             json!([contracts.open, slot, format!("0x{:064x}", 1)]),
         )
         .await
         .unwrap();
-    assert!(!is_success(setting.status().await.unwrap()));
+    assert!(!site.status().await.unwrap());
 }
 
 /// What a run leaves that was interrupted after the set-up, and after the portal opened if `opened`; the
 /// L1 block that it took for the chain's first has left the L1 since.
-async fn interrupted(setting: &Setting<'_>, client: &L1Client, opened: bool) -> DeployState {
-    let config = DeployFile::parse(FULL).unwrap().contracts().unwrap();
-    let signer: alloy_signer_local::PrivateKeySigner = KEY.parse().unwrap();
-    let out = setting.directory.join("out");
+async fn interrupted(site: &Site, opened: bool) -> DeployState {
+    let config = DeployFile::parse(CHAIN).unwrap().contracts().unwrap();
+    let signer: alloy_signer_local::PrivateKeySigner = DEPLOYER_KEY.parse().unwrap();
+    let out = site.out();
     fs::create_dir_all(&out).unwrap();
     let mut deployment = Deployment::begin(
-        client.clone(),
+        site.client.clone(),
         signer.into(),
         0,
         config.clone(),
@@ -206,39 +145,29 @@ async fn interrupted(setting: &Setting<'_>, client: &L1Client, opened: bool) -> 
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_first_block_that_l1_lost_is_replaced_while_the_portal_is_closed() {
-    let Some(anvil) = Anvil::start(&[]).await.expect("anvil") else {
+    let Some(site) = Site::start(&[]).await else {
         return;
     };
-    let directory = tempfile::tempdir().unwrap();
-    let setting = Setting {
-        directory: directory.path(),
-        url: anvil.url(),
-    };
-    let client = L1Client::new(&[anvil.url()], RequestConfig::default()).unwrap();
-    let state = interrupted(&setting, &client, false).await;
-    assert!(is_success(setting.deploy(FULL).await.unwrap()));
-    let files = ChainFiles::read(&directory.path().join("out")).unwrap();
+    let client = &site.client;
+    let state = interrupted(&site, false).await;
+    assert!(site.deploy(CHAIN).await.unwrap());
+    let files = ChainFiles::read(&site.out()).unwrap();
     assert_eq!(files.l1.contracts, state.contracts);
     let origin = files.rollup.genesis.l1;
     let header = client.header_by_number(origin.number).await.unwrap();
     assert_eq!(header.map(|header| header.hash()), Some(origin.hash));
-    assert!(is_success(setting.status().await.unwrap()));
+    assert!(site.status().await.unwrap());
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_first_block_that_l1_lost_later_keeps_the_code_from_being_handed_over() {
-    let Some(anvil) = Anvil::start(&[]).await.expect("anvil") else {
+    let Some(site) = Site::start(&[]).await else {
         return;
     };
-    let directory = tempfile::tempdir().unwrap();
-    let setting = Setting {
-        directory: directory.path(),
-        url: anvil.url(),
-    };
-    let client = L1Client::new(&[anvil.url()], RequestConfig::default()).unwrap();
-    let state = interrupted(&setting, &client, true).await;
+    let client = &site.client;
+    let state = interrupted(&site, true).await;
     let nonce = client.nonce(DEPLOYER, BlockId::latest()).await.unwrap();
-    let error = setting.deploy(FULL).await.unwrap_err();
+    let error = site.deploy(CHAIN).await.unwrap_err();
     assert!(error.to_string().contains("since a reorg"), "{error:#}");
     let again = client.nonce(DEPLOYER, BlockId::latest()).await.unwrap();
     assert_eq!(again, nonce);
@@ -255,32 +184,22 @@ async fn a_first_block_that_l1_lost_later_keeps_the_code_from_being_handed_over(
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_owner_of_l2_code_without_delay_is_wrong() {
-    let Some(anvil) = Anvil::start(&[]).await.expect("anvil") else {
+    let Some(site) = Site::start(&[]).await else {
         return;
-    };
-    let directory = tempfile::tempdir().unwrap();
-    let setting = Setting {
-        directory: directory.path(),
-        url: anvil.url(),
     };
     let owner =
         "l2-proxy-admin-owner = \"0x0000000000000000000000000000000000000009\"\ntreasury = ";
-    let file = FULL.replace("treasury = ", owner);
-    assert!(is_success(setting.deploy(&file).await.unwrap()));
-    assert!(!is_success(setting.status().await.unwrap()));
+    let file = CHAIN.replace("treasury = ", owner);
+    assert!(site.deploy(&file).await.unwrap());
+    assert!(!site.status().await.unwrap());
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn another_l1_is_refused() {
-    let Some(anvil) = Anvil::start(&["--chain-id", "5"]).await.expect("anvil") else {
+    let Some(site) = Site::start(&["--chain-id", "5"]).await else {
         return;
     };
-    let directory = tempfile::tempdir().unwrap();
-    let setting = Setting {
-        directory: directory.path(),
-        url: anvil.url(),
-    };
-    let error = setting.deploy(FULL).await.unwrap_err();
+    let error = site.deploy(CHAIN).await.unwrap_err();
     assert!(error.to_string().contains("31337"), "{error:#}");
-    assert!(setting.status().await.is_err());
+    assert!(site.status().await.is_err());
 }

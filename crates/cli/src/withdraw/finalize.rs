@@ -40,10 +40,8 @@ pub(super) struct FinalizeArgs {
 /// Whatever keeps it from being paid.
 pub(super) async fn run(args: FinalizeArgs) -> anyhow::Result<ExitCode> {
     let case = args.which.open().await?;
-    let key = args.sender.account.key(&case.connection)?;
-    let own = Some(key.address());
-    let chain_id = case.connection.files.rollup.l1_chain_id;
-    let account = L1Account::new(&case.connection.l1, key, chain_id, &args.sender.send);
+    let account = args.sender.open(&case.connection)?;
+    let own = Some(account.address());
     let mut waiting = Waiting::default();
     // Seconds are told once, and not counted down.
     let mut matures = None;

@@ -17,8 +17,10 @@ mod status;
 mod withdrawal;
 
 use crate::{
-    bridge::{AccountArgs, Connection, ConnectionArgs, L2Node, POLL_INTERVAL, SendArgs, say},
-    shutdown,
+    bridge::{
+        AccountArgs, Connection, ConnectionArgs, L1Account, L2Node, POLL_INTERVAL, SendArgs, say,
+    },
+    shutdown::or_interrupted,
 };
 use alloy_primitives::{Address, B256};
 use clap::{Args, Subcommand};
@@ -74,12 +76,22 @@ struct Sender {
     no_wait: bool,
 }
 
+impl Sender {
+    /// The account that sends.
+    ///
+    /// # Errors
+    /// A key that is named nowhere or can't be read.
+    fn open(&self, connection: &Connection) -> anyhow::Result<L1Account> {
+        let key = self.account.key(connection)?;
+        Ok(L1Account::new(connection, key, &self.send))
+    }
+}
+
 /// Runs one of the subcommands.
 ///
 /// # Errors
 /// Whatever keeps it from being done.
 pub async fn run(args: WithdrawArgs) -> anyhow::Result<ExitCode> {
-    let shutdown = shutdown::on_signal()?;
     let command = async {
         match args.command {
             WithdrawCommand::Start(args) => start::run(args).await,
@@ -88,13 +100,8 @@ pub async fn run(args: WithdrawArgs) -> anyhow::Result<ExitCode> {
             WithdrawCommand::Status(args) => status::run(args).await,
         }
     };
-    tokio::select! {
-        outcome = command => outcome,
-        () = shutdown.cancelled() => {
-            println!("Interrupted: `openledger withdraw status` says how far it is.");
-            Ok(ExitCode::FAILURE)
-        }
-    }
+    let interrupted = ": `openledger withdraw status` says how far it is.";
+    or_interrupted(command, interrupted).await
 }
 
 /// A withdrawal and the two layers.

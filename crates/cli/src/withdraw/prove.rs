@@ -1,7 +1,7 @@
 //! The second step: showing the withdrawal to L1.
 
 use super::{Sender, Waiting, Which, claims::Provable, stage::Stage, withdrawal::Withdrawal};
-use crate::bridge::{L1Account, say};
+use crate::bridge::say;
 use alloy_primitives::U256;
 use alloy_sol_types::SolCall;
 use anyhow::bail;
@@ -26,10 +26,8 @@ pub(super) struct ProveArgs {
 /// Whatever keeps it from being proved.
 pub(super) async fn run(args: ProveArgs) -> anyhow::Result<ExitCode> {
     let case = args.which.open().await?;
-    let key = args.sender.account.key(&case.connection)?;
-    let own = Some(key.address());
-    let chain_id = case.connection.files.rollup.l1_chain_id;
-    let account = L1Account::new(&case.connection.l1, key, chain_id, &args.sender.send);
+    let account = args.sender.open(&case.connection)?;
+    let own = Some(account.address());
     let mut waiting = Waiting::default();
     loop {
         let seen = case.look(own).await?;

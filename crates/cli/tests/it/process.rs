@@ -10,6 +10,10 @@ use std::{
     process::{Child, Command, ExitStatus, Stdio},
     time::{Duration, Instant},
 };
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+};
 
 /// How long a chain may take to be ready, on a machine that does other things as well.
 const START_TIMEOUT: Duration = Duration::from_secs(60);
@@ -119,6 +123,18 @@ impl Dev {
         let status = self.wait()?;
         ensure!(status.success(), "ended with {status}: {}", self.log()?);
         Ok(())
+    }
+
+    /// The value of a metric, without its `openledger_`.
+    pub(crate) async fn metric(&self, name: &str) -> anyhow::Result<u64> {
+        let address = self.text("/privilegedUrl")?.trim_start_matches("http://");
+        let mut stream = TcpStream::connect(address).await?;
+        stream.write_all(b"GET /metrics HTTP/1.0\r\n\r\n").await?;
+        let mut text = String::new();
+        stream.read_to_string(&mut text).await?;
+        let line = format!("openledger_{name} ");
+        let value = text.lines().find_map(|text| text.strip_prefix(&line));
+        Ok(value.with_context(|| format!("no {name}"))?.parse()?)
     }
 
     pub(crate) fn log(&self) -> anyhow::Result<String> {

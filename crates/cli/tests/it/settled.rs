@@ -89,6 +89,52 @@ async fn batches_reach_l1_and_the_chain_is_derived_from_it() -> anyhow::Result<(
     dev.stop()
 }
 
+/// A local chain may post as one on a public L1 does, and what it posted so is still read when it posts in calldata
+/// again, on an L1 that was started again.
+#[tokio::test(flavor = "multi_thread")]
+async fn batches_in_blobs_are_read_back_from_the_local_l1() -> anyhow::Result<()> {
+    let directory = tempfile::tempdir()?;
+    let flags = [&FLAGS[..], &["--data-availability", "blobs"]].concat();
+    let dev = Dev::start(directory.path(), &flags)?;
+    let safe_over = async |dev: &Dev, number| {
+        let rpc = dev.rpc()?;
+        let safe = || block_number(&rpc, "safe");
+        until("the safe head", SETTLE, safe, |safe| *safe > number).await
+    };
+    let safe = safe_over(&dev, 1).await?;
+    assert!(dev.metric("blobs_fetched_total").await? > 0);
+    dev.stop()?;
+
+    let dev = Dev::start(directory.path(), &FLAGS)?;
+    let later = head(&dev.rpc()?).await?;
+    assert!(later >= safe);
+    safe_over(&dev, later).await?;
+    let beacon = ["--l1.beacon-url", dev.text("/l1BeaconUrl")?];
+    let verify = ["verify", "--l2.rpc-url", dev.text("/rpcUrl")?];
+    let verified = batch(&[&verify[..], &beacon].concat(), &dev, directory.path())?;
+    assert!(
+        stdout(&verified).contains("equal: hash and output root"),
+        "{}{}",
+        stdout(&verified),
+        String::from_utf8_lossy(&verified.stderr)
+    );
+    dev.stop()
+}
+
+/// The local chain watches over itself: whoever tries a wrong claim there sees it vetoed.
+#[tokio::test(flavor = "multi_thread")]
+async fn claims_on_the_local_chain_are_watched() -> anyhow::Result<()> {
+    let directory = tempfile::tempdir()?;
+    let dev = Dev::start(directory.path(), &FLAGS)?;
+    let watched = || dev.metric("challenger_watched_games");
+    until("a claim", SETTLE, watched, |watched| *watched > 0).await?;
+    for trouble in ["wrong_claims", "missed_claims", "failures", "obstacle"] {
+        let count = dev.metric(&format!("challenger_{trouble}")).await?;
+        assert_eq!(count, 0, "{trouble}");
+    }
+    dev.stop()
+}
+
 /// A verifier with other chain files must not agree.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_difference_is_found() -> anyhow::Result<()> {

@@ -1,0 +1,282 @@
+use super::*;
+use alloy_primitives::{address, b256};
+use std::{fs, path::Path};
+
+#[test]
+fn aliases_are_those_of_the_specification() {
+    let page = include_str!("../../../../docs/spec/messages.md");
+    let (_, rest) = page.split_once("```json aliases\n").unwrap();
+    let (examples, _) = rest.split_once("```").unwrap();
+    let examples: Vec<BTreeMap<String, Address>> = serde_json::from_str(examples).unwrap();
+    assert_eq!(examples.len(), 3);
+    for example in examples {
+        assert_eq!(alias(example["l1"]), example["l2"]);
+    }
+}
+
+fn parameters() -> GenesisParameters {
+    GenesisParameters {
+        chain_id: LOCAL_CHAIN_ID,
+        timestamp: 1_800_000_000,
+        block_time: 1,
+        gas_limit: DEFAULT_GAS_LIMIT,
+        proxy_admin_owner: address!("f39Fd6e51aad88F6F4ce6aB8827279cffFb92266"),
+        fee_recipient: address!("70997970C51812dc3A010C7d01b50e0d17dc79C8"),
+        funded: BTreeMap::from([(
+            address!("f39Fd6e51aad88F6F4ce6aB8827279cffFb92266"),
+            U256::from(10_000) * U256::from(10).pow(U256::from(18)),
+        )]),
+        settled: true,
+        l1_origin: GenesisId {
+            hash: b256!("1111111111111111111111111111111111111111111111111111111111111111"),
+            number: 7,
+        },
+        l1_chain_id: 900,
+        l1_contracts: L1Contracts {
+            system_config: Address::repeat_byte(1),
+            portal: Address::repeat_byte(2),
+            batch_inbox: Address::repeat_byte(3),
+            proxy_admin: Address::repeat_byte(4),
+            l1_cross_domain_messenger: Address::repeat_byte(6),
+            l1_standard_bridge: Address::repeat_byte(7),
+            ..L1Contracts::default()
+        },
+        batcher: Address::repeat_byte(5),
+    }
+}
+
+#[test]
+fn the_genesis_hash_is_a_function_of_the_parameters() {
+    let hash =
+        |parameters: &GenesisParameters| chain_files(parameters).unwrap().rollup.genesis.l2.hash;
+    let one = parameters();
+    assert_eq!(hash(&one), hash(&one.clone()));
+    let other = GenesisParameters {
+        fee_recipient: Address::repeat_byte(9),
+        ..one.clone()
+    };
+    assert_ne!(hash(&one), hash(&other));
+    // Of the L1's addresses only those that L2's contracts call are in the state.
+    let other = GenesisParameters {
+        batcher: Address::repeat_byte(9),
+        l1_contracts: L1Contracts {
+            system_config: Address::repeat_byte(9),
+            portal: Address::repeat_byte(9),
+            batch_inbox: Address::repeat_byte(9),
+            proxy_admin: Address::repeat_byte(9),
+            ..one.l1_contracts
+        },
+        ..one.clone()
+    };
+    assert_eq!(hash(&one), hash(&other));
+    for l1_contracts in [
+        L1Contracts {
+            l1_cross_domain_messenger: Address::repeat_byte(9),
+            ..one.l1_contracts
+        },
+        L1Contracts {
+            l1_standard_bridge: Address::repeat_byte(9),
+            ..one.l1_contracts
+        },
+    ] {
+        let other = GenesisParameters {
+            l1_contracts,
+            ..one.clone()
+        };
+        assert_ne!(hash(&one), hash(&other));
+    }
+}
+
+#[test]
+fn every_predeploy_and_preinstall_has_code() {
+    let genesis = chain_files(&parameters()).unwrap().genesis;
+    let code = |address: &Address| genesis.alloc[address].code.clone().unwrap_or_default();
+    for address in [
+        predeploys::WRAPPED_OPEN,
+        predeploys::L2_CROSS_DOMAIN_MESSENGER,
+        predeploys::L2_STANDARD_BRIDGE,
+        predeploys::OPTIMISM_MINTABLE_ERC20_FACTORY,
+        predeploys::GAS_PRICE_ORACLE,
+        predeploys::SEQUENCER_FEE_VAULT,
+        predeploys::L1_BLOCK,
+        predeploys::L2_TO_L1_MESSAGE_PASSER,
+        predeploys::PROXY_ADMIN,
+        predeploys::BASE_FEE_VAULT,
+        predeploys::L1_FEE_VAULT,
+        predeploys::OPERATOR_FEE_VAULT,
+        predeploys::HISTORY_STORAGE,
+        predeploys::BEACON_ROOTS,
+        address!("cA11bde05977b3631167028862bE2a173976CA11"),
+        address!("4e59b44847b379578588920cA78FbF26c0B4956C"),
+        address!("000000000022D473030F116dDEE9F6B43aC78BA3"),
+        address!("0000000071727De22E5E9d8BAf0edAc6f37da032"),
+        address!("4337084D9E255Ff0702461CF8895CE9E3b5Ff108"),
+        address!("1820a4B7618BdE71Dce8cdc73aAB6C95905faD24"),
+    ] {
+        assert!(!code(&address).is_empty(), "{address}");
+    }
+    // EIP-1967: the slot of each proxy's implementation holds an address that has code.
+    let slot = b256!("360894a13ba1a3210667c828492db98dca3e2076cc3735a920a3ca505d382bbc");
+    let mut proxies = 0;
+    for account in genesis.alloc.values() {
+        if let Some(word) = account
+            .storage
+            .as_ref()
+            .and_then(|storage| storage.get(&slot))
+        {
+            assert!(!code(&Address::from_word(*word)).is_empty());
+            proxies += 1;
+        }
+    }
+    assert_eq!(proxies, 11);
+}
+
+#[test]
+fn native_precompiles_are_accounts_that_are_not_empty() {
+    let genesis = chain_files(&parameters()).unwrap().genesis;
+    for address in [
+        address!("0000000000000000000000000000000000000A01"),
+        address!("0000000000000000000000000000000000000A02"),
+        address!("0000000000000000000000000000000000000A03"),
+        address!("0000000000000000000000000000000000000A04"),
+    ] {
+        let account = &genesis.alloc[&address];
+        assert_eq!(account.nonce, Some(1), "{address}");
+        assert_eq!(account.code.as_ref().unwrap()[..], [0xfe], "{address}");
+        assert!(account.balance.is_zero() && account.storage.is_none());
+    }
+}
+
+#[test]
+fn owner_recipient_and_accounts_are_the_chains() {
+    let parameters = parameters();
+    let genesis = chain_files(&parameters).unwrap().genesis;
+    let slot = |address: Address, slot: u64| {
+        genesis.alloc[&address].storage.as_ref().unwrap()[&B256::from(U256::from(slot))]
+    };
+    assert_eq!(
+        Address::from_word(slot(predeploys::PROXY_ADMIN, 0)),
+        parameters.proxy_admin_owner
+    );
+    let recipient = slot(predeploys::BASE_FEE_VAULT, 2);
+    assert_eq!(Address::from_word(recipient), parameters.fee_recipient);
+    assert_eq!(
+        recipient[11], 1,
+        "the byte above says that the vault pays on L2"
+    );
+    for (address, balance) in &parameters.funded {
+        assert_eq!(genesis.alloc[address].balance, *balance);
+    }
+    assert_eq!(genesis.extra_data.as_ref(), [0, 0, 0, 0, 250, 0, 0, 0, 6]);
+}
+
+#[test]
+fn messenger_and_bridge_know_their_counterparts() {
+    let word = |parameters: &GenesisParameters, address: Address, slot: B256| {
+        let genesis = chain_files(parameters).unwrap().genesis;
+        genesis.alloc[&address]
+            .storage
+            .as_ref()
+            .and_then(|storage| storage.get(&slot))
+            .copied()
+            .unwrap_or_default()
+    };
+    let slot = |slot: u64| B256::from(U256::from(slot));
+    let settled = parameters();
+    let unsettled = GenesisParameters {
+        l1_contracts: L1Contracts::default(),
+        ..parameters()
+    };
+    for (parameters, messenger, bridge) in [
+        (
+            &settled,
+            settled.l1_contracts.l1_cross_domain_messenger,
+            settled.l1_contracts.l1_standard_bridge,
+        ),
+        (&unsettled, Address::ZERO, Address::ZERO),
+    ] {
+        assert_eq!(
+            word(parameters, predeploys::L2_CROSS_DOMAIN_MESSENGER, slot(3)),
+            messenger.into_word()
+        );
+        assert_eq!(
+            word(parameters, predeploys::L2_STANDARD_BRIDGE, slot(1)),
+            bridge.into_word()
+        );
+        // The factory's tokens obey L2's bridge, and nobody can initialize it again (ERC-7201
+        // "openzeppelin.storage.Initializable").
+        let factory = predeploys::OPTIMISM_MINTABLE_ERC20_FACTORY;
+        assert_eq!(
+            word(parameters, factory, slot(0)),
+            predeploys::L2_STANDARD_BRIDGE.into_word()
+        );
+        let initialized = b256!("f0c57e16840df040f15088dc2f81fe391c3923bec73e23a9662efc9c229c6a00");
+        assert_eq!(word(parameters, factory, initialized), slot(1));
+    }
+}
+
+#[test]
+fn our_own_settings_stand_in_genesis_only() {
+    let files = chain_files(&parameters()).unwrap();
+    let extra: GenesisExtra =
+        serde_json::from_value(files.genesis.config.extra_fields[GENESIS_EXTRA_KEY].clone())
+            .unwrap();
+    assert_eq!(
+        extra,
+        GenesisExtra {
+            native_token: "OPEN".to_owned(),
+            settled: true
+        }
+    );
+    let rollup = serde_json::to_value(&files.rollup).unwrap();
+    assert!(rollup.get(GENESIS_EXTRA_KEY).is_none());
+}
+
+#[test]
+fn a_gas_limit_that_l1_refuses_is_refused_here() {
+    for gas_limit in [20_999_999, 1_000_000_001] {
+        let parameters = GenesisParameters {
+            gas_limit,
+            ..parameters()
+        };
+        assert!(matches!(
+            chain_files(&parameters),
+            Err(GenesisFilesError::GasLimit { given, .. }) if given == gas_limit
+        ));
+    }
+}
+
+#[test]
+fn files_survive_writing_and_reading() {
+    let directory = tempfile::tempdir().unwrap();
+    let files = chain_files(&parameters()).unwrap();
+    files.write(directory.path()).unwrap();
+    let read = ChainFiles::read(directory.path()).unwrap();
+    assert_eq!(read.rollup, files.rollup);
+    assert_eq!(read.l1, files.l1);
+    assert_eq!(
+        genesis_block(&read.genesis).unwrap().0.hash,
+        files.rollup.genesis.l2.hash
+    );
+}
+
+/// The file that `crates/testing/kona` loads with another implementation is the one that we write.
+/// `UPDATE_VECTORS=1` rewrites it.
+#[test]
+fn the_rollup_file_that_kona_loads_is_ours() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../testing/kona/rollup.json");
+    let directory = tempfile::tempdir().unwrap();
+    chain_files(&parameters())
+        .unwrap()
+        .write(directory.path())
+        .unwrap();
+    let written = fs::read_to_string(directory.path().join("rollup.json")).unwrap();
+    if std::env::var_os("UPDATE_VECTORS").is_some() {
+        fs::write(&path, &written).unwrap();
+    }
+    assert_eq!(
+        fs::read_to_string(&path).unwrap(),
+        written,
+        "run it with UPDATE_VECTORS=1"
+    );
+}
