@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # LoRA adapters as PEFT and the safetensors library write them, registered on a local chain; and kinds that are refused.
-# Python's packages go into a virtual environment in the cache. PEFT needs torch, some ten gigabytes with what it brings
+# Python's packages go into a virtual environment in the cache. PEFT needs torch, six gigabytes with what it brings
 # along on Linux: where it can't be installed, that is said and the rest is run.
 #
 #   scripts/adapters.sh                  all of it

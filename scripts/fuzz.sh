@@ -74,7 +74,8 @@ for target in "${targets[@]}"; do
         -artifact_prefix="$artifacts/" >"$log" 2>&1 || outcome=FAILED
     executions=$(sed -n 's/^stat::number_of_executed_units: *//p' "$log")
     echo "fuzz: $target: $outcome, ${executions:-0} executions"
-    echo "| $target | ${executions:-0} | $seconds | $seed | $(date +%F) | $outcome |" >>"$record"
+    grouped=$(printf '%s' "${executions:-0}" | sed -E ':a; s/^([0-9]+)([0-9]{3})/\1,\2/; ta')
+    echo "| $target | $grouped | $seconds | $seed | $(date +%F) | $outcome${asan:+, AddressSanitizer} |" >>"$record"
     if [ "$outcome" != ok ]; then
         failed=$((failed + 1))
         tail -n 30 "$log"

@@ -17,9 +17,12 @@ failed=0
 timings=()
 
 step_format() {
-    cargo fmt --all --check &&
-        cargo fmt --manifest-path crates/testing/kona/Cargo.toml --check &&
-        cargo fmt --manifest-path crates/testing/no_std/Cargo.toml --check
+    cargo fmt --all --check || return 1
+    # Packages outside of the workspace.
+    local package
+    for package in crates/testing/{fuzz,kona,no_std} precompiles/riscv; do
+        cargo fmt --manifest-path "$package/Cargo.toml" --check || return 1
+    done
 }
 
 step_clippy() {

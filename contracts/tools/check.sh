@@ -20,5 +20,6 @@ done
 if [ ${#differing[@]} -gt 0 ]; then
     fail "these committed artifacts are not what the sources compile to: ${differing[*]}. Run contracts/tools/build.sh and commit the result."
 fi
+node tools/precompile-vectors.mjs >/dev/null
 "$(foundry forge)" fmt --check || fail "sources are not formatted: run forge fmt"
 echo "contracts: artifacts match the sources"

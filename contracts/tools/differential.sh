@@ -23,7 +23,7 @@ tools/install.sh
 vectors=../precompiles/vectors
 work=$(mktemp -d)
 # Where tests may read.
-solidity=test/precompiles/vectors/random.json
+solidity=test/precompiles/vectors/random
 trap 'rm -rf "$work" "$solidity"' EXIT
 native=0
 compared=0
@@ -32,12 +32,14 @@ for ((round = 0; round < rounds; round++)); do
     "$python" "$vectors/generate_golden.py" "$number" "$work/golden.json" >/dev/null
     "$python" "$vectors/span_split.py" "$number" "$work/span_split.json" "$cases" >/dev/null
     "$python" "$vectors/sketch.py" "$number" "$work/sketch.json" >/dev/null
+    "$python" "$vectors/streams.py" "$number" "$work/streams.json" >/dev/null
     "$python" "$vectors/lora.py" "$number" "$work/lora.json" "$cases" >/dev/null
-    for file in golden span_split sketch lora; do
+    for file in golden span_split sketch lora streams; do
         summary=$("$OPENLEDGER_BIN" attribution check-vectors "$work/$file.json" 2>/dev/null | tail -n 1) ||
             fail "seed $number: the native code differs from $file.json: $summary"
         native=$((native + ${summary%% passed*}))
     done
+    mkdir -p "$solidity"
     counts=$(node tools/precompile-vectors.mjs "$work" "$solidity")
     compared=$((compared + $(echo "$counts" | tr -c '0-9\n' ' ' | tr -s ' ' '\n' | awk '{ sum += $1 } END { print sum }')))
     PRECOMPILE_VECTORS=$solidity "$(foundry forge)" test --gas-limit 1000000000000 --match-contract PrecompileVectors >"$work/forge.log" 2>&1 ||

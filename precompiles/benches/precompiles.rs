@@ -8,7 +8,7 @@ extern crate alloc;
 mod cases;
 
 use alloy_primitives::{B256, U256, keccak256, uint};
-use cases::{Temperature, sketch::certified_query};
+use cases::{Access, sketch::certified_query};
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
 use openledger_precompiles::{
     gas,
@@ -29,8 +29,8 @@ fn calls(c: &mut Criterion) {
         let host = std::mem::take(&mut case.world.host);
         let (gas, _) = case.run(&mut host.clone());
         group.throughput(Throughput::Elements(gas));
-        group.bench_function(name, |bencher| match (case.writes, case.temperature) {
-            (true, _) => bencher.iter_batched(
+        group.bench_function(name, |bencher| match case.access {
+            Access::Writes => bencher.iter_batched(
                 || host.clone(),
                 |mut host| {
                     black_box(case.run(&mut host));
@@ -38,11 +38,11 @@ fn calls(c: &mut Criterion) {
                 },
                 BatchSize::LargeInput,
             ),
-            (false, Temperature::Warm) => {
+            Access::Warm => {
                 let mut host = host.clone();
                 bencher.iter(|| black_box(case.run(&mut host)));
             }
-            (false, Temperature::Cold) => {
+            Access::Cold => {
                 let mut host = host.clone();
                 bencher.iter(|| {
                     black_box(case.run(&mut host));

@@ -7,16 +7,11 @@ import {MixReference} from "../reference/MixReference.sol";
 import {RoyaltyReference} from "../reference/RoyaltyReference.sol";
 import {SpanReference} from "../reference/SpanReference.sol";
 import {SplitReference} from "../reference/SplitReference.sol";
-import {Test} from "forge-std/Test.sol";
+import {VectorsTest} from "./VectorsTest.sol";
 
 /// @notice The Solidity reference gives what every vector says; the native code is checked against the same vectors.
-contract PrecompileVectorsTest is Test {
-    string private json;
-
-    function setUp() public {
-        // tools/differential.sh runs other vectors.
-        json = vm.readFile(vm.envOr("PRECOMPILE_VECTORS", string("test/precompiles/vectors/reference.json")));
-    }
+contract PrecompileVectorsTest is VectorsTest {
+    constructor() VectorsTest("reference") {}
 
     function test_split_vectors_succeeds() public view {
         uint256 count = _count("split");
@@ -66,6 +61,19 @@ contract PrecompileVectorsTest is Test {
                 assertEq(hashes[j], expected[j]);
             }
             assertEq(MixReference.winnow(hashes, 8), _uints("kgram", i, "winnow"));
+        }
+    }
+
+    function test_winnow_vectors_succeeds() public view {
+        uint256 count = _count("winnow");
+        assertGe(count, 24);
+        for (uint256 i = 0; i < count; i++) {
+            uint256[] memory wide = _uints("winnow", i, "hashes");
+            uint64[] memory hashes = new uint64[](wide.length);
+            for (uint256 j = 0; j < wide.length; j++) {
+                hashes[j] = uint64(wide[j]);
+            }
+            assertEq(MixReference.winnow(hashes, _uint("winnow", i, "w")), _uints("winnow", i, "out"));
         }
     }
 
@@ -180,34 +188,6 @@ contract PrecompileVectorsTest is Test {
             uint256[] memory paid =
                 RoyaltyReference.flow(nodes, _uint("royalty", i, "start") - 1, _uint("royalty", i, "total"));
             assertEq(paid, _uints("royalty", i, "paid"));
-        }
-    }
-
-    function _count(string memory section) private view returns (uint256) {
-        return vm.parseJsonUint(json, string.concat(".counts.", section));
-    }
-
-    function _key(string memory section, uint256 i, string memory member) private pure returns (string memory) {
-        return string.concat(".", section, "[", vm.toString(i), "].", member);
-    }
-
-    function _uint(string memory section, uint256 i, string memory member) private view returns (uint256) {
-        return vm.parseJsonUint(json, _key(section, i, member));
-    }
-
-    function _uints(string memory section, uint256 i, string memory member) private view returns (uint256[] memory) {
-        return vm.parseJsonUintArray(json, _key(section, i, member));
-    }
-
-    function _ints(string memory section, uint256 i, string memory member) private view returns (int256[] memory) {
-        return vm.parseJsonIntArray(json, _key(section, i, member));
-    }
-
-    function _tokens(string memory section, uint256 i) private view returns (uint32[] memory tokens) {
-        uint256[] memory wide = _uints(section, i, "tokens");
-        tokens = new uint32[](wide.length);
-        for (uint256 j = 0; j < wide.length; j++) {
-            tokens[j] = uint32(wide[j]);
         }
     }
 }

@@ -23,7 +23,7 @@ library RoyaltyReference {
             Node memory node = nodes[i - 1];
             if (!reached[i - 1]) continue;
             if (i - 1 != start) {
-                paid[i - 1] = total * node.absBps / BASIS_POINTS;
+                paid[i - 1] = _portion(total, node.absBps);
                 rest -= paid[i - 1];
             }
             for (uint256 p = 0; p < node.parents.length; p++) {
@@ -36,11 +36,16 @@ library RoyaltyReference {
             Node memory node = nodes[i - 1];
             uint256 kept = inflow[i - 1];
             for (uint256 p = 0; p < node.parents.length; p++) {
-                uint256 share = inflow[i - 1] * node.relBps[p] / BASIS_POINTS;
+                uint256 share = _portion(inflow[i - 1], node.relBps[p]);
                 inflow[node.parents[p]] += share;
                 kept -= share;
             }
             paid[i - 1] += kept;
         }
+    }
+
+    /// @notice ⌊amount·bps/10⁴⌋, for every amount.
+    function _portion(uint256 amount, uint256 bps) private pure returns (uint256) {
+        return amount / BASIS_POINTS * bps + amount % BASIS_POINTS * bps / BASIS_POINTS;
     }
 }

@@ -40,6 +40,7 @@ mod local;
 mod log_filter;
 mod metrics;
 mod miner;
+mod native_calls;
 mod net;
 mod optimism;
 mod ots;

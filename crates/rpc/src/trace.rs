@@ -8,6 +8,7 @@ use crate::{
     debug::Replay,
     error::Failure,
     eth::sealed_transaction,
+    native_calls,
     params::{Args, Number, Object, ParamError, Params, Path},
     registry::{Methods, Outcome, Run},
     reply::Reply,
@@ -126,8 +127,9 @@ fn run_next(
     let tx = replay
         .next_tx()
         .ok_or(Failure::Unavailable("the transaction is gone"))?;
-    let (result, inspector) = replay.inspect(tx, inspector(types, allowance))?;
+    let (result, mut inspector) = replay.inspect(tx, inspector(types, allowance))?;
     inspector.check()?;
+    native_calls::show(&mut inspector.inner);
     allowance.bytes = inspector.bytes_left();
     Ok((result, inspector))
 }
@@ -277,8 +279,9 @@ fn call(api: &Api, params: &Params) -> Outcome {
     let gas_limit = request.gas.unwrap_or(env.block_env.gas_limit).min(max);
     let tx = request.tx_env(env.cfg_env.chain_id, gas_limit, 0, Bytes::new());
     let inspector = inspector(&types, &Allowance::new(api, params));
-    let (result, inspector) = transact_in(&mut db, env, tx, inspector, &[])?;
+    let (result, mut inspector) = transact_in(&mut db, env, tx, inspector, &[])?;
     inspector.check()?;
+    native_calls::show(&mut inspector.inner);
     let traces = inspector
         .inner
         .into_parity_builder()

@@ -1,6 +1,6 @@
 //! Calldata that is found malformed only at its end.
 
-use super::{Case, Temperature::Warm, World, span, split};
+use super::{Access::Warm, Case, World, span, split};
 use alloc::vec::Vec;
 use alloy_primitives::{Address, Bytes};
 use alloy_sol_types::SolCall;
@@ -51,8 +51,7 @@ fn malformed(to: Address, mut data: Vec<u8>) -> Case {
         world: World::new(),
         to,
         data,
-        writes: false,
-        temperature: Warm,
+        access: Warm,
         refused: true,
     }
 }

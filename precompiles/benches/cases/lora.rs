@@ -1,4 +1,4 @@
-use super::{Case, HASH, Temperature::Warm, WHO, World, sketch};
+use super::{Access::Warm, Case, HASH, WHO, World, sketch};
 use alloc::{format, string::String, vec, vec::Vec};
 use alloy_primitives::{Address, B256, Bytes, U256, address, keccak256, uint};
 use alloy_sol_types::{SolCall, SolValue};

@@ -21,12 +21,14 @@ const START: u64 = 1_000;
 /// The hash of every block.
 pub(crate) const HASH: B256 = B256::repeat_byte(3);
 
-/// How a call finds the state that it touches.
+/// What a call does to the state, and how it finds it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Temperature {
-    /// Nothing was touched in the transaction.
+pub(crate) enum Access {
+    /// It changes state, of which nothing was touched in the transaction: each run needs a world of its own.
+    Writes,
+    /// A view of state of which nothing was touched in the transaction.
     Cold,
-    /// The same view ran in the transaction before, so that state costs as little as it can.
+    /// A view that ran in the transaction before, so that state costs as little as it can.
     Warm,
 }
 
@@ -35,9 +37,7 @@ pub(crate) struct Case {
     pub(crate) world: World,
     pub(crate) to: Address,
     pub(crate) data: Vec<u8>,
-    /// Whether it changes state.
-    pub(crate) writes: bool,
-    pub(crate) temperature: Temperature,
+    pub(crate) access: Access,
     /// Whether it is refused; otherwise it returns.
     pub(crate) refused: bool,
 }
@@ -59,23 +59,19 @@ impl Case {
         world: World,
         to: Address,
         arguments: &C,
-        temperature: Temperature,
+        access: Access,
     ) -> Self {
         Self {
             world,
             to,
             data: arguments.abi_encode(),
-            writes: false,
-            temperature,
+            access,
             refused: false,
         }
     }
 
     pub(crate) fn write<C: SolCall>(world: World, to: Address, arguments: &C) -> Self {
-        Self {
-            writes: true,
-            ..Self::view(world, to, arguments, Temperature::Cold)
-        }
+        Self::view(world, to, arguments, Access::Writes)
     }
 
     pub(crate) fn refused(self) -> Self {
@@ -87,7 +83,7 @@ impl Case {
 
     /// Brings the world to where the call is measured.
     pub(crate) fn prepare(&mut self) {
-        if self.temperature == Temperature::Warm {
+        if self.access == Access::Warm {
             let mut host = core::mem::take(&mut self.world.host);
             self.run(&mut host);
             self.world.host = host;

@@ -1,7 +1,6 @@
 use super::{
-    Case, DATANET,
-    Temperature::{self, Cold, Warm},
-    WHO, World,
+    Access::{self, Cold, Warm},
+    Case, DATANET, WHO, World,
 };
 use alloc::{vec, vec::Vec};
 use alloy_primitives::B256;
@@ -263,7 +262,7 @@ pub(crate) fn certified_query(dim: u16, rows: u32) -> (Vec<u8>, Vec<i16>, u8) {
     (query, witness, shift)
 }
 
-fn influence(dim: u16, rows: u32, clusters: u32, batch: usize, temperature: Temperature) -> Case {
+fn influence(dim: u16, rows: u32, clusters: u32, batch: usize, access: Access) -> Case {
     let (query, witness, shift) = certified_query(dim, rows);
     let witness: Vec<u8> = witness.iter().flat_map(|x| x.to_be_bytes()).collect();
     let score = Sketch::scoreInfluenceCall {
@@ -272,19 +271,19 @@ fn influence(dim: u16, rows: u32, clusters: u32, batch: usize, temperature: Temp
         x: vec![witness.into(); batch],
         shift: vec![shift; batch],
     };
-    Case::view(sealed(dim, 0, rows, clusters), SKETCH, &score, temperature)
+    Case::view(sealed(dim, 0, rows, clusters), SKETCH, &score, access)
 }
 
-fn dot(dim: u16, rows: u32, temperature: Temperature) -> Case {
+fn dot(dim: u16, rows: u32, access: Access) -> Case {
     let score = Sketch::scoreDotCall {
         setId: 1,
         q: certified_query(dim, rows).0.into(),
     };
-    Case::view(sealed(dim, 0, rows, 1), SKETCH, &score, temperature)
+    Case::view(sealed(dim, 0, rows, 1), SKETCH, &score, access)
 }
 
 /// Rows at distances in no order, so that sorting them is work.
-fn neighbours(dim: u16, count: u32, k: u8, temperature: Temperature) -> Case {
+fn neighbours(dim: u16, count: u32, k: u8, access: Access) -> Case {
     let mut world = drawn(dim, 1, 1);
     let step = 5 * rows_per_page(dim);
     let mut first = 0;
@@ -313,7 +312,7 @@ fn neighbours(dim: u16, count: u32, k: u8, temperature: Temperature) -> Case {
         label: 1,
         K: k,
     };
-    Case::view(world, SKETCH, &score, temperature)
+    Case::view(world, SKETCH, &score, access)
 }
 
 fn distance(dim: u16) -> Case {

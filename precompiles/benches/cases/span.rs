@@ -1,7 +1,6 @@
 use super::{
-    Case, DATANET, HASH,
-    Temperature::{self, Cold, Warm},
-    World,
+    Access::{self, Cold, Warm},
+    Case, DATANET, HASH, World,
 };
 use alloc::{vec, vec::Vec};
 use alloy_primitives::{B256, keccak256};
@@ -185,7 +184,7 @@ fn spans(
     df_cap: u8,
     count: usize,
     repeats: bool,
-    temperature: Temperature,
+    access: Access,
 ) -> Case {
     let (mut world, salt) = opened(k, w);
     let repeated = fingerprint(kgram_hash(&vec![7; usize::from(k)], salt));
@@ -213,7 +212,7 @@ fn spans(
         dfCap: df_cap,
         minSpan: 0,
     };
-    Case::view(world, SPAN, &score, temperature)
+    Case::view(world, SPAN, &score, access)
 }
 
 /// A world with a sealed index of `count` hits, one a position, and `others`; the query and the hits with

@@ -1,4 +1,4 @@
-use super::{Case, Temperature::Warm, World};
+use super::{Access::Warm, Case, World};
 use alloy_primitives::U256;
 use openledger_precompiles::{SPLIT, hash::sm64, split::IAttrSplit as Split};
 

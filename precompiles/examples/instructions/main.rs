@@ -8,7 +8,6 @@
 extern crate alloc;
 
 #[path = "../../benches/cases/mod.rs"]
-#[allow(dead_code)]
 mod cases;
 mod machine;
 

@@ -9,7 +9,6 @@
 extern crate alloc;
 
 #[path = "../../benches/cases/mod.rs"]
-#[allow(dead_code)]
 mod cases;
 mod machine;
 
@@ -36,7 +35,7 @@ extern "C" fn _start(number: usize, free_begin: usize, free_end: usize) -> ! {
                 hashed: BTreeSet::new(),
                 inner: core::mem::take(&mut case.world.host),
             };
-            if case.temperature == cases::Temperature::Warm {
+            if case.access == cases::Access::Warm {
                 // What was read before was hashed before.
                 case.run(&mut host);
             }

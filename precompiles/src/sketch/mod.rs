@@ -36,6 +36,7 @@ pub use project::{COORDINATES_MAX, Projection, ProjectionError};
 pub use row::{Row, record_len, rows};
 pub use set::{draw, next_digest};
 pub(crate) use storage::subject_and_seal;
+pub use storage::{COMMITS_SLOT, SETS_SLOT, SPACES_SLOT};
 
 use crate::{Context, Precompile, SKETCH, Stop};
 use IAttrSketch as Sketch;

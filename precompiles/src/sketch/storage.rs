@@ -10,12 +10,12 @@ use alloy_primitives::{Address, B256, U256, uint};
 
 /// `uint64 setCount`.
 pub(crate) const SET_COUNT_SLOT: U256 = uint!(1_U256);
-/// `mapping(uint64 => Set) sets`.
-const SETS_SLOT: U256 = uint!(2_U256);
-/// `mapping(bytes32 => Space) spaces`.
-const SPACES_SLOT: U256 = uint!(3_U256);
-/// `mapping(bytes32 => Commit) commits`.
-const COMMITS_SLOT: U256 = uint!(4_U256);
+/// Slot of `mapping(uint64 => Set) sets`.
+pub const SETS_SLOT: U256 = uint!(2_U256);
+/// Slot of `mapping(bytes32 => Space) spaces`.
+pub const SPACES_SLOT: U256 = uint!(3_U256);
+/// Slot of `mapping(bytes32 => Commit) commits`.
+pub const COMMITS_SLOT: U256 = uint!(4_U256);
 
 /// `uint32`s of a word.
 const WORDS_PER_SLOT: usize = 8;

@@ -31,6 +31,7 @@ pub use interface::IAttrSpan;
 pub use proved::ProvedHit;
 pub use score::{CANDIDATES_MAX, SpanParameters, SpanScorer, SpanScores, score_spans};
 pub(crate) use storage::datanet_and_seal;
+pub use storage::{INDEXES_SLOT, Mode};
 pub use winnow::winnow;
 
 /// The salt of an index, drawn as the seed of a set is: from the hash of the block after the commitment's,

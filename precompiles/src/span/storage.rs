@@ -25,7 +25,8 @@ use alloy_primitives::{Address, B256, Keccak256, U256, uint};
 
 const LAST_ID_SLOT: U256 = uint!(1_U256);
 const COMMITTED_SLOT: U256 = uint!(2_U256);
-const INDEXES_SLOT: U256 = uint!(3_U256);
+/// Slot of `mapping(uint64 => Index) indexes`.
+pub const INDEXES_SLOT: U256 = uint!(3_U256);
 
 const ORIGIN_OFFSET: u64 = 1;
 const TAIL_OFFSET: u64 = 2;
@@ -33,10 +34,10 @@ const DATANET_OFFSET: u64 = 3;
 const TOKENIZER_OFFSET: u64 = 4;
 const TOKEN_ROOT_OFFSET: u64 = 5;
 
-/// How an index holds its entries.
+/// How an index holds its entries, `mode` in its header.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
-pub(super) enum Mode {
+pub enum Mode {
     /// Not yet.
     Empty = 0,
     /// In pages.

@@ -1,5 +1,6 @@
 mod calls;
 mod pure;
+mod records;
 mod scoring;
 pub(crate) mod vectors;
 mod world;

@@ -2,7 +2,7 @@
 
 use alloy_primitives::{hex, keccak256};
 use alloy_sol_types::SolInterface;
-use openledger_precompiles::{CommonErrors, IPausable, sketch::IAttrSketch};
+use openledger_precompiles::{CommonErrors, IPausable};
 use std::collections::BTreeSet;
 
 const SPECIFICATION: &str = include_str!("../../../docs/spec/precompiles.md");
@@ -49,21 +49,61 @@ fn selectors_are_those_of_the_signatures() {
     }
 }
 
-/// Every error of all precompiles and of SKETCH, and every function of SKETCH, has its row.
+/// Signatures in backquotes, anywhere: `Name(type indexed name, …)` as `Name(type,…)`.
+fn signatures() -> BTreeSet<String> {
+    SPECIFICATION
+        .split('`')
+        .skip(1)
+        .step_by(2)
+        .filter_map(|text| {
+            let (name, arguments) = text.strip_suffix(')')?.split_once('(')?;
+            let types: Vec<_> = arguments
+                .split(", ")
+                .map(|argument| argument.split(' ').next().unwrap_or_default())
+                .collect();
+            Some(format!("{name}({})", types.join(",")))
+        })
+        .collect()
+}
+
+/// Every function and every error of all precompiles has its row, and every event its signature.
 #[test]
 fn nothing_is_left_out() {
+    use openledger_precompiles::{lora, sketch::IAttrSketch, span::IAttrSpan, split::IAttrSplit};
     let stated: BTreeSet<[u8; 4]> = rows().into_iter().map(|(_, selector)| selector).collect();
-    let mut counted = 0;
-    for selector in CommonErrors::CommonErrorsErrors::selectors()
-        .chain(IAttrSketch::IAttrSketchErrors::selectors())
-        .chain(IAttrSketch::IAttrSketchCalls::selectors())
-    {
-        assert!(stated.contains(&selector), "{}", hex::encode(selector));
-        counted += 1;
+    for (counted, selectors) in [
+        (10, selectors::<CommonErrors::CommonErrorsErrors>()),
+        (33, selectors::<IAttrSketch::IAttrSketchErrors>()),
+        (13, selectors::<IAttrSketch::IAttrSketchCalls>()),
+        (19, selectors::<IAttrSpan::IAttrSpanErrors>()),
+        (10, selectors::<IAttrSpan::IAttrSpanCalls>()),
+        (4, selectors::<IAttrSplit::IAttrSplitErrors>()),
+        (2, selectors::<IAttrSplit::IAttrSplitCalls>()),
+        (76, selectors::<lora::LoraErrors::LoraErrorsErrors>()),
+        (14, selectors::<lora::ILoraRegistry::ILoraRegistryCalls>()),
+    ] {
+        assert_eq!(selectors.len(), counted);
+        for selector in selectors {
+            assert!(stated.contains(&selector), "{}", hex::encode(selector));
+        }
     }
-    assert_eq!(counted, 10 + 33 + 13);
-    let [selector] = IPausable::IPausableCalls::selectors().collect::<Vec<_>>()[..] else {
+    let [selector] = selectors::<IPausable::IPausableCalls>()[..] else {
         panic!("one function");
     };
     assert!(SPECIFICATION.contains(&hex::encode_prefixed(selector)));
+
+    let signatures = signatures();
+    let events = [
+        &IPausable::IPausableEvents::SIGNATURES[..],
+        IAttrSketch::IAttrSketchEvents::SIGNATURES,
+        IAttrSpan::IAttrSpanEvents::SIGNATURES,
+        lora::ILoraRegistry::ILoraRegistryEvents::SIGNATURES,
+    ];
+    for event in events.concat() {
+        assert!(signatures.contains(event), "{event}");
+    }
+}
+
+fn selectors<T: SolInterface>() -> Vec<[u8; 4]> {
+    T::selectors().collect()
 }

@@ -58,7 +58,12 @@ interface IAttrSketch is INativePrecompile, IPausable {
     /// @notice The set was sealed: it never changes again.
     event SetSealed(uint64 indexed setId, uint32 rows, uint64 lambda);
 
-    /// @notice A revealed contribution got its cluster: a new one, or one that was there. `datanet` is the space.
+    /// @notice A revealed contribution got its cluster: a new one, or one that was there.
+    /// @param datanet  The argument of `settle`, as the registry names its datanet. Registries can share a name: whose space it
+    ///                 is shows in `commitId`, which hashes the space.
+    /// @param cluster  Its number in the space.
+    /// @param commitId What `commitContribution` returned.
+    /// @param isNew    Whether the contribution is the first of the cluster, and stands for it.
     event Clustered(bytes32 indexed datanet, uint32 cluster, bytes32 commitId, bool isNew);
 
     /// @notice No set has this id.

@@ -49,8 +49,8 @@ interface ILoraRegistry is INativePrecompile, IPausable {
 
     /// @notice A declared training set.
     /// @param datanet   The datanet's space.
-    /// @param sketchSet A sealed SKETCH set with that subject.
-    /// @param spanIndex A sealed SPAN index of that datanet, or 0.
+    /// @param sketchSet A sealed SKETCH set with that subject, or 0 if there is a span index.
+    /// @param spanIndex A sealed SPAN index of that datanet, or 0 if there is a sketch set.
     /// @param weightBps Its weight; all together 10000.
     struct Train {
         bytes32 datanet;
@@ -187,15 +187,15 @@ interface ILoraRegistry is INativePrecompile, IPausable {
     error HeaderMissingKey(uint32 offset);
     /// @notice A data type that adapters don't have.
     error HeaderUnknownDtype(uint32 offset);
-    /// @notice A shape of more than two dimensions.
+    /// @notice A shape of more than eight dimensions.
     error HeaderTooManyDimensions(uint32 offset);
     /// @notice Offsets that aren't two, or descend.
     error HeaderBadOffsets(uint32 offset);
-    /// @notice A tensor of DoRA.
+    /// @notice A name of DoRA's.
     error DoraUnsupported(uint32 offset);
-    /// @notice A tensor of another rank than the adapter's.
+    /// @notice A name of a rank or alpha pattern's, or tensors whose ranks differ from each other.
     error RankPatternUnsupported(uint32 offset);
-    /// @notice A module saved whole.
+    /// @notice A module saved whole: a name of `modules_to_save`, or a tensor that is no low-rank factor.
     error ModulesToSaveUnsupported(uint32 offset);
 
     /* ERRORS: TENSORS */
@@ -223,7 +223,7 @@ interface ILoraRegistry is INativePrecompile, IPausable {
 
     /// @notice More than 16 training sets.
     error TooManyTrains(uint64 count);
-    /// @notice This training set names no datanet.
+    /// @notice This training set names neither a sketch set nor a span index.
     error TrainUnnamed(uint8 index);
     /// @notice SKETCH has no such set.
     error UnknownSketchSet(uint64 id);

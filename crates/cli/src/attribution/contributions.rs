@@ -1,7 +1,7 @@
 //! Contributions of a list: their signatures and data roots.
 
 use super::{
-    files,
+    list::{ListForm, ListLine},
     progress::Progress,
     stream::{self, Kind},
 };
@@ -14,10 +14,11 @@ use openledger_precompiles::{
 use rayon::prelude::*;
 use std::path::{Path, PathBuf};
 
-/// Longest list that is read, bytes.
-const LIST_BYTES_MAX: u64 = 64 << 20;
-/// Most contributions of a list.
-const CONTRIBUTIONS_MAX: usize = 1 << 16;
+const LIST: ListForm = ListForm {
+    parts: "CONTRIBUTOR KIND PATH",
+    things: "contributions",
+    lines_max: 1 << 16,
+};
 /// Sizes that chunks can have, as powers of two.
 pub(super) const CHUNK_LOG2: std::ops::RangeInclusive<i64> = 12..=20;
 
@@ -40,16 +41,7 @@ pub(super) struct Contribution {
 
 /// Reads a list with lines `CONTRIBUTOR KIND PATH`, CONTRIBUTOR an address or `-`, and the files.
 pub(super) fn read(list: &Path, chunk_log2: u8) -> anyhow::Result<Vec<Contribution>> {
-    let text = files::read_text(list, LIST_BYTES_MAX)?;
-    let directory = list.parent().unwrap_or(Path::new(""));
-    let lines = parse(&text, directory).with_context(|| format!("reading {}", list.display()))?;
-    ensure!(!lines.is_empty(), "{} lists nothing", list.display());
-    ensure!(
-        lines.len() <= CONTRIBUTIONS_MAX,
-        "{} lists {} contributions, more than {CONTRIBUTIONS_MAX}",
-        list.display(),
-        lines.len()
-    );
+    let lines = LIST.read(list, read_line)?;
     let progress = Progress::new(lines.len(), "contributions read");
     lines
         .into_par_iter()
@@ -86,32 +78,22 @@ fn data_root(bytes: &[u8], chunk_log2: u8) -> B256 {
     merkle::root(&leaves).unwrap_or_default()
 }
 
-fn parse(text: &str, directory: &Path) -> anyhow::Result<Vec<(Option<Address>, Kind, PathBuf)>> {
-    text.lines()
-        .map(str::trim)
-        .enumerate()
-        .filter(|(_, line)| !line.is_empty() && !line.starts_with('#'))
-        .map(|(index, line)| {
-            let parts = || {
-                let (contributor, rest) = line.split_once(char::is_whitespace)?;
-                let (kind, path) = rest.trim_start().split_once(char::is_whitespace)?;
-                Some((contributor, kind, path.trim_start()))
-            };
-            let number = index + 1;
-            let (contributor, kind, path) =
-                parts().with_context(|| format!("line {number} isn't CONTRIBUTOR KIND PATH"))?;
-            let contributor = match contributor {
-                "-" => None,
-                address => Some(address.parse().with_context(|| {
-                    format!("line {number}: {address} is neither an address nor -")
-                })?),
-            };
-            let kind = kind
+/// Who is named, the kind of the file, and the file.
+fn read_line(line: ListLine<'_>) -> anyhow::Result<(Option<Address>, Kind, PathBuf)> {
+    let contributor = match line.first {
+        "-" => None,
+        address => Some(
+            address
                 .parse()
-                .with_context(|| format!("line {number}: {kind} is"))?;
-            Ok((contributor, kind, directory.join(path)))
-        })
-        .collect()
+                .with_context(|| format!("{address} is neither an address nor -"))?,
+        ),
+    };
+    let kind = line.second.parse();
+    Ok((
+        contributor,
+        kind.with_context(|| format!("{} is", line.second))?,
+        line.path,
+    ))
 }
 
 #[cfg(test)]
@@ -150,7 +132,8 @@ mod tests {
             ("0x12 text a", "neither an address"),
             ("- poem a", "poem is"),
         ] {
-            let error = format!("{:#}", parse(line, Path::new("")).unwrap_err());
+            let error = LIST.parse(line, Path::new(""), read_line).unwrap_err();
+            let error = format!("{error:#}");
             assert!(error.contains(part), "{error}");
         }
     }

@@ -14,6 +14,7 @@ mod clustering;
 mod contributions;
 mod files;
 mod index;
+mod list;
 mod progress;
 mod rows;
 mod score;

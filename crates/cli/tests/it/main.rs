@@ -3,7 +3,6 @@
 mod attribution;
 mod config;
 mod dev;
-mod lying;
 mod process;
 mod settled;
 mod stranger;

@@ -10,6 +10,7 @@ use crate::{
     },
     error::Failure,
     eth::sealed_transaction,
+    native_calls,
     params::{FromJson, Object, ParamError, Params, Path, text},
     registry::Outcome,
     workers::Deadline,
@@ -78,6 +79,19 @@ fn tracer(
     ))
 }
 
+/// Checks that what a tracer recorded of a transaction is whole, and adds to flat traces what they lack: calls to
+/// native precompiles, and the gas that the transaction used, which go-ethereum has in the first one's place.
+fn complete(inspector: &mut Bounded<DebugInspector>, gas_used: u64) -> Result<(), Failure> {
+    inspector.check()?;
+    if let DebugInspector::FlatCallTracer(flat) = &mut inspector.inner {
+        native_calls::show(flat);
+        if let Some(first) = flat.traces_mut().nodes_mut().first_mut() {
+            first.trace.gas_used = gas_used;
+        }
+    }
+    Ok(())
+}
+
 /// Traces the next transaction of a block and goes on to the one after it.
 fn trace_next(
     replay: &mut Replay,
@@ -94,7 +108,7 @@ fn trace_next(
     };
     let result;
     (result, inspector) = replay.inspect(tx.clone(), inspector)?;
-    inspector.check()?;
+    complete(&mut inspector, result.result.tx_gas_used())?;
     let block = replay.env().block_env.clone();
     let trace = inspector
         .inner
@@ -180,7 +194,7 @@ pub(super) fn trace_call(api: &Api, params: &Params) -> Outcome {
     let tx = request.tx_env(env.cfg_env.chain_id, gas_limit, 0, Bytes::new());
     let inspector = tracer(&options, api, params.deadline)?;
     let (result, mut inspector) = transact_in(&mut db, env.clone(), tx.clone(), inspector, &moves)?;
-    inspector.check()?;
+    complete(&mut inspector, result.result.tx_gas_used())?;
     let trace = inspector
         .inner
         .get_result(None, &tx, &env.block_env, &result, &mut db)

@@ -1,20 +1,18 @@
 //! A SKETCH set, from the chain's slots and pages.
 
 use super::View;
-use alloy_primitives::{Address, B256, U256, uint};
+use alloy_primitives::{Address, B256, U256};
 use anyhow::{Context, bail, ensure};
 use openledger_precompiles::{
     SKETCH, mapping_slot, offset_slot, page_address,
     sketch::{
         IAttrSketch::SetHeader,
-        lambda,
+        SETS_SLOT, lambda,
         limits::{DIMENSIONS, ROWS_MAX, rows_per_page},
         record_len,
     },
 };
 
-/// `mapping(uint64 => Set) sets`.
-const SETS_SLOT: U256 = uint!(2_U256);
 /// Slots of a set.
 const SET_SLOTS: u64 = 6;
 

@@ -1,17 +1,13 @@
 //! A space's commitments and clusters, from the chain's slots.
 
 use super::{View, sketch_set::bits};
-use alloy_primitives::{B256, U256, uint};
+use alloy_primitives::{B256, U256};
 use anyhow::bail;
 use openledger_precompiles::{
     SKETCH, mapping_slot_bytes32, offset_slot,
-    sketch::{Signature, commit_id},
+    sketch::{COMMITS_SLOT, SPACES_SLOT, Signature, commit_id},
 };
 
-/// `mapping(bytes32 => Space) spaces`.
-const SPACES_SLOT: U256 = uint!(3_U256);
-/// `mapping(bytes32 => Commit) commits`.
-const COMMITS_SLOT: U256 = uint!(4_U256);
 /// Slots of a commitment: its hash, its status, and four of the signature.
 const COMMIT_SLOTS: u64 = 6;
 /// Words of a signature in a slot.

@@ -4,22 +4,23 @@ use super::{
     View,
     sketch_set::{bits, page_payload},
 };
-use alloy_primitives::{Address, B256, U256, uint};
+use alloy_primitives::{Address, B256, U256};
 use anyhow::{bail, ensure};
 use openledger_precompiles::{
     SPAN, mapping_slot, offset_slot,
-    span::{ENTRIES_MAX, ENTRIES_PER_PAGE, ENTRY_BYTES, Entry, IAttrSpan::IndexHeader},
+    span::{
+        ENTRIES_MAX, ENTRIES_PER_PAGE, ENTRY_BYTES, Entry, IAttrSpan::IndexHeader, INDEXES_SLOT,
+        Mode,
+    },
 };
 
-/// `mapping(uint64 => Index) indexes`.
-const INDEXES_SLOT: U256 = uint!(3_U256);
 /// Slots of an index.
 const INDEX_SLOTS: u64 = 6;
 
 /// Mode of an index whose entries stand in pages.
-pub(in crate::attribution) const MODE_NATIVE: u8 = 1;
+pub(in crate::attribution) const MODE_NATIVE: u8 = Mode::Native as u8;
 /// Mode of an index whose root alone is on chain.
-pub(in crate::attribution) const MODE_PROVED: u8 = 2;
+pub(in crate::attribution) const MODE_PROVED: u8 = Mode::Proved as u8;
 
 /// An index, as the chain holds it at a block.
 #[derive(Debug, Clone)]

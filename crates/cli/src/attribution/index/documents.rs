@@ -1,7 +1,7 @@
 //! The documents of an index, from a list.
 
 use super::super::{
-    files,
+    list::{ListForm, ListLine},
     progress::Progress,
     stream::{self, Kind},
 };
@@ -14,10 +14,11 @@ use openledger_precompiles::{
 use rayon::prelude::*;
 use std::path::{Path, PathBuf};
 
-/// Longest list that is read, bytes.
-const LIST_BYTES_MAX: u64 = 64 << 20;
-/// Most documents of a list.
-const DOCUMENTS_MAX: usize = 1 << 20;
+const LIST: ListForm = ListForm {
+    parts: "CLUSTER KIND PATH",
+    things: "documents",
+    lines_max: 1 << 20,
+};
 /// Most tokens of all documents together.
 const TOKENS_MAX: usize = 1 << 28;
 
@@ -46,17 +47,7 @@ impl Documents {
     /// Reads a list with lines `CLUSTER KIND PATH`, and the documents. They are ordered by cluster, those of
     /// one cluster as they are listed, each 4,096 loci behind the one before it.
     pub(in crate::attribution) fn read(list: &Path) -> anyhow::Result<Self> {
-        let text = files::read_text(list, LIST_BYTES_MAX)?;
-        let directory = list.parent().unwrap_or(Path::new(""));
-        let mut lines =
-            parse(&text, directory).with_context(|| format!("reading {}", list.display()))?;
-        ensure!(!lines.is_empty(), "{} lists nothing", list.display());
-        ensure!(
-            lines.len() <= DOCUMENTS_MAX,
-            "{} lists {} documents, more than {DOCUMENTS_MAX}",
-            list.display(),
-            lines.len()
-        );
+        let mut lines = LIST.read(list, read_line)?;
         lines.sort_by_key(|line| line.cluster);
         let progress = Progress::new(lines.len(), "documents read");
         let streams: Vec<Vec<u32>> = lines
@@ -133,31 +124,14 @@ fn place(documents: impl Iterator<Item = (Line, Vec<u32>)>) -> Vec<IndexedDocume
     placed
 }
 
-fn parse(text: &str, directory: &Path) -> anyhow::Result<Vec<Line>> {
-    text.lines()
-        .map(str::trim)
-        .enumerate()
-        .filter(|(_, line)| !line.is_empty() && !line.starts_with('#'))
-        .map(|(index, line)| {
-            let parts = || {
-                let (cluster, rest) = line.split_once(char::is_whitespace)?;
-                let (kind, path) = rest.trim_start().split_once(char::is_whitespace)?;
-                Some((cluster, kind, path.trim_start()))
-            };
-            let number = index + 1;
-            let (cluster, kind, path) =
-                parts().with_context(|| format!("line {number} isn't CLUSTER KIND PATH"))?;
-            Ok(Line {
-                cluster: cluster
-                    .parse()
-                    .with_context(|| format!("line {number}: {cluster} is no cluster"))?,
-                kind: kind
-                    .parse()
-                    .with_context(|| format!("line {number}: {kind} is"))?,
-                path: directory.join(path),
-            })
-        })
-        .collect()
+fn read_line(line: ListLine<'_>) -> anyhow::Result<Line> {
+    let cluster = line.first.parse();
+    let kind = line.second.parse();
+    Ok(Line {
+        cluster: cluster.with_context(|| format!("{} is no cluster", line.first))?,
+        kind: kind.with_context(|| format!("{} is", line.second))?,
+        path: line.path,
+    })
 }
 
 #[cfg(test)]
@@ -206,7 +180,8 @@ mod tests {
             ("x text a", "x is no cluster"),
             ("1 poem a", "poem is"),
         ] {
-            let error = format!("{:#}", parse(line, Path::new("")).unwrap_err());
+            let error = LIST.parse(line, Path::new(""), read_line).unwrap_err();
+            let error = format!("{error:#}");
             assert!(error.contains(part), "{error}");
         }
     }

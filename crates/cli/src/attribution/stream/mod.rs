@@ -66,18 +66,8 @@ impl fmt::Display for Kind {
 /// A document's token stream, and the file's bytes.
 pub(super) fn read(kind: Kind, path: &Path) -> anyhow::Result<(Vec<u32>, Vec<u8>)> {
     let bytes = files::read(path, FILE_BYTES_MAX)?;
-    let tokens = match kind {
-        Kind::Text => text::tokens(utf8(&bytes, path)?),
-        Kind::Table | Kind::Rows => table::tokens(
-            utf8(&bytes, path)?,
-            table::delimiter(path),
-            kind == Kind::Table,
-        )
-        .map_err(anyhow::Error::from),
-        Kind::Image => image::tokens(&bytes),
-        Kind::Tokens => tokens::parse(&bytes, path),
-    };
-    let tokens = tokens.with_context(|| format!("reading {} as {kind}", path.display()))?;
+    let tokens = tokens(kind, &bytes, path)
+        .with_context(|| format!("reading {} as {kind}", path.display()))?;
     ensure!(
         tokens.len() <= TOKENS_MAX,
         "{} has {} tokens, more than {TOKENS_MAX}",
@@ -87,8 +77,19 @@ pub(super) fn read(kind: Kind, path: &Path) -> anyhow::Result<(Vec<u32>, Vec<u8>
     Ok((tokens, bytes))
 }
 
-fn utf8<'a>(bytes: &'a [u8], path: &Path) -> anyhow::Result<&'a str> {
-    std::str::from_utf8(bytes).with_context(|| format!("{} is not UTF-8", path.display()))
+/// The token stream of a file's bytes; its name says what separates a table's cells, and how tokens are written.
+pub(super) fn tokens(kind: Kind, bytes: &[u8], path: &Path) -> anyhow::Result<Vec<u32>> {
+    let text = || std::str::from_utf8(bytes).context("not UTF-8");
+    match kind {
+        Kind::Text => text::tokens(text()?),
+        Kind::Table | Kind::Rows => Ok(table::tokens(
+            text()?,
+            table::delimiter(path),
+            kind == Kind::Table,
+        )?),
+        Kind::Image => image::tokens(bytes),
+        Kind::Tokens => tokens::parse(bytes, path),
+    }
 }
 
 /// The token of a hash: its first four bytes, most significant first.

@@ -4,6 +4,7 @@ mod case;
 mod lora;
 mod sketch;
 mod span;
+mod stream;
 
 use anyhow::{Context, bail, ensure};
 use case::Case;
@@ -62,6 +63,9 @@ const SECTIONS: &[(&str, Section)] = &[
     ("header", Section::Each(lora::header)),
     ("adapter", Section::Each(lora::adapter)),
     ("signature", Section::Each(lora::signature)),
+    ("stream_text", Section::Each(stream::text)),
+    ("stream_table", Section::Each(stream::table)),
+    ("stream_image", Section::Each(stream::image)),
 ];
 
 /// What became of a file's vectors.
@@ -174,6 +178,7 @@ mod tests {
             ("sketch.json", 20),
             ("span_split.json", 183),
             ("lora.json", 126),
+            ("streams.json", 35),
         ] {
             let report = check_file(&directory().join(file)).unwrap();
             assert!(report.failed.is_empty(), "{file}: {:?}", report.failed);
@@ -229,9 +234,18 @@ mod tests {
             ("header", "revert"),
             ("adapter", "revert"),
             ("signature", "digest"),
+            ("stream_text", "tokens"),
+            ("stream_table", "tokens"),
+            ("stream_image", "tokens"),
         ];
         let mut sections = serde_json::Map::new();
-        for file in ["golden.json", "sketch.json", "span_split.json", "lora.json"] {
+        for file in [
+            "golden.json",
+            "sketch.json",
+            "span_split.json",
+            "lora.json",
+            "streams.json",
+        ] {
             let text = fs::read(directory().join(file)).unwrap();
             let Value::Object(read) = serde_json::from_slice(&text).unwrap() else {
                 panic!("{file}")

@@ -4,6 +4,7 @@
 
 mod actor;
 mod corpus;
+mod flat_traces;
 mod relay;
 mod views;
 

@@ -1,7 +1,7 @@
 //! What a node tells of such calls: traces, `eth_call` and `eth_estimateGas` agree with the receipts.
 
 use super::{
-    GAS_LIMIT, Workload,
+    GAS_LIMIT, Workload, flat_traces,
     relay::{self, Scheme, Step},
 };
 use alloy_primitives::{Address, B256, Bytes, TxKind, U256};
@@ -52,7 +52,7 @@ fn unknown_set() -> Bytes {
 }
 
 /// A frame of the call tracer.
-struct Frame<'a>(&'a Value);
+pub(super) struct Frame<'a>(pub(super) &'a Value);
 
 impl Frame<'_> {
     #[track_caller]
@@ -163,6 +163,9 @@ async fn traces_calls_and_estimates_agree_with_the_receipts() -> Result<()> {
     assert_eq!(inner[4].gas_used()?, split_gas() - 1);
     inner[5].check("CALL", SPLIT, &split(), &parts(), None);
 
+    let flat: Vec<Frame<'_>> = frames.iter().map(Frame).collect();
+    flat_traces::agree(&mut client, &hashes, &flat).await?;
+
     // Calls on the state that the transactions met say what they did.
     let at = json!(format!("{before:#x}"));
     let request = |to: Address, input: &Bytes| json!({"from": sender, "to": to, "input": input});
@@ -171,6 +174,13 @@ async fn traces_calls_and_estimates_agree_with_the_receipts() -> Result<()> {
             .call("eth_call", json!([request(to, &input), at]))
             .await?;
         assert_eq!(called, frame.0["output"]);
+    }
+    for (to, input, frame) in [
+        (SPLIT, split(), &one),
+        (SKETCH, unknown_set(), &three),
+        (relay, list, &five),
+    ] {
+        flat_traces::foretell(&mut client, request(to, &input), &at, frame).await?;
     }
     let refused = client
         .try_call("eth_call", json!([request(SKETCH, &unknown_set()), at]))

@@ -8,14 +8,38 @@ use std::{
     thread,
 };
 
+/// What a node lies about: a hexadecimal string in the results of a method.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Lie {
+    pub(super) method: &'static str,
+    /// Where the string stands in the result; empty: it is the result.
+    pub(super) pointer: &'static str,
+}
+
+impl Lie {
+    /// Changes the string's last digit.
+    fn tell(self, method: &str, result: &mut Value) {
+        if method != self.method {
+            return;
+        }
+        let Some(value) = result.pointer_mut(self.pointer) else {
+            return;
+        };
+        let text = value.as_str().unwrap_or_default();
+        let last = if text.ends_with('1') { '2' } else { '1' };
+        let kept = text.split_at_checked(text.len().saturating_sub(1));
+        *value = format!("{}{last}", kept.unwrap_or_default().0).into();
+    }
+}
+
 /// Serves until the test's process ends.
-pub(crate) struct LyingNode {
-    pub(crate) url: String,
+pub(super) struct LyingNode {
+    pub(super) url: String,
 }
 
 impl LyingNode {
-    /// Before the node at `upstream`; `lie` gets each request's method and result.
-    pub(crate) fn start(upstream: &str, lie: fn(&str, &mut Value)) -> anyhow::Result<Self> {
+    /// Before the node at `upstream`.
+    pub(super) fn start(upstream: &str, lie: Lie) -> anyhow::Result<Self> {
         let address = upstream.trim_start_matches("http://").trim_end_matches('/');
         let address = address.to_owned();
         let listener = TcpListener::bind("127.0.0.1:0")?;
@@ -31,7 +55,7 @@ impl LyingNode {
     }
 }
 
-fn serve(stream: TcpStream, upstream: &str, lie: fn(&str, &mut Value)) -> anyhow::Result<()> {
+fn serve(stream: TcpStream, upstream: &str, lie: Lie) -> anyhow::Result<()> {
     let mut reader = BufReader::new(stream.try_clone()?);
     let mut writer = stream;
     loop {
@@ -48,7 +72,7 @@ fn serve(stream: TcpStream, upstream: &str, lie: fn(&str, &mut Value)) -> anyhow
         let answer = read_body(&mut BufReader::new(forwarded))?;
         let mut answer: Value = serde_json::from_slice(&answer)?;
         if let Some(result) = answer.get_mut("result") {
-            lie(&method, result);
+            lie.tell(&method, result);
         }
         let answer = answer.to_string();
         write!(
