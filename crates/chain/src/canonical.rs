@@ -6,7 +6,7 @@ use openledger_execution::{ExecutedBlock, SealError, SealedExecution, execute_bl
 use openledger_primitives::{
     Block, BlockAttributes, BlockNumHash, ChainConfig, L1ChainConfig, SealedBlock, SealedHeader,
 };
-use openledger_store::{LatestState, Store};
+use openledger_store::{LatestState, Store, StoreError};
 use openledger_trie::{ResidentLimits, StateTrie};
 use parking_lot::{Mutex, MutexGuard, RwLock};
 use std::sync::Arc;
@@ -402,7 +402,9 @@ impl Chain {
         Ok(state)
     }
 
-    /// Removes the blocks after `to`, in one atomic write. Answers them in ascending order.
+    /// Removes the blocks after `to`. Answers them in ascending order. As many as the store's options allow
+    /// go in one atomic write; more go in several, from the head down, so that however far a chain is from
+    /// what L1 says, it can be taken back.
     ///
     /// # Errors
     /// [`ChainError::UnwindTooDeep`] below the finalized head; store errors.
@@ -432,7 +434,13 @@ impl Chain {
             });
         }
         self.set_open_block(None);
-        let removed = Arc::new(self.store.unwind(to)?);
+        let (removed, failure) = self.unwind_in_steps(heads.unsafe_head.number, to)?;
+        // How far it came, if the database failed in between.
+        let to = heads
+            .unsafe_head
+            .number
+            .saturating_sub(removed.len() as u64);
+        let removed = Arc::new(removed);
         let header = self.store.header(to)?.ok_or(ChainError::UnwindTooDeep {
             to,
             finalized: heads.finalized.number,
@@ -466,7 +474,31 @@ impl Chain {
         if safe != heads.safe {
             self.announce(ChainEvent::HeadsMoved);
         }
-        Ok(removed)
+        failure.map_or(Ok(removed), |error| Err(error.into()))
+    }
+
+    /// Removes the blocks above `to` from the store, the newest first. An error of a later step comes with
+    /// what the steps before it removed.
+    fn unwind_in_steps(
+        &self,
+        head: u64,
+        to: u64,
+    ) -> Result<(Vec<SealedBlock>, Option<StoreError>), ChainError> {
+        let step = self.store.options().unwind_blocks_max.max(1);
+        let mut reached = to.max(head.saturating_sub(step));
+        let mut removed = vec![self.store.unwind(reached)?];
+        let mut failure = None;
+        while reached > to && failure.is_none() {
+            let next = to.max(reached.saturating_sub(step));
+            match self.store.unwind(next) {
+                Ok(blocks) => {
+                    removed.push(blocks);
+                    reached = next;
+                }
+                Err(error) => failure = Some(error),
+            }
+        }
+        Ok((removed.into_iter().rev().flatten().collect(), failure))
     }
 
     /// Moves the safe and finalized heads.

@@ -48,6 +48,19 @@ pub enum ChainFilesError {
         /// The other.
         second: u64,
     },
+    /// A fork whose rules this version lacks.
+    #[error(
+        "rollup.json schedules {fork} at {time}, and this version knows the rules up to Isthmus: \
+         take a version that knows {fork}, or leave {name} out"
+    )]
+    Fork {
+        /// The fork.
+        fork: &'static str,
+        /// The field.
+        name: &'static str,
+        /// When it is scheduled, seconds since the Unix epoch.
+        time: u64,
+    },
     /// A consensus parameter that no chain can have.
     #[error("rollup.json: {name} must not be zero")]
     Zero {
@@ -120,6 +133,15 @@ impl ChainFiles {
         ] {
             if value == 0 {
                 return Err(ChainFilesError::Zero { name });
+            }
+        }
+        let forks = &self.rollup.forks;
+        for (fork, name, time) in [
+            ("Jovian", "jovian_time", forks.jovian_time),
+            ("Karst", "karst_time", forks.karst_time),
+        ] {
+            if let Some(time) = time {
+                return Err(ChainFilesError::Fork { fork, name, time });
             }
         }
         Ok(())

@@ -54,7 +54,7 @@ pub enum Command {
 /// Version of the command and of the forms that it reads and writes.
 pub fn version_text() -> String {
     format!(
-        "openledger {}\nhardforks: up to Isthmus at genesis; Jovian and Karst by the chain files",
+        "openledger {}\nhardforks: up to Isthmus, at genesis",
         env!("CARGO_PKG_VERSION")
     )
 }

@@ -10,9 +10,6 @@ use tokio::sync::watch;
 /// leads to. `on_safe` sees each block that L1 holds, on a worker thread, and ends the derivation by
 /// answering `false`.
 ///
-/// It begins at the finalized head: what was safe when the chain was last used may have left the L1 since.
-/// What is finalized on the way is not derived again after a failure.
-///
 /// # Errors
 /// An L1 that can't be read or is another one; an L1 that contradicts the chain, if `policy` is to report
 /// that.
@@ -23,8 +20,6 @@ pub async fn derive(
     last_l1: u64,
     on_safe: impl FnMut(SafeBlock) -> bool + Send + 'static,
 ) -> anyhow::Result<()> {
-    let finalized = chain.heads().finalized;
-    chain.set_heads(finalized, finalized)?;
     // The end is fixed, and so is what counts as final.
     let (_told, heads) = watch::channel(L1Heads {
         latest: Some(client.existing_header(last_l1).await?),

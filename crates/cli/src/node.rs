@@ -16,6 +16,7 @@ use crate::{
     shutdown::Service,
     sync_status::l1_status,
     unsettled,
+    verifier::BATCH_INTERVAL,
 };
 use alloy_primitives::B256;
 use alloy_signer_local::PrivateKeySigner;
@@ -27,9 +28,10 @@ use openledger_chain::{
     newest_with_origin, track_beside,
 };
 use openledger_l1::{
-    BlobSourceConfig, L1Client, L1Watcher, TxSenderConfig, TxSigner, WatcherConfig,
+    BlobSourceConfig, L1Client, L1Error, L1Watcher, TxSenderConfig, TxSigner, WatcherConfig,
 };
 use openledger_mempool::{Mempool, MempoolConfig};
+use openledger_node::{WatchdogConfig, watch};
 use openledger_protocol::L1Attributes;
 use openledger_rpc::{RpcConfig, RpcContext, serve};
 use openledger_store::StoreOptions;
@@ -44,6 +46,8 @@ use tracing::warn;
 
 /// L1 blocks that the builder may read ahead.
 const ORIGINS_MAX: usize = 64;
+/// Pause before the L1 is tried again.
+const RETRY: Duration = Duration::from_secs(2);
 /// How long requests may go on when the node stops.
 const DRAIN_TIMEOUT: Duration = Duration::from_secs(6);
 
@@ -71,6 +75,18 @@ pub struct L1Role {
     pub proposer: Option<ProposerRole>,
     /// Who vetoes wrong ones; `None` vetoes none.
     pub challenger: Option<ChallengerRole>,
+}
+
+impl L1Role {
+    /// What is taken for a stall of the L1, or of the heads that follow it.
+    fn watchdog_limits(&self) -> WatchdogConfig {
+        let channel = u32::try_from(self.batcher.channel_duration_max).unwrap_or(u32::MAX);
+        let batch_interval = match self.batcher_signer {
+            Some(_) => self.block_time.saturating_mul(channel),
+            None => BATCH_INTERVAL,
+        };
+        WatchdogConfig::for_intervals(self.block_time, batch_interval)
+    }
 }
 
 /// What a node is started with.
@@ -231,9 +247,19 @@ impl Node {
             }
         }
         tend_store(&chain, &services, &mut roles);
+        let stall = l1.as_ref().map(|(role, _, watcher)| {
+            let limits = role.watchdog_limits();
+            let (stall, watching) = watch(chain.clone(), watcher.heads(), limits, services.clone());
+            roles.spawn("watchdog", async move {
+                watching.await;
+                Ok(())
+            });
+            stall
+        });
 
         let context = RpcContext {
             sequencer: Some(builder.clone()),
+            stall,
             l1_status: status
                 .l1
                 .clone()
@@ -302,10 +328,16 @@ async fn derive_all(
             builder.go_on();
             return Ok(());
         };
-        let contradiction = error
-            .downcast_ref::<TrackError>()
-            .and_then(TrackError::contradiction);
-        let Some(number) = contradiction else {
+        let cause = error.downcast_ref::<TrackError>();
+        if cause.is_some_and(TrackError::is_reading) || error.is::<L1Error>() {
+            warn!(
+                error = one_line(&error),
+                "what the L1 holds of the chain can't be read, trying again"
+            );
+            tokio::time::sleep(RETRY).await;
+            continue;
+        }
+        let Some(number) = cause.and_then(TrackError::contradiction) else {
             return Err(error);
         };
         warn!(

@@ -24,9 +24,9 @@ use tracing::{info, warn};
 
 /// Pause before the L1 is tried again.
 const RETRY: Duration = Duration::from_secs(2);
-/// The longest that a batcher usually waits before it posts. A verifier doesn't know its batcher's
-/// setting; what is taken for a stall must not be a quiet hour.
-const BATCH_INTERVAL: Duration = Duration::from_secs(3_600);
+/// The longest that a batcher usually waits before it posts, for a node that doesn't know its batcher's
+/// setting: what is taken for a stall must not be a quiet hour.
+pub(crate) const BATCH_INTERVAL: Duration = Duration::from_secs(3_600);
 
 /// Flags of `openledger verifier`.
 #[derive(Debug, Clone, Default, Args)]

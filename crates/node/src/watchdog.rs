@@ -29,13 +29,16 @@ impl WatchdogConfig {
     /// `batch_interval`.
     pub fn for_intervals(l1_block_time: Duration, batch_interval: Duration) -> Self {
         // Slots without a block are usual, and several in a row happen.
-        let l1_silence_max = (l1_block_time * 20).max(Duration::from_secs(60));
-        let safe_silence_max = (batch_interval * 3).max(l1_silence_max);
+        let l1_silence_max = l1_block_time
+            .saturating_mul(20)
+            .max(Duration::from_secs(60));
+        let safe_silence_max = batch_interval.saturating_mul(3).max(l1_silence_max);
         Self {
             l1_silence_max,
             safe_silence_max,
             // Two epochs of 32 slots in good times.
-            finalized_silence_max: safe_silence_max + l1_block_time * 32 * 4,
+            finalized_silence_max: safe_silence_max
+                .saturating_add(l1_block_time.saturating_mul(32 * 4)),
         }
     }
 }

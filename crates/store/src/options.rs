@@ -19,7 +19,8 @@ pub struct StoreOptions {
     /// Whether transactions are to be found by address. The store doesn't index by itself: a caller extends
     /// the index, see [`Store::extend_address_index`](crate::Store::extend_address_index).
     pub index_addresses: bool,
-    /// Most blocks that one unwinding may remove. Pruning keeps the history that this needs.
+    /// Most blocks that one unwinding may remove, which takes their memory. Pruning keeps the history that this
+    /// needs.
     pub unwind_blocks_max: u64,
     /// Whether commits and journal writes wait for the disk. Only tests and throw-away chains turn
     /// it off: without it a power loss takes the newest blocks, though a killed process still
@@ -38,8 +39,8 @@ impl Default for StoreOptions {
             // 30 days of one-second blocks.
             history_blocks: 30 * 24 * 3600,
             index_addresses: false,
-            // 12 hours of one-second blocks: a sequencing window of L1.
-            unwind_blocks_max: 12 * 3600,
+            // About an hour of one-second blocks.
+            unwind_blocks_max: 4_096,
             sync: true,
         }
     }

@@ -94,7 +94,7 @@ fn nothing_is_left_out() {
 
     let signatures = signatures();
     let events = [
-        &IPausable::IPausableEvents::SIGNATURES[..],
+        IPausable::IPausableEvents::SIGNATURES,
         IAttrSketch::IAttrSketchEvents::SIGNATURES,
         IAttrSpan::IAttrSpanEvents::SIGNATURES,
         lora::ILoraRegistry::ILoraRegistryEvents::SIGNATURES,

@@ -156,6 +156,9 @@ async fn derive_all(
     last_l1: u64,
     blocks: mpsc::Sender<Derived>,
 ) -> anyhow::Result<Outcome> {
+    // All is looked at again that isn't final.
+    let finalized = chain.heads().finalized;
+    chain.set_heads(finalized, finalized)?;
     let counts = Arc::new(Mutex::new((0_u64, 0_u64)));
     let counted = counts.clone();
     derive(

@@ -260,6 +260,19 @@ fn files_survive_writing_and_reading() {
     );
 }
 
+#[test]
+fn a_fork_whose_rules_are_missing_is_refused_by_name() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut files = chain_files(&parameters()).unwrap();
+    files.rollup.forks.jovian_time = Some(2_000_000_000);
+    files.write(directory.path()).unwrap();
+    let error = ChainFiles::read(directory.path()).unwrap_err().to_string();
+    assert!(
+        error.starts_with("rollup.json schedules Jovian at 2000000000"),
+        "{error}"
+    );
+}
+
 /// The file that `crates/testing/kona` loads with another implementation is the one that we write.
 /// `UPDATE_VECTORS=1` rewrites it.
 #[test]

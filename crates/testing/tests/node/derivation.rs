@@ -20,6 +20,7 @@ use std::{
     sync::{Arc, Mutex},
     time::Duration,
 };
+use tempfile::TempDir;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
@@ -39,6 +40,19 @@ fn client(posted: &Posted) -> Result<L1Client> {
         ..BlobSourceConfig::default()
     })?;
     Ok(L1Client::new(&[posted.l1.url()], config)?.with_blobs(blobs))
+}
+
+/// A chain that was built and posted, and a verifier's in a directory of its own, which is to derive it. `sync` says
+/// whether writes wait for the disk.
+async fn posted(
+    options: PostedOptions,
+    sync: bool,
+) -> Result<(Posted, TempDir, Arc<Chain>, L1Client)> {
+    let posted = Posted::build(options).await?;
+    let directory = tempfile::tempdir()?;
+    let chain = posted.verifier(&directory.path().join("verifier"), sync)?;
+    let client = client(&posted)?;
+    Ok((posted, directory, chain, client))
 }
 
 /// The L1's heads as a watcher would tell them.
@@ -90,17 +104,14 @@ async fn in_time<T>(what: &str, work: impl Future<Output = T>) -> T {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_derived_is_what_was_built() -> Result<()> {
-    let posted = Posted::build(PostedOptions {
+    let options = PostedOptions {
         transfer_blocks: 30,
         transfers: 12,
         empty_blocks: 150,
         final_depth: 6,
         ..PostedOptions::default()
-    })
-    .await?;
-    let directory = tempfile::tempdir()?;
-    let chain = posted.verifier(&directory.path().join("verifier"), true)?;
-    let client = client(&posted)?;
+    };
+    let (posted, _directory, chain, client) = posted(options, true).await?;
     let mut events = chain.subscribe();
     let seen = derive(&chain, &client).await?;
     let built = hashes(&posted.chain)?;
@@ -158,17 +169,14 @@ async fn what_is_derived_is_what_was_built() -> Result<()> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn derivation_stops_where_it_is_told_to() -> Result<()> {
-    let posted = Posted::build(PostedOptions {
+    let options = PostedOptions {
         transfer_blocks: 0,
         empty_blocks: 100,
         span_blocks: 100,
         carrier: PostedCarrier::Calldata,
         ..PostedOptions::default()
-    })
-    .await?;
-    let directory = tempfile::tempdir()?;
-    let chain = posted.verifier(&directory.path().join("verifier"), false)?;
-    let client = client(&posted)?;
+    };
+    let (posted, _directory, chain, client) = posted(options, false).await?;
     let (_sender, told) = watch::channel(heads(&client).await?);
     let stop = |block: SafeBlock| block.block.number() < 10;
     let mut derivation = Derivation::start(
@@ -197,17 +205,14 @@ async fn derivation_stops_where_it_is_told_to() -> Result<()> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_endpoint_that_lags_takes_nothing_back() -> Result<()> {
-    let posted = Posted::build(PostedOptions {
+    let options = PostedOptions {
         transfer_blocks: 0,
         empty_blocks: 120,
         carrier: PostedCarrier::Calldata,
         final_depth: 4,
         ..PostedOptions::default()
-    })
-    .await?;
-    let directory = tempfile::tempdir()?;
-    let chain = posted.verifier(&directory.path().join("verifier"), false)?;
-    let client = client(&posted)?;
+    };
+    let (posted, _directory, chain, client) = posted(options, false).await?;
     derive(&chain, &client).await?;
     let before = chain.heads();
     assert!(before.finalized.number > 0 && before.safe.number == 120);
@@ -265,16 +270,13 @@ async fn an_endpoint_that_lags_takes_nothing_back() -> Result<()> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn receipts_that_are_withheld_are_waited_for() -> Result<()> {
-    let posted = Posted::build(PostedOptions {
+    let options = PostedOptions {
         transfer_blocks: 2,
         empty_blocks: 20,
         carrier: PostedCarrier::Calldata,
         ..PostedOptions::default()
-    })
-    .await?;
-    let directory = tempfile::tempdir()?;
-    let chain = posted.verifier(&directory.path().join("verifier"), false)?;
-    let client = client(&posted)?;
+    };
+    let (posted, _directory, chain, client) = posted(options, false).await?;
     posted.l1.state().faults.receipts_withheld = true;
     let deriving = tokio::spawn({
         let (chain, client) = (chain.clone(), client.clone());

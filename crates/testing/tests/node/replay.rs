@@ -7,6 +7,7 @@ use openledger_chain::{ChainError, Sequencer as _, Submission};
 use openledger_execution::ExecutionError;
 use openledger_mempool::RecoveredTransaction;
 use openledger_primitives::{Block, BlockAttributes, BlockNumHash, SealedBlock, Transaction};
+use openledger_store::StoreOptions;
 use openledger_testing::{
     fixture::{Fixture, FixtureOptions, decode},
     load::{Random, call_data, token_creation},
@@ -164,6 +165,29 @@ fn unwinding_and_applying_again_gives_the_same_roots() -> Result<()> {
         }
         assert_eq!(hashes(&fixture)?, before);
     }
+    verify(&fixture)
+}
+
+#[test]
+fn more_is_unwound_than_goes_in_one_write() -> Result<()> {
+    let fixture = Fixture::new(FixtureOptions {
+        store: StoreOptions {
+            unwind_blocks_max: 7,
+            ..StoreOptions::default()
+        },
+        ..FixtureOptions::default()
+    })?;
+    grow(&fixture, BLOCKS, 2)?;
+    let before = hashes(&fixture)?;
+    let removed = fixture.chain.unwind(3)?;
+    let numbers: Vec<u64> = removed.iter().map(SealedBlock::number).collect();
+    assert_eq!(numbers, (4..=BLOCKS).collect::<Vec<_>>());
+    assert_eq!(fixture.chain.head().hash(), before[3]);
+    verify(&fixture)?;
+    for block in removed.iter() {
+        fixture.chain.execute(&attributes_of(block)?)?;
+    }
+    assert_eq!(hashes(&fixture)?, before);
     verify(&fixture)
 }
 
