@@ -1,7 +1,7 @@
 //! What posting costs, in calldata and in blobs.
 
 use crate::{BatcherConfig, DataAvailability, L1Point, config::TX_OVERHEAD};
-use openledger_l1::Carrier;
+use openledger_l1::{Carrier, DataGas};
 use openledger_protocol::FRAME_OVERHEAD;
 
 /// Gas of any transaction.
@@ -86,6 +86,15 @@ pub fn posting_gas(config: &BatcherConfig, carrier: Carrier, bytes: usize) -> Po
                 blob_gas: blobs.saturating_mul(BLOB_GAS),
             }
         }
+    }
+}
+
+/// The same, as the L1 sender wants it.
+pub(crate) fn data_gas(config: &BatcherConfig, carrier: Carrier, bytes: usize) -> DataGas {
+    let PostingGas { gas, blob_gas } = posting_gas(config, carrier, bytes);
+    DataGas {
+        gas: u64::try_from(gas).unwrap_or(u64::MAX),
+        blob_gas: u64::try_from(blob_gas).unwrap_or(u64::MAX),
     }
 }
 

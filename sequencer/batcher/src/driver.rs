@@ -1,87 +1,31 @@
 //! The loop around the pipeline: clock, L1 and threads.
 
+mod ports;
+mod report;
+
+pub use ports::{BatcherError, L1Head, TxSubmit};
+
 use crate::{
     BatcherConfig, BatcherStatus, BlockSource, L1Point, RestartReason,
     blobs::{Building, build},
     channel::ChannelTxInfo,
-    cost_watch::{CostWatch, collected},
+    cost_watch::CostWatch,
+    costs,
     pipeline::{Advance, Pipeline, PipelineError},
     tag::ChannelTag,
 };
 use alloy_primitives::{B256, hex};
 use futures::{FutureExt, StreamExt, future::BoxFuture, stream::FuturesUnordered};
 use openledger_l1::{
-    Carrier, Confirmed, L1Client, L1Error, Pressure, ResumedTx, SendError, SendResult, Severity,
-    TxCandidate, TxSender,
+    Carrier, Confirmed, L1Client, ResumedTx, SendError, SendResult, Severity, TxCandidate, TxSender,
 };
-use std::{future::Future, sync::Arc, time::Duration};
+use std::sync::Arc;
 use tokio::{
     sync::{oneshot, watch},
     task::JoinHandle,
     time::{Instant, MissedTickBehavior},
 };
 use tokio_util::sync::CancellationToken;
-
-/// Tells the L1's head.
-pub trait L1Head: Send + Sync + 'static {
-    /// The newest L1 block.
-    ///
-    /// # Errors
-    /// If the L1 can't be reached: the batcher goes on with the head it knows.
-    fn head(&self) -> impl Future<Output = Result<L1Point, L1Error>> + Send;
-}
-
-impl L1Head for L1Client {
-    async fn head(&self) -> Result<L1Point, L1Error> {
-        let header = self.latest().await?;
-        Ok(L1Point {
-            number: header.number,
-            timestamp: header.timestamp,
-            base_fee: header.base_fee_per_gas.unwrap_or_default().into(),
-            excess_blob_gas: header.excess_blob_gas,
-        })
-    }
-}
-
-/// Sends transactions to the L1, in the order given.
-pub trait TxSubmit: Send + Sync + 'static {
-    /// Takes a transaction; its result comes when it is confirmed.
-    ///
-    /// # Errors
-    /// If it can't be taken now, or never again.
-    fn submit(&self, candidate: TxCandidate) -> Result<oneshot::Receiver<SendResult>, SendError>;
-
-    /// Says how urgent the transactions are.
-    fn set_pressure(&self, pressure: Pressure);
-}
-
-impl TxSubmit for TxSender {
-    fn submit(&self, candidate: TxCandidate) -> Result<oneshot::Receiver<SendResult>, SendError> {
-        self.try_send(candidate)
-    }
-
-    fn set_pressure(&self, pressure: Pressure) {
-        Self::set_pressure(self, pressure);
-    }
-}
-
-/// Why the batcher stopped by itself: an operator must act.
-#[derive(Debug, thiserror::Error)]
-pub enum BatcherError {
-    /// The L1 sender has stopped.
-    #[error("the L1 sender has stopped")]
-    SenderStopped,
-    /// A block can't be posted.
-    #[error("blocks can't be posted: {source}")]
-    Block {
-        /// Why.
-        #[source]
-        source: Box<dyn std::error::Error + Send + Sync>,
-    },
-    /// The step that reads blocks panicked.
-    #[error("the batcher's worker was interrupted")]
-    Interrupted,
-}
 
 /// A running batcher. Cheap to clone; the batcher runs on without it.
 #[derive(Debug, Clone)]
@@ -135,6 +79,7 @@ impl Batcher {
             results: FuturesUnordered::new(),
             resumed,
             building: None,
+            begins: false,
             paused_until: None,
             source_down: false,
             status: status_sender,
@@ -165,6 +110,8 @@ struct Driver<L, S> {
     resumed: Vec<ResumedTx>,
     /// The blobs of the next transaction.
     building: Option<Building>,
+    /// What is submitted next doesn't rely on what was submitted before.
+    begins: bool,
     /// No step is taken before.
     paused_until: Option<Instant>,
     source_down: bool,
@@ -336,6 +283,8 @@ impl<L: L1Head, S: TxSubmit> Driver<L, S> {
                 return Ok(());
             };
             let info = tx.info;
+            let bytes = tx.payloads.iter().map(|payload| payload.len()).sum();
+            let otherwise = costs::data_gas(&self.config, tx.carrier.other(), bytes);
             let candidate = match tx.carrier {
                 Carrier::Calldata => {
                     TxCandidate::call(tx.to, tx.payloads.into_iter().next().unwrap_or_default())
@@ -361,9 +310,14 @@ impl<L: L1Head, S: TxSubmit> Driver<L, S> {
                     }
                 }
             };
-            match self.sender.submit(candidate.with_tag(tx.tag.encode())) {
+            let candidate = candidate
+                .with_tag(tx.tag.encode())
+                .with_otherwise(otherwise)
+                .with_begins(self.begins);
+            match self.sender.submit(candidate) {
                 Ok(result) => {
                     pipeline.mark_sent();
+                    self.begins = false;
                     if tx.carrier == Carrier::Blobs {
                         self.building = None;
                     }
@@ -396,6 +350,10 @@ impl<L: L1Head, S: TxSubmit> Driver<L, S> {
                 return Ok(());
             }
             Err(_) | Ok(Err(SendError::Stopped)) => return Err(BatcherError::SenderStopped),
+            Ok(Err(SendError::Cancelled { fee_wei })) => {
+                self.on_cancelled(info, fee_wei);
+                return Ok(());
+            }
             Ok(Err(error)) => error,
         };
         if error.severity() == Severity::Fatal {
@@ -461,6 +419,31 @@ impl<L: L1Head, S: TxSubmit> Driver<L, S> {
         }
     }
 
+    /// Goes back to before what was cancelled: it is posted again, in what is cheaper now.
+    fn on_cancelled(&mut self, info: ChannelTxInfo, fee_wei: u128) {
+        let Some(pipeline) = &mut self.pipeline else {
+            return;
+        };
+        // What is submitted next relies on nothing, unless that was submitted already.
+        if pipeline.cancel(info) {
+            self.building = None;
+            self.begins = true;
+        }
+        tracing::info!(
+            transaction = info.index,
+            fee_wei,
+            block_after = pipeline.cursor().number,
+            "batch transaction was cancelled: its blocks are posted again"
+        );
+        if let Some(watch) = &mut self.cost_watch {
+            watch.add(fee_wei);
+        }
+        self.status.send_modify(|status| {
+            status.fee_wei = status.fee_wei.saturating_add(fee_wei);
+            status.cancelled_txs = status.cancelled_txs.saturating_add(1);
+        });
+    }
+
     fn restart(&mut self, reason: &RestartReason) {
         let safe = self.source.safe_head();
         match reason {
@@ -474,6 +457,7 @@ impl<L: L1Head, S: TxSubmit> Driver<L, S> {
         // Dropping the receivers takes back what is not sent yet.
         self.results.clear();
         self.building = None;
+        self.begins = true;
         if let Some(pipeline) = &mut self.pipeline {
             pipeline.restart(safe);
         }
@@ -489,125 +473,8 @@ impl<L: L1Head, S: TxSubmit> Driver<L, S> {
             changed
         });
     }
-
-    fn publish(&self) {
-        let Some(pipeline) = &self.pipeline else {
-            return;
-        };
-        let head = self.source.unsafe_head().number;
-        let backlog_blocks = head.saturating_sub(pipeline.cursor().number);
-        let backlog_bytes = pipeline.backlog_bytes(head);
-        self.config
-            .throttle
-            .set_backlog(backlog_bytes, &self.config.throttle_limits);
-        let window_left = self.l1_head.and_then(|l1| pipeline.window_left(l1));
-        let deadline_permille = self.deadline_permille(window_left);
-        self.press(pipeline, deadline_permille);
-        let deadline_near = deadline_permille >= self.config.deadline_alarm_permille;
-        if deadline_near && !self.status.borrow().deadline_near {
-            tracing::error!(
-                window_left,
-                block = pipeline.confirmed_to(),
-                "the sequencing window of blocks that are not on l1 comes to its end"
-            );
-        }
-        self.status.send_if_modified(|status| {
-            let next = BatcherStatus {
-                submitted_to: pipeline.submitted_to(),
-                confirmed_to: pipeline.confirmed_to(),
-                pending_txs: pipeline.pending_txs(),
-                backlog_blocks,
-                backlog_bytes,
-                block_bytes_max: self.config.throttle_limits.block_bytes(backlog_bytes),
-                carrier: pipeline.carrier(),
-                window_left,
-                deadline_near,
-                ..status.clone()
-            };
-            let changed = *status != next;
-            *status = next;
-            changed
-        });
-    }
-
-    /// Compares costs with fees at the end of each window.
-    async fn compare_costs(&mut self) -> Result<(), BatcherError> {
-        let (Some(watch), Some(pipeline)) = (&mut self.cost_watch, &self.pipeline) else {
-            return Ok(());
-        };
-        let now = Instant::now();
-        let Some(due) = watch.due(now, pipeline.confirmed_to()) else {
-            return Ok(());
-        };
-        let source = self.source.clone();
-        let read = tokio::task::spawn_blocking(move || collected(source.as_ref(), due));
-        let collected = match read.await.map_err(|_| BatcherError::Interrupted)? {
-            Ok(collected) => collected,
-            Err(error) => {
-                tracing::debug!(%error, "what was paid for posting can't be read");
-                None
-            }
-        };
-        let rate = watch.rate();
-        let Some(posting) = watch.settle(now, due, collected) else {
-            tracing::warn!(
-                block_from = due.after.saturating_add(1),
-                block_to = due.to,
-                "what was paid for posting is not known: costs are not compared"
-            );
-            return Ok(());
-        };
-        let (block_from, block_to) = posting.blocks;
-        if posting.is_deficit() {
-            tracing::warn!(
-                block_from,
-                block_to,
-                cost_wei = posting.cost_wei,
-                cost_open_wei = %posting.cost_open_wei,
-                fees_open_wei = %posting.fees_open_wei,
-                open_per_eth = %rate,
-                "posting costs more than the fees that pay for it"
-            );
-        } else if self
-            .status
-            .borrow()
-            .posting
-            .is_some_and(|before| before.is_deficit())
-        {
-            tracing::info!(
-                block_from,
-                block_to,
-                cost_open_wei = %posting.cost_open_wei,
-                fees_open_wei = %posting.fees_open_wei,
-                "fees pay for posting again"
-            );
-        }
-        self.status
-            .send_modify(|status| status.posting = Some(posting));
-        Ok(())
-    }
-
-    /// How much of the oldest block's sequencing window is over, in thousandths.
-    fn deadline_permille(&self, window_left: Option<u64>) -> u32 {
-        let window = self.config.chain.seq_window_size.max(1);
-        let over = window_left.map_or(0, |left| window.saturating_sub(left));
-        u32::try_from(over.saturating_mul(1_000) / window).unwrap_or(u32::MAX)
-    }
-
-    /// Tells the sender how urgent the transactions are. A full channel is an ordinary amount.
-    fn press(&self, pipeline: &Pipeline, deadline_permille: u32) {
-        let carrier = pipeline.carrier().unwrap_or_default();
-        let ordinary = self.config.channel_bytes_target(carrier).max(1);
-        let backlog = pipeline.closed_bytes().saturating_mul(1_000) / ordinary;
-        let waited = self.l1_head.map_or(0, |l1| pipeline.waited(l1));
-        self.sender.set_pressure(Pressure {
-            backlog_permille: u32::try_from(backlog).unwrap_or(u32::MAX),
-            waited: Duration::from_secs(waited),
-            deadline_permille,
-        });
-    }
 }
 
 #[cfg(test)]
-#[path = "driver_tests.rs"]
+#[path = "driver_tests/mod.rs"]
 mod tests;

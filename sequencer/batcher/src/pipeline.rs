@@ -89,6 +89,8 @@ pub(crate) struct Pipeline {
     sequence: u64,
     /// The last block that is in a channel.
     cursor: BlockNumHash,
+    /// The last block before those of the closed channels.
+    settled: BlockNumHash,
     open: Option<OpenChannel>,
     closed: VecDeque<ClosedChannel>,
     awaiting_safe: VecDeque<AwaitingSafe>,
@@ -119,6 +121,7 @@ impl Pipeline {
             ids: ChannelIds::new(seed),
             sequence: 0,
             cursor: safe,
+            settled: safe,
             open: None,
             closed: VecDeque::new(),
             awaiting_safe: VecDeque::new(),
@@ -196,6 +199,7 @@ impl Pipeline {
     /// given to the pipeline any more.
     pub(crate) fn restart(&mut self, safe: BlockNumHash) {
         self.cursor = safe;
+        self.settled = safe;
         self.open = None;
         self.closed.clear();
         self.awaiting_safe.clear();
@@ -311,6 +315,24 @@ impl Pipeline {
             .iter()
             .map(|channel| channel.compressed_bytes)
             .fold(0, usize::saturating_add)
+    }
+
+    /// What the oldest channel that is not on L1 would be carried in if it were posted now.
+    pub(crate) fn better_carrier(&self, l1: L1Point) -> Carrier {
+        let usual = self.config.channel_bytes_target(Carrier::Blobs);
+        let bytes = self
+            .closed
+            .front()
+            .map(|channel| channel.compressed_bytes)
+            // Unknown of one that an earlier run has sent.
+            .filter(|bytes| *bytes > 0);
+        costs::choose(&self.config, l1, bytes.unwrap_or(usual), self.carrier)
+    }
+
+    /// What carries the oldest channel that is not on L1, or carried the last if there is none.
+    pub(crate) fn oldest_carrier(&self) -> Option<Carrier> {
+        let oldest = self.closed.front().map(|channel| channel.carrier);
+        oldest.or(self.carrier)
     }
 
     /// What carried the last channel.
@@ -511,6 +533,27 @@ impl Pipeline {
         }
     }
 
+    /// Notes that a transaction was cancelled, or given back because one before it was. Its channel and
+    /// those after it are forgotten: their blocks are put into channels anew. Results of their other
+    /// transactions may still come. Answers whether there was something to forget.
+    pub(crate) fn cancel(&mut self, info: ChannelTxInfo) -> bool {
+        self.pending_txs = self.pending_txs.saturating_sub(1);
+        let place = self
+            .closed
+            .iter()
+            .position(|channel| channel.sequence == info.channel);
+        // It may have been forgotten with one before it.
+        let Some(place) = place else { return false };
+        self.closed.truncate(place);
+        self.open = None;
+        self.cursor = self
+            .closed
+            .back()
+            .map_or(self.settled, |channel| channel.range.to);
+        self.submitted_to = self.submitted_to.min(self.cursor.number);
+        true
+    }
+
     /// The channel of a transaction.
     pub(crate) fn channel(&self, info: ChannelTxInfo) -> Option<&ClosedChannel> {
         self.closed
@@ -547,6 +590,7 @@ impl Pipeline {
                 return Err(timed_out(channel, timeout));
             }
             let to = channel.range.to;
+            self.settled = to;
             self.confirmed_to = to.number;
             self.awaiting_safe.push_back(AwaitingSafe {
                 to,
@@ -569,5 +613,5 @@ fn timed_out(channel: &ClosedChannel, timeout: u64) -> RestartReason {
 }
 
 #[cfg(test)]
-#[path = "pipeline_tests.rs"]
+#[path = "pipeline_tests/mod.rs"]
 mod tests;

@@ -35,6 +35,8 @@ pub struct BatcherStatus {
     pub posting: Option<PostingBalance>,
     /// Channels that were not posted because they would not have come out as the blocks that went in.
     pub refused_channels: u64,
+    /// Transactions that were cancelled, or given back behind one that was.
+    pub cancelled_txs: u64,
     /// Times that the batcher had to start over from the safe head.
     pub restarts: u64,
     /// What went wrong last, until something is confirmed again.

@@ -1,7 +1,7 @@
 //! What the sender is ready to pay: little while there is time, more as data piles up and the
 //! deadline comes near, never more than the maximum.
 
-use super::TxSenderConfig;
+use super::{Carrier, TxSenderConfig};
 use std::time::Duration;
 
 /// Parts of one, in which the curve is computed.
@@ -22,6 +22,9 @@ pub struct Pressure {
     pub waited: Duration,
     /// How much of the time to the deadline is over, in thousandths; from 1,000 on it has passed.
     pub deadline_permille: u32,
+    /// What data would be carried in if it were given now; `None` if that makes no difference. It is
+    /// no part of the ceiling: transactions of the other carrier that are stuck may be cancelled.
+    pub carrier: Option<Carrier>,
 }
 
 /// Most wei a gas that may be offered now.
@@ -51,6 +54,28 @@ impl FeeCeiling {
         Self {
             fee_wei: of(config.fee_target_wei, config.fee_max_wei),
             blob_fee_wei: of(config.blob_fee_target_wei, config.blob_fee_max_wei),
+        }
+    }
+
+    /// Most that is ever offered.
+    pub const fn maximum(config: &TxSenderConfig) -> Self {
+        Self {
+            fee_wei: config.fee_max_wei,
+            blob_fee_wei: config.blob_fee_max_wei,
+        }
+    }
+
+    /// The ceiling of a transaction of this kind. One with blobs can only be replaced by one that
+    /// offers twice as much of everything, so that it leaves the upper half of what is ever offered
+    /// to its replacement, until the ceiling is at the maximum of both fees.
+    pub fn of(self, carrier: Carrier, config: &TxSenderConfig) -> Self {
+        let maximum = Self::maximum(config);
+        if carrier == Carrier::Calldata || self == maximum {
+            return self;
+        }
+        Self {
+            fee_wei: self.fee_wei.min(maximum.fee_wei / 2),
+            blob_fee_wei: self.blob_fee_wei.min(maximum.blob_fee_wei / 2),
         }
     }
 }
@@ -151,16 +176,36 @@ mod tests {
                 backlog_permille: backlog,
                 waited: Duration::from_secs(waited),
                 deadline_permille: deadline,
+                carrier: None,
             };
             let after = Pressure {
                 backlog_permille: backlog.saturating_add(more),
                 waited: Duration::from_secs(waited + longer),
                 deadline_permille: deadline.saturating_add(nearer),
+                carrier: None,
             };
             let (low, high) = (FeeCeiling::under(before, &config()), FeeCeiling::under(after, &config()));
             prop_assert!(low.fee_wei <= high.fee_wei && low.blob_fee_wei <= high.blob_fee_wei);
             prop_assert!(high.fee_wei <= 500 * GWEI && high.blob_fee_wei <= 100 * GWEI);
             prop_assert!(low.fee_wei >= 10 * GWEI);
+        }
+    }
+    #[test]
+    fn blobs_leave_the_upper_half_until_the_maximum_is_reached() {
+        let config = config();
+        let at = |fee, blob_fee| FeeCeiling {
+            fee_wei: fee * GWEI,
+            blob_fee_wei: blob_fee * GWEI,
+        };
+        for (ceiling, of_blobs) in [
+            (at(10, 2), at(10, 2)),
+            (at(400, 60), at(250, 50)),
+            (at(500, 99), at(250, 50)),
+            (at(499, 100), at(250, 50)),
+            (at(500, 100), at(500, 100)),
+        ] {
+            assert_eq!(ceiling.of(Carrier::Blobs, &config), of_blobs);
+            assert_eq!(ceiling.of(Carrier::Calldata, &config), ceiling);
         }
     }
 }

@@ -113,7 +113,12 @@ impl Task {
                     tx.accepted = false;
                 } else if nonce_used {
                     let since = *tx.taken_since.get_or_insert(head.number);
-                    let patience = self.config.confirmations.max(TAKEN_BLOCKS_MIN);
+                    let patience = if tx.frees_nonce_of_others() {
+                        // Its purpose is fulfilled, and who lags learns of it later.
+                        0
+                    } else {
+                        self.config.confirmations.max(TAKEN_BLOCKS_MIN)
+                    };
                     if head.number >= since.saturating_add(patience) {
                         taken = taken.or(Some(index));
                     }
@@ -141,7 +146,11 @@ impl Task {
                 record: tx.record(),
                 block_number: confirmation.block.number,
             });
-            deliver(tx.result, Ok(confirmation));
+            if tx.is_cancellation(confirmation.tx_hash) {
+                self.give_back(tx, confirmation);
+            } else {
+                deliver(tx.result, Ok(confirmation));
+            }
             if self.retained.len() > RETAINED_MAX {
                 self.retained.pop_front();
             }
@@ -153,7 +162,11 @@ impl Task {
                 account: self.account(),
                 nonce: tx.nonce,
             };
-            tracing::error!(%error, "l1 transaction lost its nonce");
+            if tx.frees_nonce_of_others() {
+                tracing::info!(nonce = tx.nonce, "l1 transaction of another is in a block");
+            } else {
+                tracing::error!(%error, "l1 transaction lost its nonce");
+            }
             self.forget(tx.nonce).await;
             deliver(tx.result, Err(error));
         }

@@ -27,12 +27,17 @@ pub(super) struct InFlight {
     /// Hashes of all signed forms, oldest first: any of them may be the one that is included. The
     /// fee maximum and the least bump bound their number.
     pub(super) hashes: Vec<B256>,
+    /// How many of the newest are those of empty transactions in its place: above 0 it is being
+    /// cancelled, and is not sent as it was any more.
+    pub(super) cancellations: usize,
     /// How often a form was handed to the L1, arrived or not.
     pub(super) tries: u32,
     /// Whether the L1 took any form.
     pub(super) accepted: bool,
     /// The newest form was too cheap to be taken: the next has to offer more.
     pub(super) too_cheap: bool,
+    /// Since when nodes have refused it because of another kind of transaction.
+    pub(super) reserved_since: Option<Instant>,
     /// The newest form has its blobs proved in a way that the L1 doesn't take.
     pub(super) wrong_sidecar: bool,
     /// When it is sent again unless it is in a block.
@@ -50,9 +55,55 @@ impl InFlight {
     pub(super) fn record(&self) -> Record {
         Record {
             tag: self.candidate.tag.clone(),
+            otherwise: self.candidate.otherwise,
+            cancellations: self.cancellations,
             hashes: self.hashes.clone(),
             raw: self.raw.clone(),
         }
+    }
+
+    /// A candidate that is about to be sent for the first time.
+    pub(super) fn new(
+        candidate: TxCandidate,
+        place: Place,
+        fees: Fees,
+        signed: SignedForm,
+    ) -> Self {
+        let SignedForm { raw, hash } = signed;
+        Self {
+            nonce: place.nonce,
+            candidate,
+            gas_limit: place.gas_limit,
+            fees,
+            raw,
+            hashes: vec![hash],
+            cancellations: 0,
+            tries: 0,
+            accepted: false,
+            too_cheap: false,
+            reserved_since: None,
+            wrong_sidecar: false,
+            due: Instant::now(),
+            seen_in: None,
+            taken_since: None,
+            result: None,
+        }
+    }
+
+    /// Whether it is being cancelled.
+    pub(super) const fn is_cancelling(&self) -> bool {
+        self.cancellations > 0
+    }
+
+    /// Whether it was never anything else than an empty transaction in place of another's.
+    pub(super) const fn frees_nonce_of_others(&self) -> bool {
+        self.is_cancelling() && self.cancellations == self.hashes.len()
+    }
+
+    /// Whether this is the hash of an empty transaction in its place.
+    pub(super) fn is_cancellation(&self, hash: B256) -> bool {
+        let newest = self.hashes.iter().rev().take(self.cancellations);
+        newest.into_iter().any(|cancellation| *cancellation == hash)
     }
 
     /// A transaction that was sent before, as one that is to be sent again. `None` if it isn't one
@@ -100,14 +151,18 @@ impl InFlight {
                 gas_limit: Some(gas_limit),
                 blobs,
                 tag: record.tag,
+                otherwise: record.otherwise,
+                begins: false,
             },
             gas_limit,
             fees,
             raw: record.raw,
             hashes: record.hashes,
+            cancellations: record.cancellations,
             tries: 1,
             accepted: false,
             too_cheap: false,
+            reserved_since: None,
             wrong_sidecar: false,
             due: Instant::now(),
             seen_in: None,
@@ -139,14 +194,22 @@ pub(super) struct Place {
     pub(super) gas_limit: u64,
 }
 
-/// The signed form of a candidate, as nodes take it, and its hash.
+/// A signed form of a candidate, as nodes take it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct SignedForm {
+    pub(super) raw: Bytes,
+    /// Of the transaction without its blobs.
+    pub(super) hash: B256,
+}
+
+/// Signs a candidate.
 pub(super) async fn sign(
     signer: &TxSigner,
     place: Place,
     fees: Fees,
     candidate: &TxCandidate,
     version: SidecarVersion,
-) -> Result<(Bytes, B256), SignError> {
+) -> Result<SignedForm, SignError> {
     let mut tx = unsigned(place, fees, candidate)?;
     let signature = signer.sign(&mut tx).await?;
     let (envelope, hash) = match (tx, candidate.blobs.clone()) {
@@ -171,7 +234,10 @@ pub(super) async fn sign(
     };
     let mut raw = Vec::with_capacity(candidate.data.len().saturating_add(ENVELOPE_BYTES));
     envelope.encode_2718(&mut raw);
-    Ok((raw.into(), hash))
+    Ok(SignedForm {
+        raw: raw.into(),
+        hash,
+    })
 }
 
 fn unsigned(
@@ -227,6 +293,7 @@ pub(super) fn deliver(result: Option<oneshot::Sender<SendResult>>, outcome: Send
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::sender::DataGas;
     use alloy_primitives::U256;
     use alloy_signer_local::PrivateKeySigner;
 
@@ -246,7 +313,7 @@ mod tests {
         let key = PrivateKeySigner::random();
         let candidate = TxCandidate::call(Address::repeat_byte(7), vec![1, 2, 3]);
         let signer = key.clone().into();
-        let (raw, hash) = sign(&signer, PLACE, FEES, &candidate, SidecarVersion::V0)
+        let SignedForm { raw, hash } = sign(&signer, PLACE, FEES, &candidate, SidecarVersion::V0)
             .await
             .expect("local key");
         let envelope = TxEnvelope::decode_2718(&mut raw.as_ref()).expect("well formed");
@@ -274,20 +341,26 @@ mod tests {
     async fn a_record_brings_a_blob_transaction_back() {
         let key = PrivateKeySigner::random();
         let blobs = BlobSidecar::build(&[b"one".as_slice(), b"two"]).expect("fits");
-        let candidate =
-            TxCandidate::blobs(Address::repeat_byte(7), blobs.clone()).with_tag(vec![9; 5]);
+        let candidate = TxCandidate::blobs(Address::repeat_byte(7), blobs.clone())
+            .with_tag(vec![9; 5])
+            .with_otherwise(DataGas {
+                gas: 5_000_000,
+                blob_gas: 0,
+            });
         let fees = Fees {
             blob_fee: 8,
             ..FEES
         };
         let signer = key.clone().into();
         for version in [SidecarVersion::V0, SidecarVersion::V1] {
-            let (raw, hash) = sign(&signer, PLACE, fees, &candidate, version)
+            let SignedForm { raw, hash } = sign(&signer, PLACE, fees, &candidate, version)
                 .await
                 .expect("local key");
             assert_eq!(origin_of(&raw), Some((key.address(), Some(31_337))));
             let record = Record {
                 tag: candidate.tag.clone(),
+                otherwise: candidate.otherwise,
+                cancellations: 0,
                 hashes: vec![hash],
                 raw: raw.clone(),
             };
@@ -298,16 +371,36 @@ mod tests {
             assert_eq!(back.candidate, given);
             // Signed again, in the same way and in the other, it is the same transaction.
             let same = sign(&signer, PLACE, fees, &back.candidate, version).await;
-            assert_eq!(same.expect("local key"), (raw, hash));
+            assert_eq!(same.expect("local key"), SignedForm { raw, hash });
             let other = sign(&signer, PLACE, fees, &back.candidate, version.other()).await;
-            assert_eq!(other.expect("local key").1, hash);
+            assert_eq!(other.expect("local key").hash, hash);
         }
         let garbage = Record {
             tag: Bytes::new(),
+            otherwise: None,
+            cancellations: 0,
             hashes: vec![],
             raw: vec![2, 0xc0].into(),
         };
         assert!(InFlight::restore(garbage).is_none());
+    }
+
+    #[tokio::test]
+    async fn a_record_tells_cancellations_from_the_transaction() {
+        let signer = PrivateKeySigner::random().into();
+        let candidate = TxCandidate::call(Address::repeat_byte(7), vec![1]);
+        let signed = sign(&signer, PLACE, FEES, &candidate, SidecarVersion::V0).await;
+        let mut tx = InFlight::new(candidate, PLACE, FEES, signed.expect("local key"));
+        assert!(!tx.is_cancelling() && !tx.frees_nonce_of_others());
+        let (own, empty) = (tx.hashes[0], B256::repeat_byte(9));
+        assert!(!tx.is_cancellation(own));
+        tx.hashes.push(empty);
+        tx.cancellations = 1;
+        let back = InFlight::restore(tx.record()).expect("own");
+        for tx in [tx, back] {
+            assert!(tx.is_cancelling() && !tx.frees_nonce_of_others());
+            assert!(tx.is_cancellation(empty) && !tx.is_cancellation(own));
+        }
     }
 
     #[tokio::test]
@@ -317,9 +410,11 @@ mod tests {
             .with_gas_limit(90_000);
         let signer = PrivateKeySigner::random().into();
         let signed = sign(&signer, PLACE, FEES, &candidate, SidecarVersion::V0).await;
-        let (raw, hash) = signed.expect("local key");
+        let SignedForm { raw, hash } = signed.expect("local key");
         let record = Record {
             tag: Bytes::new(),
+            otherwise: None,
+            cancellations: 0,
             hashes: vec![hash],
             raw,
         };

@@ -3,17 +3,23 @@
 //! A record is a file of its own, written beside and renamed, so that a crash leaves either the old
 //! one or the new one. There is no repair step: what is half written is deleted at the start.
 //!
-//! | offset  | width  | field   | encoding                                        |
-//! |---------|--------|---------|-------------------------------------------------|
-//! | 0       | 4      | magic   | `OLTX`                                          |
-//! | 4       | 1      | version | 1                                               |
-//! | 5       | 32     | check   | keccak256 of all that follows                   |
-//! | 37      | 2      | t       | length of the tag, big-endian                   |
-//! | 39      | t      | tag     | the candidate's own                             |
-//! | 39 + t  | 2      | h       | number of hashes, big-endian                    |
-//! | 41 + t  | 32 · h | hashes  | of all signed forms, oldest first               |
-//! | …       | …      | raw     | the newest signed form, with its blobs          |
+//! | offset  | width  | field         | encoding                                             |
+//! |---------|--------|---------------|------------------------------------------------------|
+//! | 0       | 4      | magic         | `OLTX`                                               |
+//! | 4       | 1      | version       | 2                                                    |
+//! | 5       | 32     | check         | keccak256 of all that follows                        |
+//! | 37      | 2      | t             | length of the tag, big-endian                        |
+//! | 39      | t      | tag           | the candidate's own                                  |
+//! | 39 + t  | 8      | gas           | that its data takes otherwise, big-endian; 0: unsaid |
+//! | 47 + t  | 8      | blob gas      | the same                                             |
+//! | 55 + t  | 2      | cancellations | how many of the newest hashes are of empty ones      |
+//! | 57 + t  | 2      | h             | number of hashes, big-endian                         |
+//! | 59 + t  | 32 · h | hashes        | of all signed forms, oldest first                    |
+//! | …       | …      | raw           | the newest signed form, with its blobs               |
+//!
+//! Version 1, which is read but not written, has no gas, blob gas and cancellations.
 
+use super::DataGas;
 use alloy_primitives::{B256, Bytes, keccak256};
 use std::{
     fs::{self, File},
@@ -22,7 +28,9 @@ use std::{
 };
 
 const MAGIC: &[u8; 4] = b"OLTX";
-const VERSION: u8 = 1;
+const VERSION: u8 = 2;
+/// That of records without what was added for cancellations.
+const VERSION_PLAIN: u8 = 1;
 const CHECK_AT: usize = 5;
 const BODY_AT: usize = CHECK_AT + 32;
 /// Longest record that is read, bytes: nine blobs with cell proofs, and room.
@@ -63,6 +71,10 @@ pub enum JournalError {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Record {
     pub(super) tag: Bytes,
+    /// Gas that its data takes in the other carrier.
+    pub(super) otherwise: Option<DataGas>,
+    /// How many of the newest hashes are of empty transactions in its place.
+    pub(super) cancellations: usize,
     /// Of all signed forms, oldest first.
     pub(super) hashes: Vec<B256>,
     /// The newest signed form.
@@ -162,6 +174,13 @@ impl Record {
         let length = |len: usize| u16::try_from(len).unwrap_or(u16::MAX).to_be_bytes();
         body.extend(length(self.tag.len()));
         body.extend_from_slice(&self.tag);
+        let otherwise = self.otherwise.unwrap_or(DataGas {
+            gas: 0,
+            blob_gas: 0,
+        });
+        body.extend(otherwise.gas.to_be_bytes());
+        body.extend(otherwise.blob_gas.to_be_bytes());
+        body.extend(length(self.cancellations));
         body.extend(length(self.hashes.len()));
         for hash in &self.hashes {
             body.extend_from_slice(hash.as_slice());
@@ -180,6 +199,11 @@ impl Record {
         record
     }
 
+    /// Whether these bytes are a record as it is written now.
+    pub(super) fn is_of_this_version(record: &[u8]) -> bool {
+        record.get(MAGIC.len()) == Some(&VERSION)
+    }
+
     /// What stands behind a record's head.
     #[cfg(test)]
     pub(super) fn body(record: &[u8]) -> Option<&[u8]> {
@@ -191,13 +215,23 @@ impl Record {
         let (head, body) = bytes.split_at_checked(BODY_AT)?;
         let (magic, rest) = head.split_at_checked(MAGIC.len())?;
         let (version, check) = rest.split_first()?;
-        if magic != MAGIC || *version != VERSION || keccak256(body).as_slice() != check {
+        if magic != MAGIC || keccak256(body).as_slice() != check {
             return None;
         }
         let (tag, body) = take(body, 1)?;
+        let (otherwise, cancellations, body) = match *version {
+            VERSION => cancelling(body)?,
+            VERSION_PLAIN => (None, 0, body),
+            _ => return None,
+        };
         let (hashes, raw) = take(body, B256::len_bytes())?;
+        if cancellations > hashes.len() / B256::len_bytes() {
+            return None;
+        }
         Some(Self {
             tag: Bytes::copy_from_slice(tag),
+            otherwise,
+            cancellations,
             hashes: hashes
                 .chunks_exact(B256::len_bytes())
                 .map(B256::from_slice)
@@ -205,6 +239,21 @@ impl Record {
             raw: Bytes::copy_from_slice(raw),
         })
     }
+}
+
+/// Splits off what was added for cancellations.
+fn cancelling(body: &[u8]) -> Option<(Option<DataGas>, usize, &[u8])> {
+    let (gas, body) = body.split_first_chunk()?;
+    let (blob_gas, body) = body.split_first_chunk()?;
+    let (count, body) = body.split_first_chunk()?;
+    let (gas, blob_gas) = (u64::from_be_bytes(*gas), u64::from_be_bytes(*blob_gas));
+    // What is not said is zero as a whole, so that a record has one form.
+    let otherwise = match (gas, blob_gas) {
+        (0, 0) => None,
+        (0, _) => return None,
+        _ => Some(DataGas { gas, blob_gas }),
+    };
+    Some((otherwise, usize::from(u16::from_be_bytes(*count)), body))
 }
 
 /// Splits off a list of items of `width` bytes, whose number comes first.
@@ -242,6 +291,11 @@ mod tests {
     fn record(byte: u8, hashes: usize) -> Record {
         Record {
             tag: vec![byte; 3].into(),
+            otherwise: byte.is_multiple_of(2).then_some(DataGas {
+                gas: 4_000_000,
+                blob_gas: u64::from(byte),
+            }),
+            cancellations: hashes / 2,
             hashes: vec![B256::repeat_byte(byte); hashes],
             raw: vec![byte; 1_000].into(),
         }
@@ -308,5 +362,32 @@ mod tests {
         for len in 0..whole.len() {
             assert_eq!(Record::decode(&whole[..len]), None);
         }
+    }
+
+    #[test]
+    fn records_of_version_1_are_read() {
+        let mut body = vec![0, 2, 8, 9, 0, 1];
+        body.extend([7; 32]);
+        body.extend([5; 100]);
+        let mut bytes = Record::checked(&body);
+        bytes[MAGIC.len()] = VERSION_PLAIN;
+        let old = Record {
+            tag: vec![8, 9].into(),
+            otherwise: None,
+            cancellations: 0,
+            hashes: vec![B256::repeat_byte(7)],
+            raw: vec![5; 100].into(),
+        };
+        assert_eq!(Record::decode(&bytes), Some(old.clone()));
+        assert_eq!(Record::decode(&old.encode()), Some(old));
+        bytes[MAGIC.len()] = VERSION + 1;
+        assert_eq!(Record::decode(&bytes), None);
+    }
+
+    #[test]
+    fn no_more_are_cancellations_than_there_are() {
+        let mut wrong = record(7, 3);
+        wrong.cancellations = 4;
+        assert_eq!(Record::decode(&wrong.encode()), None);
     }
 }

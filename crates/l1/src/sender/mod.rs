@@ -1,10 +1,13 @@
 //! The write side: one account's transactions, in order, until they are confirmed.
 //!
-//! [`TxSender`] is a handle; [`task`] is the loop behind it, [`send`] its part that hands
-//! transactions over, [`resubmit`] the one that does so again, and [`confirm`] the one that looks for
+//! [`TxSender`] is a handle, which takes a [`candidate`] and answers its [`outcome`]; [`task`] is the
+//! loop behind it, [`send`] its part that hands transactions over, [`resubmit`] the one that does so
+//! again, [`cancel`] the one that replaces them by empty ones, and [`confirm`] the one that looks for
 //! them in blocks. [`fees`] is the arithmetic, under a [`ceiling`]; [`journal`] is what outlives the
 //! process; [`signer`] signs; [`rejection`] is what nodes say when they refuse a transaction.
 
+mod cancel;
+mod candidate;
 mod ceiling;
 mod confirm;
 mod fees;
@@ -12,23 +15,28 @@ mod fuzz;
 mod in_flight;
 mod journal;
 mod key;
+mod outcome;
 mod rejection;
 mod resubmit;
 mod send;
 mod signer;
+mod status;
 mod task;
 
+pub use candidate::{Carrier, DataGas, TxCandidate};
 pub use ceiling::{FeeCeiling, Pressure};
 pub use fees::{BLOB_FEE_BUMP_PERCENT_MIN, Fees, Market, TooExpensive};
 pub use fuzz::sender_record;
 pub use journal::{JournalError, SenderJournal, TAG_BYTES_MAX};
 pub use key::{KeyError, key_from_env, key_from_file};
+pub use outcome::{Confirmed, SendError, SendResult};
 pub use rejection::Rejection;
 pub use signer::{RemoteSigner, SignError, TxSigner};
+pub use status::{Obstacle, SenderStatus};
 
-use crate::{BlobSidecar, L1Client, L1Error, Severity};
-use alloy_eips::BlockNumHash;
-use alloy_primitives::{Address, B256, Bytes, TxKind, U256};
+use crate::L1Client;
+use alloy_primitives::{Address, Bytes, U256};
+use candidate::check;
 use parking_lot::Mutex;
 use std::{sync::Arc, time::Duration};
 use tokio::{
@@ -107,226 +115,6 @@ impl Default for TxSenderConfig {
             balance_interval: Duration::from_secs(60),
         }
     }
-}
-
-/// A transaction to be sent.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct TxCandidate {
-    /// Whom it calls, or that it creates a contract.
-    pub to: TxKind,
-    /// Calldata or init code.
-    pub data: Bytes,
-    /// ETH that it carries, wei.
-    pub value: U256,
-    /// Its gas limit; estimated where it is `None`.
-    pub gas_limit: Option<u64>,
-    /// Its blobs, if it has any.
-    pub blobs: Option<BlobSidecar>,
-    /// What its giver wants to know of it after a restart, at most [`TAG_BYTES_MAX`] bytes: kept with
-    /// it in the journal, not sent.
-    pub tag: Bytes,
-}
-
-/// What a transaction carries data in. The pools of L1 nodes keep the kinds apart and refuse one of an
-/// account that has the other waiting.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Carrier {
-    /// Calldata (EIP-1559 transactions).
-    #[default]
-    Calldata,
-    /// Blobs (EIP-4844 transactions).
-    Blobs,
-}
-
-impl TxCandidate {
-    /// A call.
-    pub fn call(to: Address, data: impl Into<Bytes>) -> Self {
-        Self {
-            to: TxKind::Call(to),
-            data: data.into(),
-            value: U256::ZERO,
-            gas_limit: None,
-            blobs: None,
-            tag: Bytes::new(),
-        }
-    }
-
-    /// A call without calldata that carries blobs.
-    pub fn blobs(to: Address, blobs: BlobSidecar) -> Self {
-        Self {
-            blobs: Some(blobs),
-            ..Self::call(to, Bytes::new())
-        }
-    }
-
-    /// The same with ETH, wei.
-    pub const fn with_value(mut self, value: U256) -> Self {
-        self.value = value;
-        self
-    }
-
-    /// The same with a tag.
-    pub fn with_tag(mut self, tag: impl Into<Bytes>) -> Self {
-        self.tag = tag.into();
-        self
-    }
-
-    /// What it carries data in.
-    pub const fn carrier(&self) -> Carrier {
-        match self.blobs {
-            Some(_) => Carrier::Blobs,
-            None => Carrier::Calldata,
-        }
-    }
-
-    /// A contract creation.
-    pub fn create(init_code: impl Into<Bytes>) -> Self {
-        Self {
-            to: TxKind::Create,
-            ..Self::call(Address::ZERO, init_code)
-        }
-    }
-
-    /// The same with a gas limit.
-    pub const fn with_gas_limit(mut self, gas_limit: u64) -> Self {
-        self.gas_limit = Some(gas_limit);
-        self
-    }
-}
-
-/// A transaction that the L1 holds, as deep as the configuration asks.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Confirmed {
-    /// Its hash.
-    pub tx_hash: B256,
-    /// The L1 block that includes it.
-    pub block: BlockNumHash,
-    /// Gas used.
-    pub gas_used: u64,
-    /// What it cost, wei of ETH.
-    pub fee_wei: u128,
-    /// Whether it succeeded. One that reverted is confirmed all the same, and derivation reads it.
-    pub success: bool,
-    /// Its nonce.
-    pub nonce: u64,
-    /// The contract it created, if it did.
-    pub contract: Option<Address>,
-}
-
-/// Why a candidate was not confirmed. Other candidates are not affected unless it says so.
-#[derive(Debug, thiserror::Error)]
-pub enum SendError {
-    /// The queue is full.
-    #[error("{waiting} L1 transactions wait already")]
-    QueueFull {
-        /// Candidates that wait.
-        waiting: usize,
-    },
-    /// The L1 will not take it, whatever the fee.
-    #[error("the L1 refuses the transaction: {0}")]
-    Refused(#[source] L1Error),
-    /// Its gas can't be estimated because it would fail.
-    #[error("the transaction would fail: {0}")]
-    WouldFail(#[source] L1Error),
-    /// Its nonce was used by a transaction that this sender didn't make: the account is used
-    /// elsewhere.
-    #[error("nonce {nonce} of {account} was used elsewhere: the account must have one user")]
-    NonceTaken {
-        /// The account.
-        account: Address,
-        /// The nonce.
-        nonce: u64,
-    },
-    /// An older transaction, which this sender doesn't have, vanished from the L1, so that this one
-    /// and all others in flight can't be included.
-    #[error("nonce {missing} of {account} vanished from the L1, nonce {nonce} waits behind it")]
-    NonceGap {
-        /// The account.
-        account: Address,
-        /// The nonce that vanished.
-        missing: u64,
-        /// The candidate's nonce.
-        nonce: u64,
-    },
-    /// The transaction can't be signed.
-    #[error("the transaction can't be signed: {0}")]
-    Signer(#[from] SignError),
-    /// The candidate's tag is too long.
-    #[error("a tag of {bytes} bytes is longer than {TAG_BYTES_MAX}")]
-    TagTooLong {
-        /// Its length.
-        bytes: usize,
-    },
-    /// The sender has stopped. A transaction that was sent may still be included.
-    #[error("the L1 sender has stopped")]
-    Stopped,
-}
-
-impl SendError {
-    /// What a loop does about the error.
-    pub const fn severity(&self) -> Severity {
-        match self {
-            Self::QueueFull { .. } => Severity::Transient,
-            // What was thought to be on its way is not: look at the L1 and begin from there.
-            Self::NonceTaken { .. } | Self::NonceGap { .. } => Severity::Reset,
-            Self::Refused(_)
-            | Self::WouldFail(_)
-            | Self::Signer(_)
-            | Self::TagTooLong { .. }
-            | Self::Stopped => Severity::Fatal,
-        }
-    }
-}
-
-/// What became of a candidate.
-pub type SendResult = Result<Confirmed, SendError>;
-
-/// What keeps a sender from sending.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Obstacle {
-    /// The L1 can't be reached.
-    Unreachable,
-    /// The L1's fees are above the ceiling.
-    FeesTooHigh {
-        /// What a transaction would have to offer, wei a gas.
-        needed_wei: u128,
-    },
-    /// The L1's fees of blob gas are above the ceiling.
-    BlobFeesTooHigh {
-        /// What a transaction would have to offer, wei a blob gas.
-        needed_wei: u128,
-    },
-    /// The next transaction carries data in another way than those that wait for a block: nodes take
-    /// it only after them.
-    OtherCarrier,
-    /// Nodes say that the account has transactions of another kind waiting, which this sender doesn't
-    /// have.
-    Reserved,
-    /// The signer can't be reached.
-    Signer,
-    /// The journal can't be written.
-    Journal,
-    /// The account can't pay.
-    InsufficientFunds,
-}
-
-/// How a sender is doing.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct SenderStatus {
-    /// The account.
-    pub account: Address,
-    /// Its balance when last seen, wei.
-    pub balance: Option<U256>,
-    /// Whether that is below the configured minimum.
-    pub balance_low: bool,
-    /// Transactions sent and not confirmed.
-    pub in_flight: usize,
-    /// The nonce that the next candidate gets, once known.
-    pub next_nonce: Option<u64>,
-    /// What keeps it from sending, if anything.
-    pub obstacle: Option<Obstacle>,
-    /// Most that it offers now, wei a gas and a blob gas.
-    pub ceiling: FeeCeiling,
 }
 
 /// A transaction that an earlier run sent and did not see confirmed.
@@ -422,6 +210,7 @@ impl TxSender {
             balance: None,
             balance_low: false,
             in_flight: in_flight.len(),
+            cancelling: 0,
             next_nonce: None,
             obstacle: None,
             ceiling: FeeCeiling::under(Pressure::default(), &config),
@@ -512,12 +301,4 @@ impl TxSender {
             .await
             .unwrap_or(Err(SendError::Stopped))
     }
-}
-
-fn check(candidate: &TxCandidate) -> Result<(), SendError> {
-    let bytes = candidate.tag.len();
-    if bytes > TAG_BYTES_MAX {
-        return Err(SendError::TagTooLong { bytes });
-    }
-    Ok(())
 }

@@ -1,9 +1,9 @@
 //! Handing transactions over, and again while they are in no block.
 
 use super::{
-    Market, Obstacle, Rejection, SendError,
+    Market, Obstacle, Rejection, SendError, TxCandidate,
     fees::Fees,
-    in_flight::{Place, deliver, sign},
+    in_flight::{Place, SignedForm, deliver, sign},
     task::Task,
 };
 use crate::L1Error;
@@ -37,13 +37,25 @@ impl Task {
                     None => *market.insert(Market::now(&self.client).await?),
                 };
                 if tx.nonce == mined || tx.too_cheap || tx.fees.is_below(market) {
-                    match tx.fees.bumped(market, self.ceiling(), &self.config) {
-                        Ok(fees) => self.sign_again(index, fees).await?,
-                        Err(needed) => self.too_expensive(needed),
+                    let ceiling = self.ceiling();
+                    let is_worth_more = tx.is_cancelling() && !tx.frees_nonce_of_others();
+                    let bumped = if is_worth_more {
+                        tx.fees.cancelling(market, &self.config)
+                    } else {
+                        tx.fees.bumped(market, ceiling, &self.config)
+                    };
+                    let carrier = tx.candidate.carrier();
+                    match bumped {
+                        Ok(fees) => {
+                            self.sign_again(index, fees, None).await?;
+                        }
+                        Err(needed) => {
+                            self.too_expensive(needed, ceiling.of(carrier, &self.config));
+                        }
                     }
                 }
             } else if tx.wrong_sidecar {
-                self.sign_again(index, tx.fees).await?;
+                self.sign_again(index, tx.fees, None).await?;
             }
             if let Handed::Refused(error) = self.hand_over(index).await? {
                 // It has not been sent before, so that it is the newest: its nonce is free again.
@@ -54,41 +66,49 @@ impl Task {
         Ok(())
     }
 
-    /// Gives a transaction a new signed form, which is on disk before it is sent.
-    async fn sign_again(&mut self, index: usize, fees: Fees) -> Result<(), L1Error> {
+    /// Gives a transaction a new signed form, which is on disk before it is sent: at other fees, or as an
+    /// empty transaction that takes its place from now on. Answers whether it could be signed.
+    ///
+    /// # Errors
+    /// If the journal can't be written.
+    pub(super) async fn sign_again(
+        &mut self,
+        index: usize,
+        fees: Fees,
+        empty: Option<TxCandidate>,
+    ) -> Result<bool, L1Error> {
         let Some(tx) = self.in_flight.get(index) else {
-            return Ok(());
+            return Ok(false);
         };
+        let candidate = empty.as_ref().unwrap_or(&tx.candidate);
+        let given = empty.as_ref().and_then(|empty| empty.gas_limit);
+        let gas_limit = given.unwrap_or(tx.gas_limit);
         let place = Place {
             chain_id: self.chain_id,
             nonce: tx.nonce,
-            gas_limit: tx.gas_limit,
+            gas_limit,
         };
-        let signed = sign(
-            &self.signer,
-            place,
-            fees,
-            &tx.candidate,
-            self.sidecar_version,
-        )
-        .await;
-        let (raw, hash) = match signed {
+        let signed = sign(&self.signer, place, fees, candidate, self.sidecar_version).await;
+        let SignedForm { raw, hash } = match signed {
             Ok(signed) => signed,
             Err(error) => {
                 tracing::debug!(nonce = tx.nonce, %error, "l1 transaction can't be signed again");
                 self.set_obstacle(Some(Obstacle::Signer));
-                return Ok(());
+                return Ok(false);
             }
         };
         let mut record = tx.record();
-        record.raw = raw.clone();
+        record.raw = raw;
         if !record.hashes.contains(&hash) {
             record.hashes.push(hash);
+            if empty.is_some() || tx.is_cancelling() {
+                record.cancellations = record.cancellations.saturating_add(1);
+            }
         }
         if let Some(journal) = &self.journal {
             journal.save(tx.nonce, record.clone()).await?;
         }
-        if fees != tx.fees {
+        if fees != tx.fees && empty.is_none() {
             tracing::info!(
                 nonce = tx.nonce,
                 tx_hash = %hash,
@@ -100,12 +120,17 @@ impl Task {
         }
         if let Some(tx) = self.in_flight.get_mut(index) {
             tx.fees = fees;
-            tx.raw = raw;
+            tx.raw = record.raw;
             tx.hashes = record.hashes;
+            tx.cancellations = record.cancellations;
+            tx.gas_limit = gas_limit;
+            if let Some(empty) = empty {
+                tx.candidate = empty;
+            }
             tx.too_cheap = false;
             tx.wrong_sidecar = false;
         }
-        Ok(())
+        Ok(true)
     }
 
     /// Hands the newest form of a transaction to the L1.
@@ -121,6 +146,7 @@ impl Task {
         let error = match outcome {
             Ok(_) => {
                 tx.accepted = true;
+                tx.reserved_since = None;
                 tx.due = now + self.config.resubmit_after;
                 if matches!(
                     self.obstacle,
@@ -160,7 +186,10 @@ impl Task {
                 self.sidecar_version = self.sidecar_version.other();
                 tracing::info!(version = ?self.sidecar_version, "l1 wants blobs to be proved in another way");
             }
-            Rejection::Reserved => self.set_obstacle(Some(Obstacle::Reserved)),
+            Rejection::Reserved => {
+                tx.reserved_since.get_or_insert(now);
+                self.set_obstacle(Some(Obstacle::Reserved));
+            }
             Rejection::Invalid if !tx.accepted && is_newest => {
                 return Ok(Handed::Refused(error));
             }

@@ -9,7 +9,6 @@ use super::{
 };
 use crate::L1Error;
 use alloy_rpc_types_eth::TransactionRequest;
-use tokio::time::Instant;
 
 /// What an earlier run sent and did not see confirmed, by ascending, consecutive nonces.
 ///
@@ -62,7 +61,13 @@ impl Task {
             if self.in_flight.back().is_some_and(|tx| !tx.accepted) {
                 break;
             }
-            let request = match self.waiting.take() {
+            if self.in_flight.iter().any(InFlight::is_cancelling) {
+                if !self.waiting.is_empty() {
+                    self.set_obstacle(Some(Obstacle::Cancelling));
+                }
+                break;
+            }
+            let request = match self.waiting.pop_front() {
                 Some(request) => request,
                 None => match self.requests.try_recv() {
                     Ok(request) => request,
@@ -72,10 +77,19 @@ impl Task {
             if request.result.is_closed() {
                 continue;
             }
+            if self.gave_back && !request.candidate.begins {
+                let cancelled = SendError::Cancelled { fee_wei: 0 };
+                deliver(Some(request.result), Err(cancelled));
+                continue;
+            }
+            self.gave_back = false;
             let carrier = request.candidate.carrier();
             if self.waits_with_other_carrier(carrier) {
-                self.waiting = Some(request);
-                self.set_obstacle(Some(Obstacle::OtherCarrier));
+                self.waiting.push_front(request);
+                // Fees that are too high for those before it are what it really waits for.
+                if !self.waits_for_fees() {
+                    self.set_obstacle(Some(Obstacle::OtherCarrier));
+                }
                 break;
             }
             let market = match market {
@@ -83,7 +97,7 @@ impl Task {
                 None => match Market::now(&self.client).await {
                     Ok(now) => *market.insert(now),
                     Err(error) => {
-                        self.waiting = Some(request);
+                        self.waiting.push_front(request);
                         return Err(error);
                     }
                 },
@@ -91,19 +105,17 @@ impl Task {
             let fees = match Fees::fresh(market, carrier, self.ceiling(), &self.config) {
                 Ok(fees) => fees,
                 Err(needed) => {
-                    self.waiting = Some(request);
-                    self.too_expensive(needed);
+                    self.waiting.push_front(request);
+                    self.too_expensive(needed, self.ceiling().of(carrier, &self.config));
                     break;
                 }
             };
-            if matches!(
-                self.obstacle,
-                Some(
-                    Obstacle::FeesTooHigh { .. }
-                        | Obstacle::BlobFeesTooHigh { .. }
-                        | Obstacle::OtherCarrier
+            if self.waits_for_fees()
+                || matches!(
+                    self.obstacle,
+                    Some(Obstacle::OtherCarrier | Obstacle::Cancelling)
                 )
-            ) {
+            {
                 self.set_obstacle(None);
             }
             if !self.send_first(request, fees).await? {
@@ -124,7 +136,7 @@ impl Task {
     /// Sends a candidate for the first time. Answers whether the next may follow.
     async fn send_first(&mut self, request: Request, fees: Fees) -> Result<bool, L1Error> {
         let Some(nonce) = self.next_nonce else {
-            self.waiting = Some(request);
+            self.waiting.push_front(request);
             return Ok(false);
         };
         let gas_limit = match self.gas_limit(&request.candidate, fees).await {
@@ -134,7 +146,7 @@ impl Task {
                 return Ok(true);
             }
             Err(error) => {
-                self.waiting = Some(request);
+                self.waiting.push_front(request);
                 return match Rejection::of(&error) {
                     Some(Rejection::InsufficientFunds) => {
                         self.set_obstacle(Some(Obstacle::InsufficientFunds));
@@ -151,11 +163,11 @@ impl Task {
         };
         let candidate = &request.candidate;
         let signed = sign(&self.signer, place, fees, candidate, self.sidecar_version).await;
-        let (raw, hash) = match signed {
+        let signed = match signed {
             Ok(signed) => signed,
             Err(error) if error.is_transient() => {
                 tracing::debug!(%error, "l1 transaction can't be signed");
-                self.waiting = Some(request);
+                self.waiting.push_front(request);
                 self.set_obstacle(Some(Obstacle::Signer));
                 return Ok(false);
             }
@@ -164,26 +176,11 @@ impl Task {
                 return Ok(true);
             }
         };
-        let mut tx = InFlight {
-            nonce,
-            candidate: request.candidate,
-            gas_limit,
-            fees,
-            raw,
-            hashes: vec![hash],
-            tries: 0,
-            accepted: false,
-            too_cheap: false,
-            wrong_sidecar: false,
-            due: Instant::now(),
-            seen_in: None,
-            taken_since: None,
-            result: None,
-        };
+        let mut tx = InFlight::new(request.candidate, place, fees, signed);
         if let Some(journal) = &self.journal
             && let Err(error) = journal.save(nonce, tx.record()).await
         {
-            self.waiting = Some(Request {
+            self.waiting.push_front(Request {
                 candidate: tx.candidate,
                 result: request.result,
             });
@@ -209,7 +206,7 @@ impl Task {
                     ..
                 }) = self.in_flight.pop_back()
                 {
-                    self.waiting = Some(Request { candidate, result });
+                    self.waiting.push_front(Request { candidate, result });
                 }
                 self.forget(nonce).await;
                 self.next_nonce = None;

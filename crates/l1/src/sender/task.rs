@@ -1,8 +1,8 @@
 //! The loop behind a sender: looks at the L1, and does what follows from it.
 
 use super::{
-    FeeCeiling, Obstacle, Pressure, Request, SendError, SenderJournal, SenderStatus, TooExpensive,
-    TxSenderConfig, TxSigner,
+    Carrier, FeeCeiling, Obstacle, Pressure, Request, SendError, SenderJournal, SenderStatus,
+    TooExpensive, TxSenderConfig, TxSigner,
     in_flight::{InFlight, Retained},
 };
 use crate::{L1Client, L1Error, SidecarVersion};
@@ -33,8 +33,11 @@ pub(super) struct Task {
     pub(super) requests: mpsc::Receiver<Request>,
     /// All handles are gone.
     closed: bool,
-    /// Taken from the queue, but not to be sent yet.
-    pub(super) waiting: Option<Request>,
+    /// Taken from the queue, but not to be sent yet: one, and one that was refused for long.
+    pub(super) waiting: VecDeque<Request>,
+    /// A candidate was given back because another was cancelled: those behind it are too, until one
+    /// begins anew.
+    pub(super) gave_back: bool,
     /// By ascending, consecutive nonce.
     pub(super) in_flight: VecDeque<InFlight>,
     pub(super) retained: VecDeque<Retained>,
@@ -70,7 +73,8 @@ impl Task {
             journal,
             requests,
             closed: false,
-            waiting: None,
+            waiting: VecDeque::new(),
+            gave_back: false,
             in_flight,
             retained: VecDeque::new(),
             chain_id: config.chain_id,
@@ -98,13 +102,13 @@ impl Task {
             }
             let pause = self.pause();
             let open = !self.closed
-                && self.waiting.is_none()
+                && self.waiting.is_empty()
                 && self.in_flight.len() < self.in_flight_max();
             tokio::select! {
                 biased;
                 () = shutdown.cancelled() => break,
                 request = self.requests.recv(), if open => match request {
-                    Some(request) => self.waiting = Some(request),
+                    Some(request) => self.waiting.push_back(request),
                     None => self.closed = true,
                 },
                 () = tokio::time::sleep(pause) => {}
@@ -118,7 +122,7 @@ impl Task {
         self.requests.close();
         let queued =
             std::iter::from_fn(|| self.requests.try_recv().ok()).map(|request| request.result);
-        let waiting = self.waiting.take().map(|request| request.result);
+        let waiting = self.waiting.drain(..).map(|request| request.result);
         let in_flight = self.in_flight.drain(..).filter_map(|tx| tx.result);
         for result in in_flight.chain(waiting).chain(queued) {
             let _ = result.send(Err(SendError::Stopped));
@@ -126,7 +130,7 @@ impl Task {
     }
 
     fn is_idle(&self) -> bool {
-        self.in_flight.is_empty() && self.waiting.is_none()
+        self.in_flight.is_empty() && self.waiting.is_empty()
     }
 
     pub(super) fn in_flight_max(&self) -> usize {
@@ -207,6 +211,8 @@ impl Task {
                 self.confirm(&head, mined).await?;
                 self.last_look = Some((head.hash(), mined));
             }
+            self.cancel_what_is_stuck(mined).await?;
+            self.free_reserved(mined).await?;
             self.resubmit(mined).await?;
             self.retained.retain(|kept| {
                 head.number.saturating_sub(kept.block_number) <= self.config.retain_blocks
@@ -224,6 +230,19 @@ impl Task {
         FeeCeiling::under(*self.pressure.lock(), &self.config)
     }
 
+    /// What data would be carried in now, if that makes a difference.
+    pub(super) fn better_carrier(&self) -> Option<Carrier> {
+        self.pressure.lock().carrier
+    }
+
+    /// Whether fees above the ceiling are what is waited for.
+    pub(super) const fn waits_for_fees(&self) -> bool {
+        matches!(
+            self.obstacle,
+            Some(Obstacle::FeesTooHigh { .. } | Obstacle::BlobFeesTooHigh { .. })
+        )
+    }
+
     /// Forgets a transaction that is settled.
     pub(super) async fn forget(&self, nonce: u64) {
         if let Some(journal) = &self.journal {
@@ -238,11 +257,33 @@ impl Task {
         self.set_obstacle(Some(Obstacle::Journal));
     }
 
-    pub(super) fn too_expensive(&mut self, needed: TooExpensive) {
-        self.set_obstacle(Some(match needed {
+    /// Notes that more would have to be offered than this ceiling.
+    pub(super) fn too_expensive(&mut self, needed: TooExpensive, ceiling: FeeCeiling) {
+        let obstacle = match needed {
             TooExpensive::Gas(needed_wei) => Obstacle::FeesTooHigh { needed_wei },
             TooExpensive::BlobGas(needed_wei) => Obstacle::BlobFeesTooHigh { needed_wei },
-        }));
+        };
+        if !self.is_kind_of_obstacle(Some(obstacle)) {
+            match needed {
+                TooExpensive::Gas(needed_wei) => tracing::warn!(
+                    needed_wei,
+                    ceiling_wei = ceiling.fee_wei,
+                    "l1 fees are above the ceiling: waiting"
+                ),
+                TooExpensive::BlobGas(needed_wei) => tracing::warn!(
+                    needed_wei,
+                    ceiling_wei = ceiling.blob_fee_wei,
+                    "l1 fees of blob gas are above the ceiling: waiting"
+                ),
+            }
+        }
+        self.set_obstacle(Some(obstacle));
+    }
+
+    /// Whether this is what is in the way already, whatever its figures.
+    fn is_kind_of_obstacle(&self, obstacle: Option<Obstacle>) -> bool {
+        let kind = |obstacle: Option<Obstacle>| obstacle.map(|some| std::mem::discriminant(&some));
+        kind(self.obstacle) == kind(obstacle)
     }
 
     async fn look_at_balance(&mut self) -> Result<(), L1Error> {
@@ -270,30 +311,17 @@ impl Task {
 
     /// Sets what keeps the sender from sending; logs it when it is new or gone.
     pub(super) fn set_obstacle(&mut self, obstacle: Option<Obstacle>) {
-        let same_kind = match (self.obstacle, obstacle) {
-            (Some(old), Some(new)) => std::mem::discriminant(&old) == std::mem::discriminant(&new),
-            (None, None) => true,
-            _ => false,
-        };
-        if !same_kind {
+        if !self.is_kind_of_obstacle(obstacle) {
             let account = self.account();
             match obstacle {
-                Some(Obstacle::FeesTooHigh { needed_wei }) => {
-                    let ceiling_wei = self.ceiling().fee_wei;
-                    tracing::warn!(
-                        needed_wei,
-                        ceiling_wei,
-                        "l1 fees are above the ceiling: waiting"
-                    );
-                }
-                Some(Obstacle::BlobFeesTooHigh { needed_wei }) => {
-                    let ceiling_wei = self.ceiling().blob_fee_wei;
-                    tracing::warn!(
-                        needed_wei,
-                        ceiling_wei,
-                        "l1 fees of blob gas are above the ceiling: waiting"
-                    );
-                }
+                // Logged where it is noticed.
+                Some(
+                    Obstacle::FeesTooHigh { .. }
+                    | Obstacle::BlobFeesTooHigh { .. }
+                    | Obstacle::Journal
+                    | Obstacle::Unreachable
+                    | Obstacle::Cancelling,
+                ) => {}
                 Some(Obstacle::OtherCarrier) => {
                     tracing::info!(%account, "l1 sender waits for its transactions of another kind");
                 }
@@ -303,11 +331,9 @@ impl Task {
                 Some(Obstacle::Signer) => {
                     tracing::error!(%account, "l1 transactions can't be signed: waiting for the signer");
                 }
-                Some(Obstacle::Journal) => {}
                 Some(Obstacle::InsufficientFunds) => {
                     tracing::error!(%account, "l1 account can't pay for transactions: waiting for funds");
                 }
-                Some(Obstacle::Unreachable) => {}
                 None => tracing::info!(%account, "l1 sender is sending again"),
             }
         }
@@ -323,6 +349,11 @@ impl Task {
         self.status.send_if_modified(|status| {
             let next = SenderStatus {
                 in_flight: self.in_flight.len(),
+                cancelling: self
+                    .in_flight
+                    .iter()
+                    .filter(|tx| tx.is_cancelling())
+                    .count(),
                 next_nonce: self.next_nonce,
                 obstacle,
                 ceiling: self.ceiling(),

@@ -7,5 +7,7 @@ mod client;
 mod deploy;
 mod lag;
 mod sender;
+mod sender_fees;
+mod sender_restart;
 mod support;
 mod watcher;

@@ -1,12 +1,13 @@
 //! The batcher: killed, doubled, replaced, and without money.
 
-use crate::{Tuning, World, second::SecondBatcher, until};
+use crate::{Tuning, World, random, second::SecondBatcher};
 use alloy_primitives::U256;
 use alloy_sol_types::SolCall as _;
 use anyhow::{Context as _, Result, ensure};
 use openledger_batcher::DataAvailability;
 use openledger_l1::contracts::SystemConfig;
 use openledger_testing::{simulated_l1::Order, wallet::Wallet};
+use std::time::Duration;
 
 /// Channels of several small transactions of calldata.
 fn many_transactions() -> Tuning {
@@ -175,9 +176,34 @@ fn send_all(world: &World, from: &Wallet, to: &Wallet) -> alloy_primitives::Byte
     l1.sign(&order, from, 0)
 }
 
+/// What becomes of a transaction that keeps the batcher's from the pool.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Reserving {
+    /// The pool drops it.
+    Forgotten,
+    /// A block includes it.
+    Included,
+    /// The sender replaces it.
+    Replaced,
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn address_already_reserved() -> Result<()> {
-    let mut world = World::new(many_transactions()).await?;
+    let fate = match random().below(3) {
+        0 => Reserving::Forgotten,
+        1 => Reserving::Included,
+        _ => Reserving::Replaced,
+    };
+    println!("{fate:?}");
+    let mut world = World::new(Tuning {
+        // After this time the sender helps itself; what is refused is tried again four times as often.
+        sender: match fate {
+            Reserving::Replaced => |config| config.resubmit_after = Duration::from_millis(400),
+            _ => |config| config.resubmit_after = Duration::from_secs(20),
+        },
+        ..many_transactions()
+    })
+    .await?;
     world.transfers(2, 100).await?;
     world.ticks(2).await?;
     world.settle().await?;
@@ -187,38 +213,37 @@ async fn address_already_reserved() -> Result<()> {
         blobs: vec![Default::default()],
         max_fee: 3_000_000_000,
         max_blob_fee: 1,
+        tip: 1,
         ..Order::call(inbox, Vec::new())
     };
     let batcher = world.batcher.clone();
-    {
+    let from = {
         let mut l1 = world.l1.state();
         // Blob gas is dear.
         l1.excess_blob_gas = Some(100_000_000);
         l1.mine();
         l1.order(&left, &batcher)?;
-    }
+        l1.head().header.number + 1
+    };
     world.transfers(4, 300).await?;
     world.ticks(6).await?;
-    let waiting: Vec<_> = {
-        let l1 = world.l1.state();
-        l1.pool
-            .of(batcher.address())
-            .map(|tx| tx.has_blobs())
-            .collect()
-    };
-    ensure!(waiting == [true], "{waiting:?}");
-    // It is taken, or dropped.
-    if world.random.below(2) == 0 {
-        world.l1.state().pool.forget(Some(batcher.address()));
-    } else {
-        world.l1.state().excess_blob_gas = Some(0);
+    match fate {
+        Reserving::Replaced => {}
+        Reserving::Forgotten => world.l1.state().pool.forget(Some(batcher.address())),
+        Reserving::Included => world.l1.state().excess_blob_gas = Some(0),
     }
-    world.ticks(2).await?;
-    until("what was refused", || async {
+    // A nonce that is used elsewhere is believed after some blocks only.
+    let posted = |world: &World| {
         let l1 = world.l1.state();
-        let calldata = l1.pool.of(batcher.address()).any(|tx| !tx.has_blobs());
-        Ok(calldata.then_some(()))
-    })
-    .await?;
+        let later = l1.blocks()[usize::try_from(from).unwrap_or(0)..].iter();
+        let mut included = later.flat_map(|block| &block.transactions);
+        included.any(|tx| tx.sender == batcher.address() && !tx.envelope.is_eip4844())
+    };
+    let start = tokio::time::Instant::now();
+    while !posted(&world) {
+        ensure!(start.elapsed() < crate::PATIENCE, "nothing is posted");
+        world.tick().await?;
+        tokio::time::sleep(crate::LOOK).await;
+    }
     world.finish().await
 }

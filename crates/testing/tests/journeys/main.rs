@@ -17,6 +17,7 @@ mod adversary;
 mod anvil;
 mod availability;
 mod batcher;
+mod cancel;
 mod check;
 mod fees;
 mod plain;

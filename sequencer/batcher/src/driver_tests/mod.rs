@@ -1,9 +1,12 @@
+mod cancelled;
+
 use super::*;
 use crate::{
     DataAvailability,
     testing::{FakeSource, block_batch, config, l1},
 };
 use alloy_eips::BlockNumHash;
+use openledger_l1::{L1Error, Pressure};
 use openledger_protocol::{Batch, ChannelAssembler, ChannelReader, FrameOutcome, decode_frames};
 use std::{
     sync::{

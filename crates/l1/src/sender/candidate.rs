@@ -1,0 +1,153 @@
+//! What is to be sent.
+
+use super::{SendError, TAG_BYTES_MAX};
+use crate::BlobSidecar;
+use alloy_eips::eip4844::DATA_GAS_PER_BLOB;
+use alloy_primitives::{Address, Bytes, TxKind, U256};
+
+/// A transaction to be sent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TxCandidate {
+    /// Whom it calls, or that it creates a contract.
+    pub to: TxKind,
+    /// Calldata or init code.
+    pub data: Bytes,
+    /// ETH that it carries, wei.
+    pub value: U256,
+    /// Its gas limit; estimated where it is `None`.
+    pub gas_limit: Option<u64>,
+    /// Its blobs, if it has any.
+    pub blobs: Option<BlobSidecar>,
+    /// What its giver wants to know of it after a restart, at most [`TAG_BYTES_MAX`] bytes: kept with
+    /// it in the journal, not sent.
+    pub tag: Bytes,
+    /// Gas that the same data takes in the other [`Carrier`]. A sender that knows it cancels the
+    /// transaction where it is stuck and that is cheaper ([`SendError::Cancelled`]); `None`: never.
+    pub otherwise: Option<DataGas>,
+    /// It does not rely on candidates before it: it is sent though one of them was cancelled.
+    pub begins: bool,
+}
+
+/// Gas that it takes to bring data to L1.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct DataGas {
+    /// Gas of the transactions; above 0.
+    pub gas: u64,
+    /// Blob gas of their blobs.
+    pub blob_gas: u64,
+}
+
+impl DataGas {
+    /// What it costs at these fees, wei a gas and a blob gas.
+    pub(super) fn cost(self, fee: u128, blob_fee: u128) -> u128 {
+        let gas = u128::from(self.gas).saturating_mul(fee);
+        gas.saturating_add(u128::from(self.blob_gas).saturating_mul(blob_fee))
+    }
+}
+
+/// What a transaction carries data in. The pools of L1 nodes keep the kinds apart and refuse one of an
+/// account that has the other waiting.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Carrier {
+    /// Calldata (EIP-1559 transactions).
+    #[default]
+    Calldata,
+    /// Blobs (EIP-4844 transactions).
+    Blobs,
+}
+
+impl Carrier {
+    /// The other one.
+    pub const fn other(self) -> Self {
+        match self {
+            Self::Calldata => Self::Blobs,
+            Self::Blobs => Self::Calldata,
+        }
+    }
+}
+
+impl TxCandidate {
+    /// A call.
+    pub fn call(to: Address, data: impl Into<Bytes>) -> Self {
+        Self {
+            to: TxKind::Call(to),
+            data: data.into(),
+            value: U256::ZERO,
+            gas_limit: None,
+            blobs: None,
+            tag: Bytes::new(),
+            otherwise: None,
+            begins: false,
+        }
+    }
+
+    /// A call without calldata that carries blobs.
+    pub fn blobs(to: Address, blobs: BlobSidecar) -> Self {
+        Self {
+            blobs: Some(blobs),
+            ..Self::call(to, Bytes::new())
+        }
+    }
+
+    /// The same with ETH, wei.
+    pub const fn with_value(mut self, value: U256) -> Self {
+        self.value = value;
+        self
+    }
+
+    /// The same with a tag.
+    pub fn with_tag(mut self, tag: impl Into<Bytes>) -> Self {
+        self.tag = tag.into();
+        self
+    }
+
+    /// The same with what its data takes in the other carrier.
+    pub const fn with_otherwise(mut self, otherwise: DataGas) -> Self {
+        self.otherwise = Some(otherwise);
+        self
+    }
+
+    /// The same, relying on candidates before it or not.
+    pub const fn with_begins(mut self, begins: bool) -> Self {
+        self.begins = begins;
+        self
+    }
+
+    /// Blob gas that it takes (EIP-4844).
+    pub(super) fn blob_gas(&self) -> u64 {
+        let blobs = self.blobs.as_ref().map_or(0, BlobSidecar::len);
+        DATA_GAS_PER_BLOB.saturating_mul(blobs as u64)
+    }
+
+    /// What it carries data in.
+    pub const fn carrier(&self) -> Carrier {
+        match self.blobs {
+            Some(_) => Carrier::Blobs,
+            None => Carrier::Calldata,
+        }
+    }
+
+    /// A contract creation.
+    pub fn create(init_code: impl Into<Bytes>) -> Self {
+        Self {
+            to: TxKind::Create,
+            ..Self::call(Address::ZERO, init_code)
+        }
+    }
+
+    /// The same with a gas limit.
+    pub const fn with_gas_limit(mut self, gas_limit: u64) -> Self {
+        self.gas_limit = Some(gas_limit);
+        self
+    }
+}
+
+/// # Errors
+/// [`SendError::TagTooLong`].
+pub(super) fn check(candidate: &TxCandidate) -> Result<(), SendError> {
+    let bytes = candidate.tag.len();
+    if bytes > TAG_BYTES_MAX {
+        return Err(SendError::TagTooLong { bytes });
+    }
+    Ok(())
+}

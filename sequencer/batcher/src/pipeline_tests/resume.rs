@@ -1,0 +1,119 @@
+//! What is taken up after a restart, and given up after a cancellation.
+
+use super::*;
+
+#[test]
+fn what_an_earlier_run_sent_is_not_posted_again() {
+    let source = FakeSource::new();
+    source.seal(30, &[700]);
+    let config = BatcherConfig {
+        tx_bytes_target: 1_500,
+        channel_txs_target: 2,
+        channel_duration_max: 0,
+        txs_in_flight_max: 5,
+        ..config()
+    };
+    let mut before = pipeline(&source, config.clone());
+    before.advance(&source, l1(10)).expect("advances");
+    let sent = send_all(&mut before);
+    let total = usize::from(sent[0].tag.total);
+    assert!(total >= 2 && sent.len() == 5, "{total}");
+    let tags = |txs: &[ChannelTx]| -> Vec<_> {
+        txs.iter()
+            .map(|tx| ChannelTag::decode(&tx.tag.encode()))
+            .collect()
+    };
+
+    // All that was sent; the last channel only in part.
+    let whole = sent.len() / total;
+    let mut after = pipeline(&source, config.clone());
+    let infos = after.resume(&tags(&sent), &source, 20).expect("read");
+    assert_eq!(infos.iter().flatten().count(), whole * total);
+    let last = sent[whole * total - 1].tag.to;
+    assert_eq!((after.cursor(), after.submitted_to()), (last, last.number));
+    assert_eq!(after.pending_txs(), whole * total);
+    for info in infos.into_iter().flatten() {
+        after.confirm(info, inclusion(12), 24).expect("in time");
+    }
+    assert_eq!(after.confirmed_to(), last.number);
+    after.advance(&source, l1(12)).expect("advances");
+    let next = send_all(&mut after);
+    assert_eq!(next[0].tag.from, last.number + 1);
+
+    // Nothing of it is of use if a part of the first channel is gone, or the chain is another.
+    let mut partial = pipeline(&source, config.clone());
+    let infos = partial
+        .resume(&tags(&sent[1..]), &source, 20)
+        .expect("read");
+    let infos: Vec<_> = infos.into_iter().flatten().collect();
+    assert!(infos.is_empty(), "{infos:?}");
+    source.unwind(0);
+    source.seal(30, &[700]);
+    let mut other = pipeline(&source, config);
+    let infos = other.resume(&tags(&sent), &source, 20).expect("read");
+    assert_eq!(infos, vec![None; 5]);
+    assert_eq!(other.cursor().number, 0);
+    assert_eq!(
+        other.resume(&[None, None], &source, 20).expect("read"),
+        [None, None]
+    );
+}
+
+#[test]
+fn what_is_cancelled_is_put_into_channels_anew() {
+    let source = FakeSource::new();
+    source.seal(30, &[700]);
+    let config = BatcherConfig {
+        tx_bytes_target: 1_500,
+        channel_txs_target: 2,
+        channel_duration_max: 0,
+        txs_in_flight_max: 6,
+        ..config()
+    };
+    let mut pipeline = pipeline(&source, config);
+    pipeline.advance(&source, l1(10)).expect("advances");
+    let sent = send_all(&mut pipeline);
+    let total = usize::from(sent[0].tag.total);
+    assert!(total >= 2 && sent.len() == 6, "{total}");
+    let (first, second) = (sent[0].tag, sent[total].tag);
+    let of_first = &sent[..total];
+    let of_second = &sent[total..2 * total];
+
+    // The second channel's last transaction: the first channel is not concerned.
+    assert!(pipeline.cancel(of_second[total - 1].info));
+    assert_eq!(pipeline.cursor(), first.to);
+    assert_eq!(pipeline.submitted_to(), first.to.number);
+    assert_eq!(pipeline.pending_txs(), 5);
+    for tx in of_first {
+        pipeline
+            .confirm(tx.info, inclusion(11), 22)
+            .expect("in time");
+    }
+    assert_eq!(pipeline.confirmed_to(), first.to.number);
+    // What is left of the others is counted, and changes nothing.
+    for (index, tx) in sent[total..].iter().enumerate() {
+        if tx.info == of_second[total - 1].info {
+            continue;
+        }
+        if index % 2 == 0 {
+            assert!(!pipeline.cancel(tx.info));
+        } else {
+            pipeline
+                .confirm(tx.info, inclusion(11), 22)
+                .expect("in time");
+        }
+    }
+    assert_eq!(pipeline.pending_txs(), 0);
+    assert_eq!(pipeline.cursor(), first.to);
+    assert_eq!(pipeline.confirmed_to(), first.to.number);
+
+    pipeline.advance(&source, l1(12)).expect("advances");
+    let again = send_all(&mut pipeline);
+    assert_eq!(again[0].tag.from, second.from);
+    assert_ne!(again[0].tag.id, second.id);
+    // With nothing before it, it goes back to what is settled.
+    assert!(pipeline.cancel(again[0].info));
+    assert_eq!(pipeline.cursor(), first.to);
+    pipeline.advance(&source, l1(13)).expect("advances");
+    assert_eq!(send_all(&mut pipeline)[0].tag.from, second.from);
+}
