@@ -151,9 +151,7 @@ impl OnAnvil {
 
     /// Seconds pass on L2 while no L1 block comes.
     fn pass(&self, seconds: u64) {
-        self.site
-            .clock
-            .fetch_add(seconds * 1_000, Ordering::AcqRel);
+        self.site.clock.fetch_add(seconds * 1_000, Ordering::AcqRel);
     }
 
     /// An L1 block is mined with what waits, and the time until then passes on L2.
