@@ -68,7 +68,8 @@ step_kona() {
 }
 
 step_links() {
-    node scripts/check-links.mjs
+    node scripts/check-links.mjs || return 1
+    node scripts/check-runbooks.mjs
 }
 
 step_clients() {

@@ -236,12 +236,16 @@ impl Driver {
         // The newest stays: it is the L1 block that the next one must follow.
         self.fed.drain(..index);
         let heads = self.chain.heads();
-        let newest = self.chain.store().safe_head_at(l1.number);
-        if let Some(newest) = newest.map_err(ChainError::from)?
-            && newest.safe.number > heads.finalized.number
-            && newest.safe.number <= heads.safe.number
+        let store = self.chain.store();
+        if let Some(known) = store.safe_head_at(l1.number).map_err(ChainError::from)?
+            && known.safe.number > heads.finalized.number
+            && known.safe.number <= heads.safe.number
+            && store
+                .block_hash(known.safe.number)
+                .map_err(ChainError::from)?
+                == Some(known.safe.hash)
         {
-            self.chain.set_heads(heads.safe, newest.safe)?;
+            self.chain.set_heads(heads.safe, known.safe)?;
         }
         Ok(())
     }

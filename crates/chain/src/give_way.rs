@@ -13,7 +13,7 @@ pub trait GiveWay: Send + Sync {
     /// unwound again, and builds nothing until [`Self::go_on`]. Answers how many blocks were unwound.
     ///
     /// # Errors
-    /// An unwinding that the chain or the store refuses; the chain is then as before.
+    /// An unwinding that the chain refuses, or in which the store fails; it may have gone part of the way then.
     fn give_way(&self, number: u64) -> BoxFuture<'_, Result<usize, GiveWayError>>;
 
     /// Derivation has come to the L1's head: builds again, if it did before.

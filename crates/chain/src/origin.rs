@@ -158,6 +158,9 @@ pub async fn start_driver(
         };
         chain.set_heads(id, finalized)?;
     }
+    // A stop in the middle of an unwinding leaves some.
+    let forgotten = chain.store().truncate_safe_heads(id.number);
+    forgotten.map_err(ChainError::from)?;
     let origin = existing(l1, safe.l1_origin.number).await?;
     let config = chain.config();
     let start = l1_start_number(config, &safe, origin.timestamp);
@@ -181,9 +184,12 @@ pub async fn start_driver(
     Ok(Driver::new(chain.clone(), pipeline, safe, policy))
 }
 
-/// Where derivation begins again: a safe block, not below the finalized one, and the number of an L1 block
-/// after which it was the newest.
-async fn resumption(chain: &Chain, l1: &L1Client) -> Result<(L2BlockRef, u64), TrackError> {
+/// Where derivation begins again: a safe block, not below the finalized one, and an L1 block after which it
+/// was the newest.
+async fn resumption(
+    chain: &Chain,
+    l1: &L1Client,
+) -> Result<(L2BlockRef, BlockNumHash), TrackError> {
     let finalized = chain.heads().finalized.number;
     let lowest = if l1.is_whole_l1() { 0 } else { finalized };
     let store = chain.store();
@@ -194,7 +200,7 @@ async fn resumption(chain: &Chain, l1: &L1Client) -> Result<(L2BlockRef, u64), T
         let SafeHead { l1: block, safe } = known;
         let ours = store.block_hash(safe.number).map_err(ChainError::from)?;
         if ours == Some(safe.hash) && l1_holds(l1, block).await? {
-            return Ok((reference(chain, safe.number)?, block.number));
+            return Ok((reference(chain, safe.number)?, block));
         }
         let Some(lower) = block.number.checked_sub(1) else {
             break;
@@ -204,7 +210,7 @@ async fn resumption(chain: &Chain, l1: &L1Client) -> Result<(L2BlockRef, u64), T
     // No L1 block that is left made anything safe: all is derived from genesis. Where that is final already,
     // the store was made without such records, and its origin is the best that is known.
     let safe = newest_with_origin(chain, l1, lowest).await?;
-    Ok((safe, safe.l1_origin.number))
+    Ok((safe, safe.l1_origin))
 }
 
 async fn existing(l1: &L1Client, number: u64) -> Result<SealedHeader, TrackError> {

@@ -95,7 +95,7 @@ impl TrackError {
     }
 
     /// Whether the L1 was reorganized, so that derivation must begin again further back.
-    pub(crate) fn is_reset(&self) -> bool {
+    pub fn is_reset(&self) -> bool {
         match self {
             Self::Driver(DriverError::Derive(error)) => error.severity() == Severity::Reset,
             Self::Driver(DriverError::Moved { .. }) => true,
@@ -109,10 +109,9 @@ pub async fn track(
     chain: Arc<Chain>,
     l1: L1Client,
     heads: watch::Receiver<L1Heads>,
-    policy: OnContradiction,
     shutdown: CancellationToken,
 ) {
-    keep(chain, l1, heads, policy, None, shutdown).await;
+    keep(chain, l1, heads, None, shutdown).await;
 }
 
 /// [`track`] beside a builder, which gives way where L1 holds other blocks than it has built, and goes on
@@ -124,18 +123,20 @@ pub async fn track_beside(
     builder: Arc<dyn GiveWay>,
     shutdown: CancellationToken,
 ) {
-    let policy = OnContradiction::Report;
-    keep(chain, l1, heads, policy, Some(builder), shutdown).await;
+    keep(chain, l1, heads, Some(builder), shutdown).await;
 }
 
 async fn keep(
     chain: Arc<Chain>,
     l1: L1Client,
     heads: watch::Receiver<L1Heads>,
-    policy: OnContradiction,
     builder: Option<Arc<dyn GiveWay>>,
     shutdown: CancellationToken,
 ) {
+    let policy = match builder {
+        Some(_) => OnContradiction::Report,
+        None => OnContradiction::Follow,
+    };
     let mut failing = false;
     // The builder stands still until derivation has come to the L1's head.
     let mut given_way = false;
@@ -182,9 +183,6 @@ async fn keep(
 /// Says what is wrong: what an operator must act on each time, anything else when it begins.
 fn report(error: &TrackError, failing: &mut bool) {
     match error {
-        TrackError::Driver(DriverError::Contradiction { .. }) => {
-            error!(%error, "L1 holds other blocks than this chain: the safe head can't move");
-        }
         TrackError::FinalizedGone { .. } | TrackError::OtherL1 { .. } => {
             error!(%error, "the L1 contradicts what is final: the safe head can't move");
         }

@@ -194,9 +194,10 @@ impl Node {
             recovered = unwind_lost_origins(&chain, client, &builder).await?;
             // What the L1 holds of the chain comes first: whoever builds on an older head forks it. The
             // batcher goes on from the safe head, so that has to be right as well.
-            derive_all(&chain, client, &builder)
+            let l1_head = derive_all(&chain, client, &builder)
                 .await
                 .context("what the L1 holds of the chain can't be derived")?;
+            origins.set_l1_head(l1_head);
             if active {
                 builder
                     .start(B256::ZERO)
@@ -314,22 +315,23 @@ impl Service for Node {
     }
 }
 
-/// Derives what the L1 holds of the chain. Blocks that contradict it, such as those of a sequencer that was
+/// Derives what the L1 holds of the chain, and answers the number of its newest block. Blocks that contradict it, such as those of a sequencer that was
 /// away for longer than the sequencing window, give way.
 async fn derive_all(
     chain: &Arc<Chain>,
     client: &L1Client,
     builder: &BuilderHandle,
-) -> anyhow::Result<()> {
+) -> anyhow::Result<u64> {
     let mut policy = OnContradiction::Report;
     loop {
         let l1_head = client.latest().await?.number;
         let Err(error) = derive(chain, client, policy, l1_head, |_| true).await else {
             builder.go_on();
-            return Ok(());
+            return Ok(l1_head);
         };
         let cause = error.downcast_ref::<TrackError>();
-        if cause.is_some_and(TrackError::is_reading) || error.is::<L1Error>() {
+        let is_passing = |cause: &TrackError| cause.is_reading() || cause.is_reset();
+        if cause.is_some_and(is_passing) || error.is::<L1Error>() {
             warn!(
                 error = one_line(&error),
                 "what the L1 holds of the chain can't be read, trying again"

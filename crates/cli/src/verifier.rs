@@ -184,7 +184,7 @@ async fn follow_l1(
     let head = chain.heads().safe;
     info!(block = head.number, hash = %head.hash, "derived what the L1 holds");
     caught_up.cancel();
-    track(chain, client, heads, OnContradiction::Follow, shutdown).await;
+    track(chain, client, heads, shutdown).await;
 }
 
 async fn catch_up(chain: &Arc<Chain>, client: &L1Client) -> anyhow::Result<()> {

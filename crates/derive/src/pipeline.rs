@@ -77,7 +77,7 @@ impl Pipeline {
     ///
     /// It derives what a pipeline would that had read L1 from genesis on. `derived_to` is needed for that,
     /// because the rules drop a batch that comes before its parent's: one of the next block may be among the
-    /// L1 blocks up to it, and counts no more.
+    /// L1 blocks up to it, and counts no more. Another block in its place is an error of severity reset.
     ///
     /// Where `system_config` is that of a later block up to the safe one's origin, only batches that
     /// the block's batcher posted count from the start on; apart from a change of batcher within
@@ -86,14 +86,15 @@ impl Pipeline {
         config: Arc<ChainConfig>,
         l1: Arc<L1ChainConfig>,
         l2_safe: L2BlockRef,
-        derived_to: u64,
+        derived_to: BlockNumHash,
         system_config: SystemConfig,
         l1_origin_start: L1Block,
     ) -> Self {
-        let traversal = L1Traversal::new(config.clone(), l1_origin_start, system_config);
+        let traversal =
+            L1Traversal::new(config.clone(), l1_origin_start, derived_to, system_config);
         let retrieval = L1Retrieval::new(traversal);
         let frames = FrameQueue::new(retrieval);
-        let channels = ChannelStage::new(frames, config.clone(), derived_to);
+        let channels = ChannelStage::new(frames, config.clone());
         let reader = ChannelReaderStage::new(channels, config.clone());
         let batches = BatchQueue::new(reader, config.clone());
         let attributes = AttributesQueue::new(batches, config.clone());

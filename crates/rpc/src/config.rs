@@ -1,4 +1,5 @@
 use alloy_signer_local::PrivateKeySigner;
+use serde::{Deserialize, Deserializer, de::Error as _};
 use std::{
     collections::BTreeSet,
     fmt,
@@ -115,7 +116,8 @@ impl FromStr for Namespace {
 
 /// What a request, a connection and the server as a whole may ask for. Going over one is an error that
 /// names it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
 pub struct Limits {
     /// Bytes of a request's body, or of a WebSocket message.
     pub body_bytes_max: usize,
@@ -134,6 +136,7 @@ pub struct Limits {
     /// Installed filters.
     pub filters_max: usize,
     /// After how long without a poll a filter is dropped.
+    #[serde(deserialize_with = "seconds")]
     pub filter_lifetime: Duration,
     /// Blocks that one `eth_getLogs` may span.
     pub logs_block_range_max: u64,
@@ -144,8 +147,10 @@ pub struct Limits {
     /// Gas of a call, an estimate or a simulation.
     pub call_gas_max: u64,
     /// How long a request may take.
+    #[serde(deserialize_with = "seconds")]
     pub request_timeout: Duration,
     /// How long a trace may take.
+    #[serde(deserialize_with = "seconds")]
     pub trace_timeout: Duration,
     /// Bytes that one trace may record.
     pub trace_bytes_max: usize,
@@ -168,9 +173,37 @@ pub struct Limits {
     /// Costly requests that may wait for a worker.
     pub blocking_queue_max: usize,
     /// How long `eth_sendRawTransactionSync` waits if the caller doesn't say.
+    #[serde(deserialize_with = "seconds")]
     pub sync_timeout: Duration,
     /// How long `eth_sendRawTransactionSync` waits at most.
+    #[serde(deserialize_with = "seconds")]
     pub sync_timeout_max: Duration,
+}
+
+/// A duration as seconds, which may be a fraction.
+fn seconds<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
+    let seconds = f64::deserialize(deserializer)?;
+    Duration::try_from_secs_f64(seconds).map_err(D::Error::custom)
+}
+
+impl Limits {
+    /// The first limit that is zero, under which nothing would be answered.
+    pub fn first_zero(&self) -> Option<&'static str> {
+        let no_time = |duration: Duration| usize::from(!duration.is_zero());
+        [
+            ("body_bytes_max", self.body_bytes_max),
+            ("batch_requests_max", self.batch_requests_max),
+            ("response_bytes_max", self.response_bytes_max),
+            ("connections_max", self.connections_max),
+            ("connection_queue_max", self.connection_queue_max),
+            ("concurrent_requests_max", self.concurrent_requests_max),
+            ("blocking_workers", self.blocking_workers),
+            ("blocking_queue_max", self.blocking_queue_max),
+            ("request_timeout", no_time(self.request_timeout)),
+        ]
+        .into_iter()
+        .find_map(|(name, limit)| (limit == 0).then_some(name))
+    }
 }
 
 impl Default for Limits {

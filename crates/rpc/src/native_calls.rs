@@ -8,39 +8,57 @@ use revm_inspectors::tracing::{
     TracingInspector,
     types::{CallTraceNode, TraceMemberOrder},
 };
+use std::collections::BTreeMap;
 
 /// Makes the calls to native precompiles that an inspector recorded, and set aside as calls to precompiles,
 /// part of the trace. Ethereum's own stay aside.
 pub(crate) fn show(inspector: &mut TracingInspector) {
     let nodes = inspector.traces_mut().nodes_mut();
-    for index in 0..nodes.len() {
-        let Some(node) = nodes.get_mut(index) else {
-            return;
-        };
+    let mut calls: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
+    for (index, node) in nodes.iter_mut().enumerate() {
         if !node.is_precompile() || !GENESIS_ADDRESSES.contains(&node.trace.address) {
             continue;
         }
         node.trace.maybe_precompile = Some(false);
-        if let Some(parent) = node.parent.and_then(|parent| nodes.get_mut(parent)) {
-            attach(parent, index);
+        if let Some(parent) = node.parent {
+            calls.entry(parent).or_default().push(index);
+        }
+    }
+    for (parent, calls) in calls {
+        if let Some(parent) = nodes.get_mut(parent) {
+            attach(parent, &calls);
         }
     }
 }
 
-/// Puts a call among its caller's, which are numbered in the order in which they began.
-fn attach(parent: &mut CallTraceNode, call: usize) {
-    let place = parent.children.partition_point(|known| *known < call);
-    parent.children.insert(place, call);
-    let mut at = parent.ordering.len();
-    for (index, member) in parent.ordering.iter_mut().enumerate() {
-        if let TraceMemberOrder::Call(number) = member
-            && *number >= place
-        {
-            *number += 1;
-            at = at.min(index);
+/// Puts calls, in the order in which they began, among those that their caller has already: all are numbered
+/// anew in that order.
+fn attach(parent: &mut CallTraceNode, calls: &[usize]) {
+    let known = std::mem::take(&mut parent.children);
+    let mut calls = calls.iter().copied().peekable();
+    let mut ordering = Vec::with_capacity(parent.ordering.len() + calls.len());
+    let children = &mut parent.children;
+    let mut add = |index: usize, ordering: &mut Vec<TraceMemberOrder>| {
+        ordering.push(TraceMemberOrder::Call(children.len()));
+        children.push(index);
+    };
+    for member in &parent.ordering {
+        let TraceMemberOrder::Call(number) = member else {
+            ordering.push(*member);
+            continue;
+        };
+        let Some(child) = known.get(*number) else {
+            continue;
+        };
+        while let Some(call) = calls.next_if(|call| call < child) {
+            add(call, &mut ordering);
         }
+        add(*child, &mut ordering);
     }
-    parent.ordering.insert(at, TraceMemberOrder::Call(place));
+    for call in calls {
+        add(call, &mut ordering);
+    }
+    parent.ordering = ordering;
 }
 
 #[cfg(test)]

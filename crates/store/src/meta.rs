@@ -9,8 +9,9 @@ use rocksdb::WriteBatch;
 use std::path::Path;
 
 /// Version of the format. It goes up with any change that an older program would misread.
-pub(crate) const SCHEMA: u32 = 2;
-/// The oldest version that becomes the present one when it is opened: 2 has a column family more.
+pub(crate) const SCHEMA: u32 = 3;
+/// The oldest version that becomes the present one when it is opened. 2 has a column family more; 3 notes the safe
+/// head of an L1 block only once all of it is derived, so that what was noted before is dropped.
 const SCHEMA_UPGRADED: u32 = 1;
 /// Where the version stands.
 pub(crate) const SCHEMA_KEY: &[u8] = b"s:schema";
@@ -65,6 +66,7 @@ pub(crate) fn init(db: &Database) -> Result<(), StoreError> {
     if !check_schema(&db.path, record.as_deref())? {
         let mut batch = WriteBatch::default();
         batch.put_cf(db.family(Column::Meta), SCHEMA_KEY, SCHEMA.to_be_bytes());
+        crate::safe_heads::drop_all(db, &mut batch);
         db.write_synced(batch)?;
     }
     Ok(())

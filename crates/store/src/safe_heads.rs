@@ -4,7 +4,9 @@
 //! dispute may take. It is written once all of the L1 block is derived, so that derivation can begin again
 //! after any L1 block that has one.
 
-use crate::{column::Column, error::StoreError, snapshot::Snapshot, store::Store};
+use crate::{
+    column::Column, database::Database, error::StoreError, snapshot::Snapshot, store::Store,
+};
 use alloy_eips::BlockNumHash;
 use alloy_primitives::B256;
 use rocksdb::{DBRawIterator, WriteBatch};
@@ -76,6 +78,11 @@ fn at(iterator: &DBRawIterator<'_>) -> Result<Option<SafeHead>, StoreError> {
     let column = Column::Meta.name();
     let head = SafeHead::decode(key, record).ok_or(StoreError::MalformedRecord { column })?;
     Ok(Some(head))
+}
+
+/// Drops every record.
+pub(crate) fn drop_all(db: &Database, batch: &mut WriteBatch) {
+    batch.delete_range_cf(db.family(Column::Meta), PREFIX, END);
 }
 
 impl Store {

@@ -144,7 +144,7 @@ pub(crate) fn pipeline(mut data: &[u8]) {
         config.clone(),
         Arc::new(l1_config()),
         head,
-        L1_GENESIS,
+        l1_block(L1_GENESIS).id(),
         system_config(),
         l1_block(L1_GENESIS),
     );

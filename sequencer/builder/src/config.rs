@@ -62,6 +62,10 @@ pub struct BuilderConfig {
     pub gather: Duration,
     /// Time before a block is due at which execution stops, so that it is sealed in time.
     pub seal_reserve: Duration,
+    /// Gas a second at which the costliest transactions run, at the least. A transaction whose gas limit may
+    /// take longer than is left of the block waits for the next, so that one heavy transaction can't seal
+    /// every block late; at the beginning of a block anything is tried.
+    pub gas_rate_min: u64,
     /// Whether building starts at once.
     pub active: bool,
     /// Whether the pool orders by fee (it then gathers) or by arrival.
@@ -90,6 +94,8 @@ impl Default for BuilderConfig {
             group_max: 1_024,
             gather: Duration::from_millis(50),
             seal_reserve: Duration::from_millis(60),
+            // Pairings, the costliest by far, run at 45 to 60 million.
+            gas_rate_min: 40_000_000,
             active: true,
             gather_by_fee: false,
             gas_left_min: 50_000,

@@ -156,7 +156,7 @@ impl BuilderHandle {
     /// are unwound and their transactions queued again. Answers how many blocks left the chain.
     ///
     /// # Errors
-    /// An unwinding that the chain or the store refuses; the chain is then as before.
+    /// An unwinding that the chain refuses, or in which the store fails; it may have gone part of the way then.
     pub async fn reorganize(&self, common_ancestor: u64) -> Result<usize, BuilderError> {
         self.insist(|reply| Command::Reorganize(common_ancestor, reply))
             .await

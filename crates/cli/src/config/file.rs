@@ -5,6 +5,7 @@ use crate::files::{parse_toml, read_text};
 use alloy_primitives::Address;
 use anyhow::{Context, ensure};
 use openledger_mempool::MempoolConfig;
+use openledger_rpc::Limits;
 use serde::Deserialize;
 use std::{
     net::IpAddr,
@@ -44,6 +45,8 @@ pub(super) struct File {
     pub(super) store: StoreSection,
     #[serde(default)]
     pub(super) feed: FeedSection,
+    /// The limits of JSON-RPC, by its own names.
+    pub(super) rpc: Option<Limits>,
     /// The pool's own settings, by its own names.
     pub(super) mempool: Option<MempoolConfig>,
 }

@@ -9,7 +9,7 @@ use super::{
     required_key,
 };
 use crate::proposer::ChallengerRole;
-use anyhow::{Context, ensure};
+use anyhow::{Context, bail, ensure};
 use openledger_l1::{BlobSourceConfig, VETO_GAME};
 use openledger_primitives::L1Contracts;
 use openledger_proposer::ChallengerConfig;
@@ -80,6 +80,10 @@ impl NodeSettings {
             challenger_key_file,
         } = flags;
 
+        let limits = file.rpc.clone().unwrap_or_default();
+        if let Some(name) = limits.first_zero() {
+            bail!("rpc.{name} must be at least 1");
+        }
         let loopback = IpAddr::V4(Ipv4Addr::LOCALHOST);
         let http = SocketAddr::new(
             http_addr.or(file.http.addr).unwrap_or(loopback),
@@ -144,6 +148,7 @@ impl NodeSettings {
                     .or_else(|| file.http.cors.clone())
                     .unwrap_or_default(),
                 token,
+                limits,
                 ..RpcConfig::default()
             },
             history_days,

@@ -3,7 +3,7 @@ use crate::{Cli, Command};
 use alloy_primitives::Address;
 use clap::Parser;
 use openledger_rpc::Namespace;
-use std::fs;
+use std::{fs, time::Duration};
 
 const FULL: &str = r#"
     chain = "/chain"
@@ -47,6 +47,10 @@ const FULL: &str = r#"
     [fees]
     open-per-eth = 7500.25
     alarm-interval = 600
+
+    [rpc]
+    logs_block_range_max = 500
+    request_timeout = 2.5
 
     [mempool]
     transactions_max = 7
@@ -108,6 +112,10 @@ fn every_setting_of_the_file_is_used() {
     let alarm = settings.cost_alarm.unwrap();
     assert_eq!(alarm.open_per_eth.to_string(), "7500.25");
     assert_eq!(alarm.interval, Duration::from_secs(600));
+    let limits = &settings.node.rpc.limits;
+    assert_eq!(limits.logs_block_range_max, 500);
+    assert_eq!(limits.request_timeout, Duration::from_millis(2_500));
+    assert_eq!(limits.logs_max, 20_000, "what isn't set has its default");
     let store = settings.node.store_options(2);
     assert!(store.archive && store.index_addresses);
     assert_eq!(
@@ -218,6 +226,10 @@ fn unknown_and_missing_settings_are_named() {
     assert!(refused("[http]\nports = 1").contains("ports"));
     assert!(refused("[http]\nport = 70000").contains("line 2: "));
     assert!(refused("[mempool]\nnonsense = 1").contains("nonsense"));
+    assert!(refused("[rpc]\nnonsense = 1").contains("nonsense"));
+    assert!(refused("[rpc]\nrequest_timeout = -1").contains("negative"));
+    let without_workers = FULL.replace("request_timeout = 2.5", "blocking_workers = 0");
+    assert!(refused(&without_workers).contains("rpc.blocking_workers must be at least 1"));
     assert!(refused("chain = \"c\"").contains("l1.rpc-url is missing"));
     assert!(refused("[l1]\nrpc-url = \"http://x\"").contains("chain is missing"));
     assert!(refused(&FULL.replace("\"net\"", "\"engine\"")).contains("engine"));

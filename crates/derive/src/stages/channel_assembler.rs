@@ -13,23 +13,21 @@ pub(crate) struct ChannelStage {
     pub(crate) prev: FrameQueue,
     config: Arc<ChainConfig>,
     assembler: ChannelAssembler,
-    /// Channels that L1 blocks up to this one complete were read before.
-    derived_to: u64,
 }
 
 impl ChannelStage {
-    pub(crate) fn new(prev: FrameQueue, config: Arc<ChainConfig>, derived_to: u64) -> Self {
+    pub(crate) fn new(prev: FrameQueue, config: Arc<ChainConfig>) -> Self {
         Self {
             prev,
             config,
             assembler: ChannelAssembler::default(),
-            derived_to,
         }
     }
 
     /// The compressed bytes of the next complete channel.
     pub(crate) fn next_channel(&mut self) -> Pull<Vec<u8>> {
-        let origin = *self.prev.prev.prev.origin();
+        let traversal = &self.prev.prev.prev;
+        let (origin, derived_to) = (*traversal.origin(), traversal.derived_to());
         self.assembler
             .expire(origin.number, self.config.channel_timeout(origin.timestamp));
         loop {
@@ -42,7 +40,8 @@ impl ChannelStage {
                 self.assembler
                     .add(frame, origin.number, self.config.channel_rlp_bytes_max());
             match outcome {
-                FrameOutcome::Complete(channel) if origin.number > self.derived_to => {
+                // What was complete by then was read before.
+                FrameOutcome::Complete(channel) if origin.number > derived_to.number => {
                     return Pull::Ready(channel);
                 }
                 _ => {}

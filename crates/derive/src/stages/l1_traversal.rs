@@ -1,5 +1,6 @@
 use crate::{DeriveError, InboxTransaction, L1Input};
 use alloc::{sync::Arc, vec::Vec};
+use alloy_eips::BlockNumHash;
 use openledger_primitives::{ChainConfig, SystemConfig, Transaction};
 use openledger_protocol::{ConfigUpdateError, L1Block};
 
@@ -19,6 +20,8 @@ pub struct Epoch {
 pub(crate) struct L1Traversal {
     config: Arc<ChainConfig>,
     origin: L1Block,
+    /// The L1 block up to which all was derived before.
+    derived_to: BlockNumHash,
     system_config: SystemConfig,
     /// Whether `origin` was fed; before the first feed it is only where to begin.
     started: bool,
@@ -29,15 +32,17 @@ pub(crate) struct L1Traversal {
 }
 
 impl L1Traversal {
-    /// Begins at `start`, as of which `system_config` stands.
+    /// Begins at `start`, as of which `system_config` stands, and goes on past `derived_to`.
     pub(crate) fn new(
         config: Arc<ChainConfig>,
         start: L1Block,
+        derived_to: BlockNumHash,
         system_config: SystemConfig,
     ) -> Self {
         Self {
             config,
             origin: start,
+            derived_to,
             system_config,
             started: false,
             inbox: None,
@@ -48,6 +53,11 @@ impl L1Traversal {
     /// The L1 block that the pipeline is at.
     pub(crate) const fn origin(&self) -> &L1Block {
         &self.origin
+    }
+
+    /// The L1 block up to which all was derived before.
+    pub(crate) const fn derived_to(&self) -> BlockNumHash {
+        self.derived_to
     }
 
     /// The system configuration as of [`Self::origin`].
@@ -84,6 +94,13 @@ impl L1Traversal {
                 number: block.number,
                 expected: self.origin.hash,
                 found: block.parent_hash,
+            });
+        }
+        // On another branch the block after which the safe head was known may never have been read.
+        if block.number == self.derived_to.number && block.hash != self.derived_to.hash {
+            return Err(DeriveError::L1Start {
+                expected: self.derived_to,
+                found: block.id(),
             });
         }
         let mut system_config = self.system_config;

@@ -2,10 +2,10 @@
 
 use crate::sim::{
     Driver, L1_GENESIS, SequencedBlock, channel, config, execute, from_batcher, genesis, l1_chain,
-    sequence, span_channel, transaction,
+    l1_hash, sequence, span_channel, transaction,
 };
 use alloy_primitives::keccak256;
-use openledger_derive::L1Input;
+use openledger_derive::{DeriveError, L1Input, Severity};
 use openledger_primitives::{ChainConfig, Transaction};
 use openledger_protocol::{L2BlockRef, SingularBatch, SpanBatch};
 use proptest::prelude::*;
@@ -44,6 +44,26 @@ fn a_batch_of_the_future_stays_dropped() {
     let mut misled = Driver::at(&config, &l1, known, l1[1].block.number);
     misled.run().expect("derives");
     assert_eq!(misled.head, made[2].reference);
+}
+
+/// The L1 block after which the head was known must be on the branch that is read.
+#[test]
+fn another_block_in_the_place_of_the_last_one_is_a_reorganization() {
+    let config = config(2, 100);
+    let l1 = l1_chain([12; 8]);
+    let mut driver = Driver::at(&config, &l1, vec![genesis(&config)], l1[4].block.number);
+    let mut other = l1.clone();
+    for input in &mut other[4..] {
+        let number = input.block.number;
+        input.block.hash = l1_hash(number, 1);
+        if number > l1[4].block.number {
+            input.block.parent_hash = l1_hash(number - 1, 1);
+        }
+    }
+    driver.l1 = &other;
+    let error = driver.run().expect_err("another branch");
+    assert!(matches!(error, DeriveError::L1Start { .. }), "{error:?}");
+    assert_eq!(error.severity(), Severity::Reset);
 }
 
 /// `count` blocks on `parent` with the origin `origin`.

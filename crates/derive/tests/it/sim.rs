@@ -284,6 +284,7 @@ impl<'a> Driver<'a> {
         blocks: Vec<L2BlockRef>,
         derived_to: u64,
     ) -> Self {
+        let derived_to = l1[(derived_to - L1_GENESIS) as usize].block.id();
         let config = Arc::new(config.clone());
         let head = *blocks.last().expect("genesis");
         let origin = &l1[(head.l1_origin.number - L1_GENESIS) as usize].block;

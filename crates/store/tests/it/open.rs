@@ -88,7 +88,7 @@ fn a_store_of_the_schema_before_is_taken_over() {
         .get_cf(db.cf_handle("meta").unwrap(), b"s:schema")
         .unwrap();
     // So that an older program knows that it can't read it.
-    assert_eq!(schema.as_deref(), Some(&2_u32.to_be_bytes()[..]));
+    assert_eq!(schema.as_deref(), Some(&3_u32.to_be_bytes()[..]));
 }
 
 #[test]

@@ -54,14 +54,7 @@ impl Verifier {
                         () = tokio::time::sleep(POLL) => {}
                     }
                 }
-                track(
-                    chain,
-                    client,
-                    watcher.heads(),
-                    OnContradiction::Follow,
-                    stop,
-                )
-                .await;
+                track(chain, client, watcher.heads(), stop).await;
             }
         });
         Ok(Self {

@@ -1,7 +1,7 @@
 //! Execution of what the pool has ready: a group into the open block, or each in a block of its own.
 
 use super::Engine;
-use crate::{BuilderError, Mode, handle::data_bytes};
+use crate::{BuilderConfig, BuilderError, Mode, handle::data_bytes};
 use alloy_primitives::{Address, B256};
 use openledger_chain::{ChainEvent, PreconfirmedTransaction};
 use openledger_execution::TransactionError;
@@ -15,6 +15,21 @@ use tracing::error;
 
 /// Longest that a group of transactions is executed before it is journaled and answered.
 const GROUP_TIME_MAX: Duration = Duration::from_millis(8);
+
+/// Of the time of a block, what has to be left for a transaction that may take longer than a block.
+const ANY_TIME: Duration = Duration::from_millis(500);
+
+/// Time that must be left of a block for a transaction with this gas limit to be begun.
+fn time_for(config: &BuilderConfig, gas_limit: u64, is_first: bool) -> Duration {
+    let nanoseconds =
+        u128::from(gas_limit) * 1_000_000_000 / u128::from(config.gas_rate_min.max(1));
+    let longest = Duration::from_nanos(u64::try_from(nanoseconds).unwrap_or(u64::MAX));
+    if is_first {
+        longest.min(ANY_TIME)
+    } else {
+        longest
+    }
+}
 
 /// What became of the transactions of a turn.
 #[derive(Debug, Default)]
@@ -91,7 +106,11 @@ impl Engine {
             let bytes = data_bytes(&transaction.encoded);
             // Alone in a block that is too small for it, execution says why.
             let has_gas = transaction.gas_limit() <= draft.gas_left() || draft.is_bare();
-            if !has_gas || !limits.allow(bytes, draft.data_bytes) {
+            let has_time = deadline.is_none_or(|due| {
+                let left = due.saturating_sub(self.clock.now() + self.config.seal_reserve);
+                time_for(&self.config, transaction.gas_limit(), draft.is_bare()) <= left
+            });
+            if !has_gas || !has_time || !limits.allow(bytes, draft.data_bytes) {
                 aside.insert(sender);
                 continue;
             }

@@ -55,7 +55,17 @@ impl Engine {
         }
         self.lower_finalized(to)?;
         self.draft = None;
-        let removed = self.chain.unwind(to)?;
+        let head = self.chain.head().number;
+        let removed = match self.chain.unwind(to) {
+            Ok(removed) => removed,
+            Err(error) => {
+                // Some may be gone: what is still in a block is found to be by its nonce.
+                if self.chain.head().number < head && requeue {
+                    self.requeue(transactions)?;
+                }
+                return Err(error.into());
+            }
+        };
         self.chain.store().journal_clear()?;
         if requeue {
             warn!(

@@ -1,7 +1,14 @@
 //! Transactions that ask for more gas than a block has left.
 
 use crate::support::{BURNER, Fixture, Options, SINK, manual, transaction, transfer};
-use openledger_builder::BuilderConfig;
+use openledger_builder::{BuilderConfig, TimeSource};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
 
 const GAS_LIMIT: u64 = 6_000_000;
 
@@ -33,6 +40,51 @@ async fn a_transaction_that_does_not_fit_lets_others_pass() {
     node.execute(late.clone()).await;
     assert_eq!(node.mine().await, [greedy.hash, follower.hash, late.hash]);
     assert!(node.mempool.is_empty());
+    node.stop();
+}
+
+#[tokio::test]
+async fn what_may_take_longer_than_is_left_of_a_block_waits() {
+    let fixture = Fixture::new(&Options::default());
+    let second = 1_000;
+    let genesis = fixture.genesis_time * second;
+    let clock = Arc::new(AtomicU64::new(genesis + 700));
+    let config = BuilderConfig {
+        time: TimeSource::Simulated(clock.clone()),
+        ..BuilderConfig::default()
+    };
+    let node = fixture.build(config, vec![fixture.l1(0, 0, Vec::new())]);
+    // At 40 million gas a second it may take half a second, and there is a quarter left; not even as the first.
+    let heavy = transaction(1, 0, SINK, 20_000_000);
+    node.wait(heavy.clone()).await;
+    let light = transfer(2, 0);
+    node.execute(light.clone()).await;
+    clock.store(genesis + second + 50, Ordering::Release);
+    let hashes = |number| {
+        let block = node.chain.block(number).unwrap()?;
+        let signed = block.block.body.transactions.iter();
+        let signed = signed.filter(|tx| !tx.is_deposit());
+        Some(signed.map(|tx| tx.tx_hash()).collect::<Vec<_>>())
+    };
+    let sealed = |number| async move {
+        for _ in 0..6_000 {
+            if let Some(hashes) = hashes(number) {
+                return hashes;
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        panic!("block {number} is not sealed")
+    };
+    assert_eq!(sealed(1).await, [light.hash]);
+    // It comes first in the next, and is there before that block is due.
+    let mut looks = 0;
+    while !node.mempool.is_empty() {
+        looks += 1;
+        assert!(looks < 6_000, "it waits for ever");
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    clock.store(genesis + 2 * second + 50, Ordering::Release);
+    assert_eq!(sealed(2).await, [heavy.hash]);
     node.stop();
 }
 

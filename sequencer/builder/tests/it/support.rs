@@ -89,7 +89,7 @@ pub(crate) fn now() -> u64 {
 
 pub(crate) struct Fixture {
     pub(crate) chain: Arc<Chain>,
-    genesis_time: u64,
+    pub(crate) genesis_time: u64,
     _directory: TempDir,
 }
 
