@@ -3,7 +3,7 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help dev test lint bench fuzz crash digits contracts docs clean
+.PHONY: help dev test lint bench fuzz crash soak digits contracts docs clean
 ARGS ?=
 
 help: ## Show the targets
@@ -32,6 +32,10 @@ fuzz: ## Fuzz every decoder, ten minutes a target (scripts/fuzz.sh --help)
 crash: ## Kill a loaded node again and again and check that it lost nothing (scripts/crash.sh --help)
 	@scripts/install.sh
 	@scripts/crash.sh $(ARGS)
+
+soak: ## Load a chain and a verifier steadily for an hour (scripts/soak.sh --help)
+	@scripts/install.sh
+	@scripts/soak.sh $(ARGS)
 
 digits: ## Reproduce the figures of docs/attribution.md (scripts/digits.sh --help)
 	@scripts/install.sh

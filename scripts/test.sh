@@ -9,7 +9,7 @@ set -uo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 cd "$root" || exit 1
 
-STEPS=(format clippy dependencies no_std contracts rust crash doc_tests kona links clients bench)
+STEPS=(format clippy dependencies no_std contracts rust crash soak doc_tests kona links clients bench)
 logs="$OPENLEDGER_CACHE/test-logs"
 mkdir -p "$logs"
 passed=0
@@ -57,6 +57,10 @@ step_rust() {
 # The crash test's short form: apart from other load, so that its kills come at the instants that it means.
 step_crash() {
     build_command && scripts/crash.sh --short
+}
+
+step_soak() {
+    build_command && scripts/soak.sh --short
 }
 
 step_doc_tests() {

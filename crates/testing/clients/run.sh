@@ -3,7 +3,7 @@
 #
 # Installs what is missing (npm packages here and in contracts/, a Python environment in the user's cache folder), which
 # takes a minute once and nothing afterwards; then run.mjs starts nodes, proxies and tests, and stops all of them.
-# STEPs are names that run.mjs prints; without any, all run.
+# STEPs are names that run.mjs prints; without any, all run. CLIENTS_SCRIPT names another program than run.mjs.
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 root=$(cd "$here/../../.." && pwd)
@@ -43,4 +43,4 @@ source "$root/contracts/tools/lib.sh"
 export OPENLEDGER_BIN PYTHON=$venv/bin/python CAST FORGE
 CAST=$(foundry cast)
 FORGE=$(foundry forge)
-exec node "$here/run.mjs" "$@"
+exec node "$here/${CLIENTS_SCRIPT:-run.mjs}" "$@"

@@ -115,8 +115,8 @@ proptest! {
         }
     }
 
-    /// Whatever the order of the scores, each gets the same; equal scores share their amounts, which
-    /// differ by a wei at most.
+    /// Whatever the order of the scores, each gets the same, but for the wei that goes by order where
+    /// remainders are equal; equal scores share their amounts, which differ by a wei at most.
     #[test]
     fn split_is_order_independent(
         total in total(),
@@ -134,7 +134,10 @@ proptest! {
         turned.rotate_left(order.index(scores.len()));
         turned.reverse();
         let pairs = by_score(&scores);
-        prop_assert_eq!(&pairs, &by_score(&turned));
+        for ((score, amount), (same, other)) in pairs.iter().zip(by_score(&turned)) {
+            prop_assert_eq!(*score, same);
+            prop_assert!(amount.abs_diff(other) <= 1, "{}: {} and {}", score, amount, other);
+        }
         for pair in pairs.windows(2) {
             if pair[0].0 == pair[1].0 {
                 prop_assert!(pair[1].1 - pair[0].1 <= 1);

@@ -41,7 +41,7 @@ fn foreign(path: &std::path::Path, families: &[&str]) -> rocksdb::DB {
 #[test]
 fn other_schemas_are_named() {
     for (families, version) in [
-        (&["meta"][..], 3_u32),
+        (&["meta"][..], 4_u32),
         (&["meta", "later"], 7),
         (&["meta"], 0),
     ] {
@@ -57,11 +57,11 @@ fn other_schemas_are_named() {
         match Store::open(directory.path(), options()).unwrap_err() {
             StoreError::SchemaNewer {
                 found,
-                supported: 2,
+                supported: 3,
             } => assert_eq!(found, version),
             StoreError::SchemaOlder {
                 found: 0,
-                supported: 2,
+                supported: 3,
             } => assert_eq!(version, 0),
             error => panic!("{error:?}"),
         }
