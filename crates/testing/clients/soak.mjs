@@ -133,12 +133,16 @@ async function run() {
     await sleep(20);
   }
 
-  const head = Number(await call(url, "eth_blockNumber"));
-  await until("the verifier's head", async () => Number(await call(verifierUrl, "eth_blockNumber")) >= head);
+  // The last ones are in a block after the newest of this moment.
+  const receipts = [];
   for (const hash of sent) {
-    const [ours, theirs] = await Promise.all([url, verifierUrl].map((at) => call(at, "eth_getTransactionReceipt", [hash])));
-    assert.ok(ours, `${hash} is lost`);
-    assert.equal(theirs?.blockHash, ours.blockHash, `${hash} on the verifier`);
+    receipts.push(await until(`the receipt of ${hash}`, () => call(url, "eth_getTransactionReceipt", [hash])));
+  }
+  const head = Math.max(...receipts.map(({ blockNumber }) => Number(blockNumber)));
+  await until("the verifier's head", async () => Number(await call(verifierUrl, "eth_blockNumber")) >= head);
+  for (const ours of receipts) {
+    const theirs = await call(verifierUrl, "eth_getTransactionReceipt", [ours.transactionHash]);
+    assert.equal(theirs?.blockHash, ours.blockHash, `${ours.transactionHash} on the verifier`);
   }
   const number = `0x${head.toString(16)}`;
   const [ours, theirs] = await Promise.all([url, verifierUrl].map((at) => call(at, "optimism_outputAtBlock", [number])));
