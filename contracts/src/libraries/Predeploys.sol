@@ -40,6 +40,54 @@ library Predeploys {
     /// @notice Receives the operator fees.
     address internal constant OPERATOR_FEE_VAULT = 0x420000000000000000000000000000000000001b;
 
+    /// @notice Wraps OPEN for votes. From here on the protocol's contracts: docs/spec/protocol.md.
+    address internal constant G_OPEN = 0x4200000000000000000000000000000000001000;
+
+    /// @notice Proposals and votes.
+    address internal constant GOVERNOR = 0x4200000000000000000000000000000000001001;
+
+    /// @notice Carries out changes of parameters. The native precompiles let it alone pause functions.
+    address internal constant PARAM_TIMELOCK = 0x4200000000000000000000000000000000001002;
+
+    /// @notice Carries out changes of code and owners.
+    address internal constant CODE_TIMELOCK = 0x4200000000000000000000000000000000001003;
+
+    /// @notice What challengers and reviewers earned.
+    address internal constant REPUTATION = 0x4200000000000000000000000000000000001004;
+
+    /// @notice Datanets, contributions and their review.
+    address internal constant DATANET_REGISTRY = 0x4200000000000000000000000000000000001005;
+
+    /// @notice Stake of validators and workers.
+    address internal constant VALIDATOR_STAKING = 0x4200000000000000000000000000000000001006;
+
+    /// @notice Lives of models.
+    address internal constant MODEL_REGISTRY = 0x4200000000000000000000000000000000001007;
+
+    /// @notice Payees, prices and status of registry ids.
+    address internal constant ADAPTER_MARKET = 0x4200000000000000000000000000000000001008;
+
+    /// @notice Requests, the fee log and pots.
+    address internal constant INFERENCE_ROUTER = 0x4200000000000000000000000000000000001009;
+
+    /// @notice Sums locked for one payee.
+    address internal constant VOUCHER_CHANNELS = 0x420000000000000000000000000000000000100a;
+
+    /// @notice Proposals, challenges and payment of epochs.
+    address internal constant EPOCH_SETTLEMENT = 0x420000000000000000000000000000000000100b;
+
+    /// @notice What is owed to whom, and bonds.
+    address internal constant CLAIM_VAULT = 0x420000000000000000000000000000000000100C;
+
+    /// @notice Agents and their policies.
+    address internal constant AGENT_REGISTRY = 0x420000000000000000000000000000000000100D;
+
+    /// @notice What belongs to nobody else.
+    address internal constant TREASURY = 0x420000000000000000000000000000000000100E;
+
+    /// @notice Verdicts of validators drawn by stake.
+    address internal constant JURY = 0x420000000000000000000000000000000000100F;
+
     /// @notice Where the OP Stack's first chains had ETH as an ERC-20. Nothing stands there.
     address internal constant LEGACY_ERC20_ETH = 0xDeadDeAddeAddEAddeadDEaDDEAdDeaDDeAD0000;
 
