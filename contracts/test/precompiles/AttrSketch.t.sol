@@ -96,6 +96,13 @@ contract AttrSketchTest is PrecompileTest {
         vm.roll(vm.getBlockNumber() + 1);
     }
 
+    function test_clusterCount_bySpace_succeeds() public {
+        _clusters(3);
+        assertEq(SKETCH.clusterCount(space), 3);
+        assertEq(SKETCH.clusterCount(keccak256(abi.encode(address(2), DATANET))), 0);
+        assertEq(SKETCH.clusterCount(0), 0);
+    }
+
     function test_settle_copies_succeeds() public {
         uint32[32] memory first = _signature(1);
         uint32[32] memory near = _signature(1);
@@ -122,7 +129,9 @@ contract AttrSketchTest is PrecompileTest {
         emit IAttrSketch.Clustered(DATANET, 0, ids[1], false);
         vm.expectEmit(address(SKETCH));
         emit IAttrSketch.Clustered(DATANET, 1, ids[2], true);
+        assertEq(SKETCH.clusterCount(space), 0);
         assertEq(SKETCH.settle(DATANET, 64), 4);
+        assertEq(SKETCH.clusterCount(space), 2);
         vm.expectRevert();
         SKETCH.reveal(DATANET, unrevealed, address(1), 0, 0, _signature(3));
     }
@@ -148,7 +157,15 @@ contract AttrSketchTest is PrecompileTest {
         // 2^40·gᵀ(GᵀG + λ)⁻¹q of a row is just below a third of 2^40.
         assertApproxEqRel(sum[1], int128(2 ** 41) / 3, 0.002e18);
         assertApproxEqRel(uint256(sumSq[1]) * 2, uint256(int256(sum[1])) ** 2, 0.001e18);
+        for (uint256 b = 0; b < 2; b++) {
+            (uint256 residual2, uint256 query2) = SKETCH.residual(id, q[b], x[b], shift[b]);
+            assertLe(256 * 256 * residual2, query2);
+        }
         x[1] = x[0];
+        {
+            (uint256 residual2, uint256 query2) = SKETCH.residual(id, q[1], x[1], shift[1]);
+            assertGt(256 * 256 * residual2, query2);
+        }
         vm.expectRevert(abi.encodeWithSelector(IAttrSketch.WitnessRejected.selector, 1));
         SKETCH.scoreInfluence(id, q, x, shift);
         q[1] = new bytes(DIM);

@@ -57,7 +57,7 @@ contract PrecompileGasTest is Test {
         int256[] memory rows = _ints(64 * 64, 1);
         int256[] memory q = _ints(64, 2);
         uint256 before = gasleft();
-        InfluenceReference.influence(rows, q, q, 1000, 4, 256);
+        InfluenceReference.influence(rows, q, q, 1000, 4);
         _record("influence 64 rows x 64", before);
         before = gasleft();
         InfluenceReference.dot(rows, q);

@@ -10,7 +10,7 @@ import {PrecompileTest} from "./PrecompileTest.sol";
 
 contract LoraRegistryTest is PrecompileTest {
     ILoraRegistry private constant LORA = NativePrecompiles.LORA;
-    address private constant TIMELOCK = 0x4200000000000000000000000000000000000A10;
+    address private constant TIMELOCK = 0x4200000000000000000000000000000000001002;
     bytes32 private constant SALT = bytes32(uint256(5));
     bytes private constant JSON =
         '{"layers.0.q_proj.lora_A.weight":{"dtype":"F32","shape":[2,8],"data_offsets":[0,64]},"layers.0.q_proj.lora_B.weight":{"dtype":"F32","shape":[4,2],"data_offsets":[64,96]}}';
@@ -95,7 +95,12 @@ contract LoraRegistryTest is PrecompileTest {
         uint64 copied = LORA.registerAdapter(copy, header, SALT);
         vm.expectEmit(address(LORA));
         emit ILoraRegistry.StatusChanged(copied, 2);
+        assertEq(LORA.statusOf(copied), 0);
         uint64 id = LORA.registerAdapter(first, header, SALT);
+        assertEq(LORA.statusOf(copied), 2);
+        assertEq(LORA.statusOf(id), 0);
+        vm.expectRevert(abi.encodeWithSelector(ILoraRegistry.UnknownNode.selector, id + 1));
+        LORA.statusOf(id + 1);
         ILoraRegistry.Adapter memory child = _adapter(2);
         child.parents = new ILoraRegistry.Share[](1);
         child.parents[0] = ILoraRegistry.Share(copied, 1);

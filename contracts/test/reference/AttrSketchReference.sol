@@ -7,8 +7,7 @@ import {InfluenceReference} from "./InfluenceReference.sol";
 
 /// @title AttrSketchReference
 /// @notice SKETCH in Solidity, to stand at its address in tests. It differs from the precompile in gas, in where rows are kept
-///         (its own storage, not code pages), in the block hash that seeds are drawn from (BLOCKHASH, not EIP-2935), and in
-///         that nothing can be paused.
+///         (its own storage, not code pages), and in the block hash that seeds are drawn from (BLOCKHASH, not EIP-2935).
 contract AttrSketchReference is ContributionsReference {
     uint256 private constant PAGE_BYTES = 24_575;
     uint256 private constant PREFIX_BYTES = 6;
@@ -49,7 +48,7 @@ contract AttrSketchReference is ContributionsReference {
         uint8 shift,
         uint8 sparsity,
         bytes32 dataRoot
-    ) external returns (uint64 setId) {
+    ) external whenNotPaused returns (uint64 setId) {
         if (dim != 64 && dim != 128 && dim != 256 && dim != 512 && dim != 1024) revert BadDim(dim);
         if (kind > 1) revert BadKind(kind);
         if (sparsity != 0 && sparsity != 4 && sparsity != 8) revert BadSparsity(sparsity);
@@ -69,7 +68,7 @@ contract AttrSketchReference is ContributionsReference {
     }
 
     /// @inheritdoc IAttrSketch
-    function drawSeed(uint64 setId) external returns (uint64 seed) {
+    function drawSeed(uint64 setId) external whenNotPaused returns (uint64 seed) {
         Set storage set = _owned(setId);
         uint64 start = set.header.seedBlock;
         if (block.number < start + 2 || block.number > start + 250) revert SeedWindow(start + 2, start + 250);
@@ -80,7 +79,7 @@ contract AttrSketchReference is ContributionsReference {
     }
 
     /// @inheritdoc IAttrSketch
-    function appendRows(uint64 setId, bytes calldata rows) external returns (uint32 firstRow) {
+    function appendRows(uint64 setId, bytes calldata rows) external whenNotPaused returns (uint32 firstRow) {
         Set storage set = _writable(setId);
         firstRow = set.header.rows;
         uint256 length = PREFIX_BYTES + set.header.dim;
@@ -96,7 +95,7 @@ contract AttrSketchReference is ContributionsReference {
     }
 
     /// @inheritdoc IAttrSketch
-    function seal(uint64 setId) external {
+    function seal(uint64 setId) external whenNotPaused {
         Set storage set = _writable(setId);
         SetHeader storage sealing = set.header;
         if (sealing.rows == 0) revert EmptySet(setId);
@@ -145,6 +144,7 @@ contract AttrSketchReference is ContributionsReference {
     function scoreInfluence(uint64 setId, bytes[] calldata q, bytes[] calldata x, uint8[] calldata shift)
         external
         view
+        whenNotPaused
         returns (uint32[] memory cluster, int128[] memory sum, uint128[] memory sumSq)
     {
         Set storage set = _scorable(setId, 0);
@@ -159,7 +159,24 @@ contract AttrSketchReference is ContributionsReference {
     }
 
     /// @inheritdoc IAttrSketch
-    function scoreDot(uint64 setId, bytes calldata q) external view returns (uint32[] memory, int128[] memory) {
+    function residual(uint64 setId, bytes calldata q, bytes calldata x, uint8 shift)
+        external
+        view
+        returns (uint256 residual2, uint256 query2)
+    {
+        Set storage set = _scorable(setId, 0);
+        Query memory query = _query(set.header.dim, 0, q, x, shift);
+        int256 lambda = int256(uint256(set.header.lambda));
+        (, residual2, query2) = InfluenceReference.influence(_vectors(set), query.q, query.x, lambda, query.shift);
+    }
+
+    /// @inheritdoc IAttrSketch
+    function scoreDot(uint64 setId, bytes calldata q)
+        external
+        view
+        whenNotPaused
+        returns (uint32[] memory, int128[] memory)
+    {
         Set storage set = _scorable(setId, type(uint8).max);
         if (q.length != set.header.dim) revert BadLength(set.header.dim, q.length);
         return _narrow(set, InfluenceReference.dot(_vectors(set), _entries(q)));
@@ -169,6 +186,7 @@ contract AttrSketchReference is ContributionsReference {
     function scoreKnnShapley(uint64 setId, bytes calldata q, uint16 label, uint8 K)
         external
         view
+        whenNotPaused
         returns (uint32[] memory, int128[] memory)
     {
         Set storage set = _scorable(setId, 1);
@@ -181,9 +199,12 @@ contract AttrSketchReference is ContributionsReference {
         return _narrow(set, InfluenceReference.knnShapley(_vectors(set), labels, _entries(q), label, K));
     }
 
-    /// @notice Nothing can be paused here.
-    function setPaused(bytes4 selector, uint64) external pure {
-        revert NotPausable(selector);
+    function _isPausable(bytes4 selector) internal pure override returns (bool) {
+        return selector == IAttrSketch.openSet.selector || selector == IAttrSketch.drawSeed.selector
+            || selector == IAttrSketch.appendRows.selector || selector == IAttrSketch.seal.selector
+            || selector == IAttrSketch.scoreInfluence.selector || selector == IAttrSketch.scoreDot.selector
+            || selector == IAttrSketch.scoreKnnShapley.selector || selector == IAttrSketch.commitContribution.selector
+            || selector == IAttrSketch.reveal.selector;
     }
 
     function _existing(uint64 setId) private view returns (Set storage set) {
@@ -273,10 +294,11 @@ contract AttrSketchReference is ContributionsReference {
         view
         returns (int256[] memory a)
     {
-        bool accepted;
+        uint256 residual2;
+        uint256 query2;
         int256 lambda = int256(uint256(set.header.lambda));
-        (a, accepted) = InfluenceReference.influence(rows, query.q, query.x, lambda, query.shift, TOLERANCE);
-        if (!accepted) revert WitnessRejected(b);
+        (a, residual2, query2) = InfluenceReference.influence(rows, query.q, query.x, lambda, query.shift);
+        if (TOLERANCE * TOLERANCE * residual2 > query2) revert WitnessRejected(b);
         for (uint256 k = 0; k < a.length; k++) {
             a[k] = InfluenceReference.scaleScore(a[k], query.shift);
         }

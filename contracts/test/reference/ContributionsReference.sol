@@ -2,10 +2,11 @@
 pragma solidity 0.8.37;
 
 import {IAttrSketch} from "../../src/interfaces/precompiles/IAttrSketch.sol";
+import {PausesReference} from "./PausesReference.sol";
 
 /// @title ContributionsReference
 /// @notice SKETCH's contributions and clusters, written plainly.
-abstract contract ContributionsReference is IAttrSketch {
+abstract contract ContributionsReference is IAttrSketch, PausesReference {
     uint256 private constant REVEAL_FROM = 2;
     uint256 private constant REVEAL_TO = 50;
     uint16 private constant SETTLE_MAX = 64;
@@ -31,7 +32,7 @@ abstract contract ContributionsReference is IAttrSketch {
     mapping(bytes32 commitId => Commit) private commits;
 
     /// @inheritdoc IAttrSketch
-    function commitContribution(bytes32 datanet, bytes32 h) external returns (bytes32 commitId) {
+    function commitContribution(bytes32 datanet, bytes32 h) external whenNotPaused returns (bytes32 commitId) {
         bytes32 id = keccak256(abi.encode(msg.sender, datanet));
         commitId = keccak256(abi.encode(id, spaces[id].commits++));
         commits[commitId].h = h;
@@ -46,7 +47,7 @@ abstract contract ContributionsReference is IAttrSketch {
         bytes32 dataRoot,
         bytes32 salt,
         uint32[32] calldata mh
-    ) external {
+    ) external whenNotPaused {
         Commit storage commit = commits[commitId];
         uint256 made = commit.blockNumber;
         if (made == 0) revert UnknownCommit(commitId);
@@ -81,6 +82,11 @@ abstract contract ContributionsReference is IAttrSketch {
             }
             space.settled++;
         }
+    }
+
+    /// @inheritdoc IAttrSketch
+    function clusterCount(bytes32 space) external view returns (uint32) {
+        return spaces[space].clusters;
     }
 
     /// @notice keccak256 of the words as u32be.

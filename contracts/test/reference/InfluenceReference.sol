@@ -8,19 +8,14 @@ import {LibSort} from "solady/utils/LibSort.sol";
 library InfluenceReference {
     int256 private constant Q40 = 2 ** 40;
 
-    /// @notice G·x, and whether the witness's residual is within 1/`tolerance` of the query's norm.
-    function influence(
-        int256[] memory rows,
-        int256[] memory q,
-        int256[] memory x,
-        int256 lambda,
-        uint256 shift,
-        uint256 tolerance
-    ) internal pure returns (int256[] memory a, bool accepted) {
+    /// @notice G·x, and the squared norms of the witness's residual and of the scaled query.
+    function influence(int256[] memory rows, int256[] memory q, int256[] memory x, int256 lambda, uint256 shift)
+        internal
+        pure
+        returns (int256[] memory a, uint256 residual2, uint256 query2)
+    {
         uint256 dim = q.length;
         a = dot(rows, x);
-        uint256 residual;
-        uint256 norm;
         for (uint256 d = 0; d < dim; d++) {
             int256 u;
             for (uint256 k = 0; k < a.length; k++) {
@@ -28,10 +23,9 @@ library InfluenceReference {
             }
             int256 scaled = q[d] * int256(1 << shift);
             int256 r = scaled - u - lambda * x[d];
-            residual += uint256(r * r);
-            norm += uint256(scaled * scaled);
+            residual2 += uint256(r * r);
+            query2 += uint256(scaled * scaled);
         }
-        accepted = tolerance * tolerance * residual <= norm;
     }
 
     /// @notice A row's score: a·2^(40−shift), truncated toward zero.

@@ -15,7 +15,7 @@ import {LibBytes} from "solady/utils/LibBytes.sol";
 /// @notice LORA in Solidity, to stand at its address in tests. It differs from the precompile in gas, in where uploaded headers
 ///         are kept (its own storage, not code pages), and in that nothing can be paused.
 contract LoraRegistryReference is LineageReference {
-    address private constant TIMELOCK = 0x4200000000000000000000000000000000000A10;
+    address private constant TIMELOCK = 0x4200000000000000000000000000000000001002;
     uint256 private constant NAME_BYTES_MAX = 64;
     uint16 private constant LAYERS_MAX = 512;
     uint256 private constant MODULES_MAX = 32;
@@ -158,6 +158,11 @@ contract LoraRegistryReference is LineageReference {
             adapter.licence = abi.decode(bases[id], (Base)).licence;
         }
         return (adapter, node.params, node.depth, node.ancestors);
+    }
+
+    /// @inheritdoc ILoraRegistry
+    function statusOf(uint64 id) external view returns (uint8) {
+        return _existing(id).status;
     }
 
     /// @inheritdoc ILoraRegistry

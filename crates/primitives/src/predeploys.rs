@@ -37,4 +37,4 @@ pub const HISTORY_STORAGE: Address = address!("0000F90827F1C53a10cb7A02335B17532
 pub const BEACON_ROOTS: Address = address!("000F3df6D732807Ef1319fB7B8bB8522d0Beac02");
 /// The timelock of the chain's parameters: the only account that may pause functions of the native
 /// precompiles and set statuses that dispute an adapter. Ours, above the range that OP's predeploys use.
-pub const PARAMETER_TIMELOCK: Address = address!("4200000000000000000000000000000000000A10");
+pub const PARAMETER_TIMELOCK: Address = address!("4200000000000000000000000000000000001002");

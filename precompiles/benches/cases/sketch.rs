@@ -48,6 +48,8 @@ pub(super) const CASES: &[(&str, fn() -> Case)] = &[
     ("scoreInfluence 4096x1024, 16 queries, cold", || {
         influence(1_024, 4_096, 1, 16, Cold)
     }),
+    ("residual 1x64", || residual(64, 1)),
+    ("residual 4096x1024", || residual(1_024, 4_096)),
     ("scoreDot 1x64", || dot(64, 1, Warm)),
     ("scoreDot 4096x64", || dot(64, 4_096, Warm)),
     ("scoreDot 4096x1024", || dot(1_024, 4_096, Warm)),
@@ -272,6 +274,21 @@ fn influence(dim: u16, rows: u32, clusters: u32, batch: usize, access: Access) -
         shift: vec![shift; batch],
     };
     Case::view(sealed(dim, 0, rows, clusters), SKETCH, &score, access)
+}
+
+fn residual(dim: u16, rows: u32) -> Case {
+    let (query, witness, shift) = certified_query(dim, rows);
+    let residual = Sketch::residualCall {
+        setId: 1,
+        q: query.into(),
+        x: witness
+            .iter()
+            .flat_map(|x| x.to_be_bytes())
+            .collect::<Vec<u8>>()
+            .into(),
+        shift,
+    };
+    Case::view(sealed(dim, 0, rows, 1), SKETCH, &residual, Warm)
 }
 
 fn dot(dim: u16, rows: u32, access: Access) -> Case {

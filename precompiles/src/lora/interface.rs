@@ -57,6 +57,7 @@ sol! {
             returns (uint64[] memory ids, uint256[] memory amounts);
         /// Sets a status: 0 active, 1 deprecated, 2 disputed.
         function setStatus(uint64 id, uint8 status) external;
+        function statusOf(uint64 id) external view returns (uint8);
 
         /// A base was registered.
         event BaseRegistered(uint64 indexed id, bytes32 indexed configHash);

@@ -110,7 +110,7 @@ pub const STATUS_DISPUTED: u8 = 2;
 use ILoraRegistry::{
     byBaseCall, commitAdapterCall, flattenDatanetsCall, getCall, isAncestorCall, lineageCall,
     noncesCall, registerAdapterCall, registerAdapterForCall, registerBaseCall, royaltyFlowCall,
-    setStatusCall, uploadHeaderCall, verifyChunkCall,
+    setStatusCall, statusOfCall, uploadHeaderCall, verifyChunkCall,
 };
 
 /// The registry, for the table of precompiles.
@@ -143,6 +143,7 @@ fn run(context: &mut Context<'_>, selector: [u8; 4], arguments: &[u8]) -> Result
         flattenDatanetsCall::SELECTOR => query::flatten_datanets(context, arguments),
         royaltyFlowCall::SELECTOR => query::royalty_flow(context, arguments),
         setStatusCall::SELECTOR => status::set_status(context, arguments),
+        statusOfCall::SELECTOR => query::status_of(context, arguments),
         _ => Err(Stop::bad_abi()),
     }
 }

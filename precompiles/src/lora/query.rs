@@ -5,7 +5,7 @@ use super::{
         ILoraRegistry::{
             Adapter, byBaseCall, flattenDatanetsCall, flattenDatanetsReturn, getCall, getReturn,
             isAncestorCall, lineageCall, noncesCall, royaltyFlowCall, royaltyFlowReturn,
-            verifyChunkCall,
+            statusOfCall, verifyChunkCall,
         },
         LoraErrors,
     },
@@ -72,6 +72,13 @@ pub(super) fn get(context: &mut Context<'_>, arguments: &[u8]) -> Result<Vec<u8>
         depth: head.depth,
         ancestors: head.ancestors,
     }))
+}
+
+/// `statusOf`: of an adapter or a base. One slot.
+pub(super) fn status_of(context: &mut Context<'_>, arguments: &[u8]) -> Result<Vec<u8>, Stop> {
+    let id = read_id(arguments)?;
+    let head = require_node(context, id)?;
+    Ok(statusOfCall::abi_encode_returns(&head.status))
 }
 
 fn base_as_adapter(

@@ -71,6 +71,18 @@ pub(crate) fn commit_contribution(
     ))
 }
 
+/// Clusters of a space, whosever it is; 0 for one that nobody wrote. A registry that settles one commitment at a
+/// time learns from it whether that made a cluster, and which.
+pub(crate) fn cluster_count(context: &mut Context<'_>, arguments: &[u8]) -> Result<Vec<u8>, Stop> {
+    let mut arguments = Arguments::new(arguments, 1)?;
+    let space = arguments.bytes32()?;
+    arguments.finish()?;
+    let counters = SpaceCounters::unpack(context.sload(SpaceSlots::new(space).counters())?);
+    Ok(IAttrSketch::clusterCountCall::abi_encode_returns(
+        &counters.clusters,
+    ))
+}
+
 pub(crate) fn reveal(context: &mut Context<'_>, arguments: &[u8]) -> Result<Vec<u8>, Stop> {
     let mut arguments = Arguments::new(arguments, 5usize.saturating_add(SIGNATURE_WORDS))?;
     let (datanet, commit_id) = (arguments.bytes32()?, arguments.bytes32()?);

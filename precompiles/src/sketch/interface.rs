@@ -90,6 +90,8 @@ sol! {
         function scoreInfluence(uint64 setId, bytes[] calldata q, bytes[] calldata x,
             uint8[] calldata shift) external view
             returns (uint32[] memory cluster, int128[] memory sum, uint128[] memory sumSq);
+        function residual(uint64 setId, bytes calldata q, bytes calldata x, uint8 shift) external view
+            returns (uint256 residual2, uint256 query2);
         function scoreDot(uint64 setId, bytes calldata q) external view
             returns (uint32[] memory cluster, int128[] memory sum);
         function scoreKnnShapley(uint64 setId, bytes calldata q, uint16 label, uint8 K) external view
@@ -100,6 +102,7 @@ sol! {
         function reveal(bytes32 datanet, bytes32 commitId, address contributor, bytes32 dataRoot,
             bytes32 salt, uint32[32] calldata mh) external;
         function settle(bytes32 datanet, uint16 max) external returns (uint16 done);
+        function clusterCount(bytes32 space) external view returns (uint32);
 
         event SetOpened(uint64 indexed setId, bytes32 indexed subject, address owner);
         event RowsAppended(uint64 indexed setId, uint32 first, uint32 n, bytes32 digest);

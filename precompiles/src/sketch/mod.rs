@@ -69,12 +69,14 @@ fn run(context: &mut Context<'_>, selector: [u8; 4], arguments: &[u8]) -> Result
         Sketch::headerCall::SELECTOR => set::header,
         Sketch::rowCall::SELECTOR => set::row,
         Sketch::scoreInfluenceCall::SELECTOR => scoring::score_influence,
+        Sketch::residualCall::SELECTOR => scoring::witness_residual,
         Sketch::scoreDotCall::SELECTOR => scoring::score_dot,
         Sketch::scoreKnnShapleyCall::SELECTOR => scoring::score_knn_shapley,
         Sketch::rowDistanceCall::SELECTOR => set::row_distance,
         Sketch::commitContributionCall::SELECTOR => contribution::commit_contribution,
         Sketch::revealCall::SELECTOR => contribution::reveal,
         Sketch::settleCall::SELECTOR => contribution::settle,
+        Sketch::clusterCountCall::SELECTOR => contribution::cluster_count,
         _ => return Err(Stop::bad_abi()),
     };
     function(context, arguments)

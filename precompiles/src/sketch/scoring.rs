@@ -1,7 +1,7 @@
 //! The scoring functions: arguments, prices and pages around the pure ones.
 
 use super::{
-    influence::{CertifiedQuery, influence},
+    influence::{CertifiedQuery, influence, residual},
     interface::IAttrSketch,
     limits::{BATCH_MAX, NEIGHBOURS_MAX, SHIFT_MAX, WITNESS_MAX},
     neighbours::{ClusterScores, dot_scores, knn_shapley},
@@ -169,6 +169,36 @@ fn certified_query<'a>(
         witness,
         shift,
     })
+}
+
+/// How far a witness is from the solution, for whoever compares two; it may be as far as it likes.
+pub(crate) fn witness_residual(
+    context: &mut Context<'_>,
+    arguments: &[u8],
+) -> Result<Vec<u8>, Stop> {
+    let mut arguments = Arguments::new(arguments, 4)?;
+    let set_id = arguments.uint64()?;
+    let (query, witness) = (arguments.bytes()?, arguments.bytes()?);
+    let shift = arguments.uint8()?;
+    arguments.finish()?;
+    let form = existing(context, set_id)?;
+    let counters = committed(context, set_id)?;
+    require_kind(&form, KIND_INFLUENCE)?;
+
+    context.charge(influence_gas(
+        1,
+        u64::from(counters.rows),
+        u64::from(form.dim),
+    ))?;
+    let certified = certified_query(&form, 0, query, witness, shift)?;
+    let pages = Pages::read(context, set_id, &form, &counters)?;
+    let found = residual(pages.rows(), counters.lambda(), &certified);
+    Ok(IAttrSketch::residualCall::abi_encode_returns(
+        &IAttrSketch::residualReturn {
+            residual2: found.residual2,
+            query2: found.query2,
+        },
+    ))
 }
 
 pub(crate) fn score_dot(context: &mut Context<'_>, arguments: &[u8]) -> Result<Vec<u8>, Stop> {

@@ -58,6 +58,14 @@ fn settle(world: &mut World, max: u16) -> Vec<(u32, B256, bool)> {
         .collect()
 }
 
+/// Anyone may ask.
+fn cluster_count(world: &mut World) -> u32 {
+    let call = IAttrSketch::clusterCountCall {
+        space: space(REGISTRY, DATANET),
+    };
+    world.call(SKETCH, Address::repeat_byte(9), &call).unwrap()
+}
+
 fn signature(seed: u32) -> Signature {
     core::array::from_fn(|j| seed.wrapping_mul(1_000_003).wrapping_add(j as u32 * 7_919))
 }
@@ -218,11 +226,14 @@ fn settling_costs_its_slots_and_its_log() {
         600 + 3 * calldata.div_ceil(32) + 3 * 2_100 + 4 * 22_100 + 2_900
     );
     world.skip_blocks(49);
+    assert_eq!(cluster_count(&mut world), 0);
+    assert_eq!(world.gas_used, 600 + 2 * 3 + 2_100);
     assert_eq!(settle(&mut world, 1).len(), 1);
     // Space and status; four slots of signature; eight empty bands, written warm; the cluster's
     // signature; the log; the space again.
     let slots = 2 * 2_100 + 4 * 2_100 + 8 * 2_100 + 8 * 20_000 + 4 * 22_100 + 2_900;
     assert_eq!(world.gas_used, 600 + 3 * 3 + slots + 375 + 2 * 375 + 8 * 96);
+    assert_eq!(cluster_count(&mut world), 1);
 }
 
 #[test]

@@ -227,6 +227,16 @@ interface IAttrSketch is INativePrecompile, IPausable {
         view
         returns (uint32[] memory cluster, int128[] memory sum, uint128[] memory sumSq);
 
+    /// @notice How far a witness is from the solution: of two for one query, the one with the smaller ratio is better. Never
+    ///         paused, and no witness is rejected.
+    /// @dev    Priced as `scoreInfluence` of one query.
+    /// @return residual2 Σ r².
+    /// @return query2    Σ (2^shift·q)².
+    function residual(uint64 setId, bytes calldata q, bytes calldata x, uint8 shift)
+        external
+        view
+        returns (uint256 residual2, uint256 query2);
+
     /// @notice Dot products with a query, by cluster: the cheap baseline, which misjudges correlated data.
     function scoreDot(uint64 setId, bytes calldata q) external view returns (uint32[] memory, int128[] memory);
 
@@ -262,4 +272,7 @@ interface IAttrSketch is INativePrecompile, IPausable {
     /// @param max At most 64.
     /// @return done How many were taken.
     function settle(bytes32 datanet, uint16 max) external returns (uint16 done);
+
+    /// @notice How many clusters a space has: their numbers are below it. An unknown space has none. Never paused.
+    function clusterCount(bytes32 space) external view returns (uint32);
 }

@@ -353,6 +353,9 @@ interface ILoraRegistry is INativePrecompile, IPausable {
     /// @notice An adapter or base, its parameters, depth (of a base 0) and number of distinct ancestors.
     function get(uint64 id) external view returns (Adapter memory adapter, uint64 params, uint8 depth, uint16 ancestors);
 
+    /// @notice Status of an adapter or base: 0 active, 1 deprecated, 2 disputed.
+    function statusOf(uint64 id) external view returns (uint8);
+
     /// @notice Whether `anc` is a proper ancestor of `node`.
     function isAncestor(uint64 node, uint64 anc) external view returns (bool);
 

@@ -26,6 +26,12 @@ fn status_is_the_developers_and_disputes_are_the_timelocks() {
         BadStatus { status: 3 },
     );
     call(&mut world, PARAMETER_TIMELOCK, &set(2)).unwrap();
+    assert_eq!(view(&mut world, &statusOfCall { id }), 2);
+    assert_eq!(view(&mut world, &statusOfCall { id: base }), 0);
+    refused(
+        call(&mut world, OTHER, &statusOfCall { id: 9 }),
+        UnknownNode { id: 9 },
+    );
     refused(
         call(&mut world, DEVELOPER, &set(0)),
         unauthorized(DEVELOPER),

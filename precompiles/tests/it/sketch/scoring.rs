@@ -10,7 +10,7 @@ use alloy_primitives::{Bytes, U256};
 use alloy_sol_types::SolCall;
 use openledger_precompiles::{
     Outcome, SKETCH, gas,
-    sketch::{CertifiedQuery, IAttrSketch, influence, knn_shapley, rows},
+    sketch::{CertifiedQuery, IAttrSketch, influence, knn_shapley, residual, rows},
 };
 
 #[test]
@@ -89,6 +89,62 @@ fn a_batch_scores_what_the_pure_function_does_at_the_stated_gas() {
     assert!(matches!(world.run(exact), Outcome::Success { gas_used, .. } if gas_used == total));
     exact.gas = total - 1;
     assert_eq!(world.run(exact), Outcome::OutOfGas);
+}
+
+#[test]
+fn residuals_are_those_of_the_pure_function_at_the_price_of_one_query() {
+    let mut world = world_with_clusters(3);
+    let mut stream = Stream(10);
+    let dim = 64u16;
+    let data = records(dim, 50, &mut stream);
+    let id = sealed(&mut world, dim, 0, &data);
+    let lambda = header(&mut world, id).lambda;
+    let query: Vec<u8> = (0..dim).map(|_| stream.entry(90) as u8).collect();
+    let (good, shift) = witness(&data, dim, lambda, &query);
+    let mut bad = good.clone();
+    bad[3] ^= 0x1fff;
+    for x in [&good, &bad] {
+        let certified = CertifiedQuery {
+            query: &query,
+            witness: x.clone(),
+            shift,
+        };
+        let expected = residual(rows(&data, dim), lambda, &certified);
+        let call = IAttrSketch::residualCall {
+            setId: id,
+            q: query.clone().into(),
+            x: x.iter()
+                .flat_map(|entry| entry.to_be_bytes())
+                .collect::<Vec<u8>>()
+                .into(),
+            shift,
+        };
+        let found = world.call(SKETCH, ANYONE, &call).unwrap();
+        assert_eq!(
+            (found.residual2, found.query2),
+            (expected.residual2, expected.query2)
+        );
+        // What scoreInfluence accepts is what this tells.
+        let scored = influence_call(id, &[(query.clone(), x.clone(), shift)]);
+        assert_eq!(
+            world.call(SKETCH, ANYONE, &scored).is_ok(),
+            U256::from(256 * 256) * found.residual2 <= found.query2
+        );
+        // Form and counters, but no pause.
+        let calldata = call.abi_encode().len() as u64;
+        let compute = (2 * 50 * 64u64).div_ceil(gas::MULTIPLY_ADDS_PER_GAS) + 40 * 64 + 20 * 50;
+        let page = 2_600 + 3 * (1 + 50 * 70u64).div_ceil(32);
+        world.call(SKETCH, ANYONE, &call).unwrap();
+        assert_eq!(
+            world.gas_used,
+            600 + 3 * calldata.div_ceil(32) + 2 * 2_100 + compute + page
+        );
+    }
+    assert!(
+        world
+            .call(SKETCH, ANYONE, &influence_call(id, &[(query, bad, shift)]))
+            .is_err()
+    );
 }
 
 #[test]
