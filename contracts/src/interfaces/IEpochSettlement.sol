@@ -1,16 +1,235 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 pragma solidity 0.8.37;
 
+import {FeeTree} from "../libraries/FeeTree.sol";
 import {Setting} from "./IParameterized.sol";
+import {IVersioned} from "./IVersioned.sol";
+
+/// @notice A drawn request, as a proposal shows it. Without sketches it counts without a score, and the rest is ignored.
+/// @param requestId What names the request.
+/// @param price     Its price, wei.
+/// @param sketches  Its query's sketches, one for each of the adapter's sketch sets; their hash is in the fee log.
+/// @param proof     From its leaf to the root of its entry of the fee log.
+struct Draw {
+    bytes32 requestId;
+    uint128 price;
+    bytes[] sketches;
+    FeeTree.Sibling[] proof;
+}
+
+/// @notice What solves a sketch set's draws: one witness and shift for each draw, empty for those without a score.
+struct Witnesses {
+    bytes[] x;
+    uint8[] shift;
+}
+
+/// @notice What a proposer claims to be right: all draws, and witnesses for each sketch set of the adapter.
+struct Scores {
+    Draw[] draws;
+    Witnesses[] witnesses;
+}
+
+/// @notice What follows for one sketch set. Empty if too few draws have a score.
+/// @param clusters The set's clusters, ascending.
+/// @param sums     Their signed scores, summed over the draws.
+/// @param shares   Their shares of the set's part, of `EpochScores.UNITS`.
+struct Result {
+    uint32[] clusters;
+    int128[] sums;
+    uint64[] shares;
+}
+
+/// @notice How far the settlement of (epoch, adapter) is.
+enum Stage {
+    Open,
+    Proposed,
+    Paying,
+    Settled
+}
+
+/// @notice The settlement of (epoch, adapter).
+/// @param stage          How far it is.
+/// @param deadline       Until then a proposal may be challenged, improved and replaced, seconds.
+/// @param askUntil       Until then a jury may be asked, seconds; 0 before the first proposal.
+/// @param proposeUntil   Until then proposals are taken, seconds, once it was moved; else the end of the epoch's own window.
+/// @param openQuestions  Questions to juries that aren't answered.
+/// @param voidDraws      Bit i: draw i counts without a score, since a jury rejected its sketch.
+/// @param proposer       Whose proposal stands.
+/// @param bond           What is held for it, wei.
+/// @param scoresHash     keccak256 of the proposal's scores, `abi.encode(Scores)`.
+/// @param resultsHash    keccak256 of `abi.encode(Result[])`.
+/// @param pool           What is paid out to contributors, wei, from the payment of the royalties on.
+/// @param paid           What of it is paid, wei.
+/// @param set            Place of the result that is paid next, and of the cluster in it.
+struct Settlement {
+    Stage stage;
+    uint48 deadline;
+    uint48 askUntil;
+    uint48 proposeUntil;
+    uint16 openQuestions;
+    uint16 voidDraws;
+    uint16 set;
+    uint32 cluster;
+    address proposer;
+    uint128 bond;
+    uint128 pool;
+    uint128 paid;
+    bytes32 scoresHash;
+    bytes32 resultsHash;
+}
 
 /// @title IEpochSettlement
-/// @notice Proposals, challenges and payment of the pots of each (epoch, adapter).
-interface IEpochSettlement {
+/// @notice Divides the pots of each (epoch, adapter) by scores that anyone can compute again: docs/spec/protocol.md, Settlement of an
+///         epoch.
+interface IEpochSettlement is IVersioned {
+    /* EVENTS */
+
+    /// @notice The seed of an epoch's draws.
+    event SeedDrawn(uint64 indexed epoch, bytes32 seed);
+    /// @notice The hash of the block was lost: that of the second block after `blockNumber` counts.
+    event SeedPostponed(uint64 indexed epoch, uint64 blockNumber);
+    /// @notice A proposal stands, as a first one or in an earlier one's place. Its scores are in the transaction.
+    event Proposed(
+        uint64 indexed epoch,
+        uint64 indexed adapter,
+        address indexed proposer,
+        bytes32 scoresHash,
+        bytes32 resultsHash,
+        uint48 deadline
+    );
+    /// @notice A proposal was wrong, and its bond is forfeited.
+    event Refuted(uint64 indexed epoch, uint64 indexed adapter, address indexed proposer, address challenger);
+    /// @notice A proposal is void by no fault of its own: a jury rejected one of its draws.
+    event Voided(uint64 indexed epoch, uint64 indexed adapter, address indexed proposer);
+    /// @notice Model, adapters, stakers and the proposer were paid.
+    event RoyaltiesPaid(uint64 indexed epoch, uint64 indexed adapter, uint256 model, uint256 adapters, uint256 stakers);
+    /// @notice A registry id got its part of the adapters' royalties, or a base of the model's.
+    event RoyaltyPaid(uint64 indexed epoch, uint64 indexed adapter, uint64 indexed id, address payee, uint256 amount);
+    /// @notice A cluster's owner was paid, and of it the Datanet's owner `datanetPart`. `earned` is what its share came to
+    ///         before the running score.
+    event ClusterPaid(
+        uint64 indexed epoch,
+        uint64 indexed adapter,
+        uint64 indexed sketchSet,
+        uint32 cluster,
+        address owner,
+        uint256 earned,
+        uint256 paid,
+        uint256 datanetPart
+    );
+    /// @notice (epoch, adapter) is settled: `carried` joins the adapter's next epoch.
+    event Settled(uint64 indexed epoch, uint64 indexed adapter, uint256 paid, uint256 carried);
+    /// @notice A part of what stayed unpaid for too long went to a Datanet's clusters, or to the treasury for space 0.
+    event ResidueDistributed(uint64 indexed adapter, bytes32 indexed space, uint256 amount);
+
+    /* ERRORS */
+
+    error EpochNotClosed(uint64 epoch);
+    /// @notice The block whose hash is the seed isn't there yet.
+    error SeedTooEarly(uint256 blockNumber);
+    error SeedAlreadyDrawn(uint64 epoch);
+    error NoSeed(uint64 epoch);
+    /// @notice The settlement isn't at the stage that this needs.
+    error WrongStage(uint64 epoch, uint64 adapter, Stage stage);
+    /// @notice Nothing was paid for the adapter in the epoch.
+    error NoFees(uint64 epoch, uint64 adapter);
+    /// @notice `msg.value` isn't the bond.
+    error WrongBond(uint256 given, uint256 expected);
+    error ProposalsOver(uint48 proposeUntil);
+    error ProposalsNotOver(uint48 proposeUntil);
+    error WindowOver(uint48 deadline);
+    error WindowOpen(uint48 deadline);
+    /// @notice These aren't the scores or results of the proposal.
+    error WrongScores(bytes32 given, bytes32 expected);
+    error WrongResults(bytes32 given, bytes32 expected);
+    /// @notice The proposal is right: the challenge fails.
+    error ProposalHolds(bytes32 resultsHash);
+    /// @notice Nobody can ask any more.
+    error AskingOver(uint48 askUntil);
+    error QuestionsOpen(uint16 count);
+    /// @notice An earlier epoch of the adapter comes first.
+    error EarlierEpoch(uint64 epoch, uint64 adapter);
+    /// @notice The adapter has no residue to distribute.
+    error NoResidue(uint64 adapter);
+    error NotEpochQuestions(address caller);
+    error NotInferenceRouter(address caller);
+    error NotClaimVault(address caller);
+
     function initialize(Setting[] calldata settings) external;
 
-    /// @notice Whether nothing can change any more about what workers are paid for (epoch, adapter).
-    function isSettled(uint64 epoch, uint64 adapter) external view returns (bool);
+    /* PROPOSALS */
+
+    /// @notice Draws an epoch's seed: `keccak256(blockhash(closed + 2) ‖ u64be epoch)`. If that hash is lost, the present block takes
+    ///         the place of `closed`, and it returns 0. Anyone.
+    /// @dev    Reverts with `EpochNotClosed`, `SeedAlreadyDrawn`, `SeedTooEarly`.
+    function drawSeed(uint64 epoch) external returns (bytes32);
+
+    /// @notice An epoch's seed; 0 before it is drawn.
+    function seedOf(uint64 epoch) external view returns (bytes32);
+
+    /// @notice Proposes; `msg.value` is the bond. `scores` is `abi.encode(Scores)`, here and below.
+    /// @dev    Reverts with `NoSeed`, `NoFees`, `WrongStage`, `ProposalsOver`, `WrongBond`, `WrongLength`.
+    function propose(uint64 epoch, uint64 adapter, bytes calldata scores, bytes32 resultsHash) external payable;
+
+    /// @notice Computes the proposal again and, if it is wrong, takes its bond, half of it for the caller.
+    /// @dev    Reverts with `WrongStage`, `WindowOver`, `WrongScores`, `ProposalHolds`.
+    function challenge(uint64 epoch, uint64 adapter, bytes calldata scores) external;
+
+    /// @notice Takes the proposer's place, bond and reward included, by showing draws that it left out, or witnesses with at most a
+    ///         quarter of the squared residual.
+    /// @dev    Reverts with `WrongStage`, `WindowOver`, `WrongBond`, `WrongScores`, `WrongLength`, `NoImprovement`.
+    function improve(uint64 epoch, uint64 adapter, bytes calldata old, bytes calldata better, bytes32 resultsHash)
+        external
+        payable;
+
+    /* QUESTIONS */
+
+    /// @notice Counts a question on (epoch, adapter), which delays it, and returns who proposed. Only `EpochQuestions`.
+    /// @dev    Reverts with `NotEpochQuestions`, `WrongStage`, `AskingOver`.
+    function openQuestion(uint64 epoch, uint64 adapter) external returns (address proposer);
+
+    /// @notice Counts it off again. Only `EpochQuestions`.
+    function closeQuestion(uint64 epoch, uint64 adapter) external;
+
+    /// @notice Makes a draw count without a score from now on, and what was proposed with it void by no fault of its own; its worker
+    ///         forfeits the platform's part of `price`. Only `EpochQuestions`.
+    function voidDraw(uint64 epoch, uint64 adapter, uint256 draw, uint128 price, address challenger) external;
+
+    /* PAYMENT */
+
+    /// @notice Settles (epoch, adapter): first the royalties, then up to `max` clusters of the results; called again for the rest.
+    /// @dev    Reverts with `WrongStage`, `WindowOpen`, `QuestionsOpen`, `WrongResults`, `EarlierEpoch`.
+    function finalize(uint64 epoch, uint64 adapter, Result[] calldata results, uint256 max) external;
+
+    /// @notice Settles (epoch, adapter) without a proposal, once there can't be one: pays the royalties and carries the
+    ///         contributors' part over.
+    /// @dev    Reverts with `WrongStage`, `EpochNotClosed`, `ProposalsNotOver`, `EarlierEpoch`.
+    function carry(uint64 epoch, uint64 adapter) external;
+
+    /// @notice Passes over epochs below `upTo` in which nothing was paid for the adapter, for an adapter that was away so long that
+    ///         `finalize` could not. Returns the next epoch to settle.
+    function advance(uint64 adapter, uint64 upTo) external returns (uint64);
+
+    /// @notice Gives what an adapter's contributors were not paid for too many epochs to its Datanets, by `flattenDatanets`, up to `max` of
+    ///         them; called again for the rest.
+    function distributeResidue(uint64 adapter, uint256 max) external;
 
     /// @notice Takes a pot from the router, in the call in which it asked for it.
     function receivePot() external payable;
+
+    /* READING */
+
+    /// @notice Whether nothing can change any more about what workers are paid for (epoch, adapter): royalties are paid.
+    function isSettled(uint64 epoch, uint64 adapter) external view returns (bool);
+
+    function settlementOf(uint64 epoch, uint64 adapter) external view returns (Settlement memory);
+
+    /// @notice A cluster's running score for an adapter's set, and its maximum so far.
+    function runningScoreOf(uint64 adapter, uint64 sketchSet, uint32 cluster)
+        external
+        view
+        returns (int128 score, int128 best);
+
+    /// @notice What is carried to an adapter's next epoch, wei; epochs in a row without a payment; what is being distributed, wei.
+    function carriedOf(uint64 adapter) external view returns (uint128 carried, uint32 unpaidEpochs, uint128 residue);
 }

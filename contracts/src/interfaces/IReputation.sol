@@ -5,12 +5,40 @@ import {Setting} from "./IParameterized.sol";
 
 /// @title IReputation
 /// @notice Points that can't be bought, sold or given: for upheld challenges and for revealed reviews that agree with the outcome.
+///         A point is 10^18 units, so that what is left of it can be counted; every amount here is in units. Points stay with
+///         the address that earned them, also when it gives its place in `ClaimVault` away.
 interface IReputation {
+    /// @notice `awarder` gave `account` points, which has `balance` now.
+    event Awarded(address indexed account, address indexed awarder, uint256 points, uint256 balance);
+
+    /// @notice Only the contracts where points are earned give them.
+    error NotAwarder(address caller);
+
+    /// @notice More points at once than `most`.
+    error TooManyPoints(uint256 points, uint256 most);
+
+    /// @notice The time isn't past yet: points may still be given in this second. `now_` is the block's, seconds.
+    error FutureLookup(uint256 timestamp, uint48 now_);
+
+    /// @notice Runs once, at genesis. There are no parameters.
+    /// @dev    Reverts with `UnknownParameter` for any setting.
     function initialize(Setting[] calldata settings) external;
 
-    /// @notice Adds points. Only `DatanetRegistry` (reviews), `Jury` (verdicts) and `EpochSettlement` (upheld challenges).
+    /// @notice Adds points. Only `ClusterReview` (reviews), `Jury` (verdicts) and `EpochSettlement` (upheld challenges).
+    /// @param points Units: 10^18 a point.
+    /// @dev    Reverts with `NotAwarder`, `TooManyPoints`.
     function award(address account, uint256 points) external;
 
-    /// @notice Points now, after decay.
+    /// @notice Points now, after decay, in units.
     function balanceOf(address account) external view returns (uint256);
+
+    /// @notice Points at the end of a past second, after decay until then, in units. It never changes afterwards.
+    /// @dev    Reverts with `FutureLookup`.
+    function getPastBalance(address account, uint256 timestamp) external view returns (uint256);
+
+    /// @notice Time in which points become half as many, seconds.
+    function HALF_LIFE() external view returns (uint256);
+
+    /// @notice Most units of one award.
+    function MAX_AWARD() external view returns (uint256);
 }

@@ -88,6 +88,15 @@ library Predeploys {
     /// @notice Verdicts of validators drawn by stake.
     address internal constant JURY = 0x420000000000000000000000000000000000100F;
 
+    /// @notice Reviews of new clusters by validators.
+    address internal constant CLUSTER_REVIEW = 0x4200000000000000000000000000000000001010;
+
+    /// @notice Computes what a proposal of an epoch's settlement must be.
+    address internal constant EPOCH_SCORING = 0x4200000000000000000000000000000000001011;
+
+    /// @notice Asks juries about rows and sketches, and acts on their verdicts.
+    address internal constant EPOCH_QUESTIONS = 0x4200000000000000000000000000000000001012;
+
     /// @notice Where the OP Stack's first chains had ETH as an ERC-20. Nothing stands there.
     address internal constant LEGACY_ERC20_ETH = 0xDeadDeAddeAddEAddeadDEaDDEAdDeaDDeAD0000;
 

@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+pragma solidity 0.8.37;
+
+import {Result} from "./IEpochSettlement.sol";
+import {Setting} from "./IParameterized.sol";
+import {IVersioned} from "./IVersioned.sol";
+
+/// @title IEpochScoring
+/// @notice What a proposal must be, computed from the chain's data: the part of `EpochSettlement` that only reads. Scores are
+///         `abi.encode(Scores)`.
+interface IEpochScoring is IVersioned {
+    /// @notice Draws, witnesses or shifts aren't as many as they must be.
+    error WrongLength(uint256 given, uint256 expected);
+    /// @notice A draw or witness differs without being better, or nothing differs.
+    error NoImprovement();
+    /// @notice There is no such draw, or it has no sketch for the set, or it isn't the fee log's: then the proposal is wrong.
+    error UnknownDraw(uint256 draw);
+    error UnknownSet(uint64 adapter, uint256 set);
+    /// @notice The seed isn't drawn.
+    error NoSeed(uint64 epoch);
+    /// @notice Nothing was paid for the adapter in the epoch.
+    error NoFees(uint64 epoch, uint64 adapter);
+
+    /// @notice Runs once, at genesis. There are no parameters.
+    function initialize(Setting[] calldata settings) external;
+
+    /// @notice Draws of an epoch.
+    function DRAWS() external view returns (uint256);
+
+    /// @notice The wei of the fee log that draw `i` is of.
+    /// @dev    Reverts with `NoSeed`, `NoFees`.
+    function drawOffset(uint64 epoch, uint64 adapter, uint256 i) external view returns (uint128);
+
+    /// @notice The adapter's sketch sets that are scored, with the place of each among its training entries.
+    function setsOf(uint64 adapter) external view returns (uint64[] memory sketchSets, uint256[] memory places);
+
+    /// @notice The set at a place of `setsOf`, and its dimension.
+    /// @dev    Reverts with `UnknownSet`.
+    function setAt(uint64 adapter, uint256 set) external view returns (uint64 sketchSet, uint16 dim);
+
+    /// @notice Whether scores can be read and have as many draws and witnesses as they must.
+    /// @dev    Reverts with `WrongLength`, or without data if they can't be read.
+    function checkForm(uint64 adapter, bytes calldata scores) external view;
+
+    /// @notice What follows from scores: false if a draw isn't the fee log's or a witness isn't accepted.
+    /// @param voidDraws Bit i: draw i counts without a score.
+    function compute(uint64 epoch, uint64 adapter, uint16 voidDraws, bytes calldata scores)
+        external
+        view
+        returns (bool isValid, Result[] memory results);
+
+    /// @notice Whether `better` has a draw more than `old`, or witnesses with at most a quarter of the squared residual, and else the same.
+    /// @dev    Reverts with `WrongLength`, `NoImprovement`.
+    function checkImproved(uint64 epoch, uint64 adapter, bytes calldata old, bytes calldata better) external view;
+
+    /// @notice A draw's sketch for a set, and its price.
+    /// @dev    Reverts with `UnknownDraw`, `UnknownSet`.
+    function sketchOf(uint64 epoch, uint64 adapter, bytes calldata scores, uint256 draw, uint256 set)
+        external
+        view
+        returns (bytes memory sketch, uint128 price);
+
+    /// @notice Who served the request that draw `i` is of.
+    function workerOf(uint64 epoch, uint64 adapter, uint256 i) external view returns (address);
+}

@@ -1,0 +1,225 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+pragma solidity 0.8.37;
+
+import {IClaimVault} from "../interfaces/IClaimVault.sol";
+import {IEpochQuestions, JuryQuestion} from "../interfaces/IEpochQuestions.sol";
+import {IEpochScoring} from "../interfaces/IEpochScoring.sol";
+import {IEpochSettlement, Settlement} from "../interfaces/IEpochSettlement.sol";
+import {IJury} from "../interfaces/IJury.sol";
+import {Bounds, Setting} from "../interfaces/IParameterized.sol";
+import {IReputation} from "../interfaces/IReputation.sol";
+import {IValidatorStaking} from "../interfaces/IValidatorStaking.sol";
+import {IVersioned} from "../interfaces/IVersioned.sol";
+import {IAttrSketch} from "../interfaces/precompiles/IAttrSketch.sol";
+import {NativePrecompiles} from "../libraries/NativePrecompiles.sol";
+import {Predeploys} from "../libraries/Predeploys.sol";
+import {Sketches} from "../libraries/Sketches.sol";
+import {Parameterized} from "./Parameterized.sol";
+import {ReentrancyGuardTransient} from "@openzeppelin/contracts/utils/ReentrancyGuardTransient.sol";
+import {SafeCast} from "@openzeppelin/contracts/utils/math/SafeCast.sol";
+
+/// @title EpochQuestions
+/// @dev   Stands behind a `Proxy`. It holds no OPEN: the vault holds bonds.
+contract EpochQuestions is IEpochQuestions, Parameterized, ReentrancyGuardTransient {
+    using SafeCast for uint256;
+
+    /// @custom:storage-location erc7201:openledger.storage.EpochQuestions
+    struct EpochQuestionsStorage {
+        mapping(bytes32 question => JuryQuestion) questions;
+        mapping(bytes32 question => bool) asked;
+        mapping(uint64 sketchSet => mapping(uint32 cluster => bool)) rejected;
+    }
+
+    /// @dev A vector is rejected if its squared distance from the finding is above its squared norm over this.
+    uint256 private constant TOLERANCE = 400;
+    /// @dev Reputation of a question that a jury upholds.
+    uint256 private constant UPHELD_POINTS = 10e18;
+
+    bytes32 private constant QUESTION_BOND = "questionBond";
+    /// @dev `EpochSettlement`'s.
+    bytes32 private constant PROPOSAL_BOND = "proposalBond";
+
+    /// @dev keccak256(abi.encode(uint256(keccak256("openledger.storage.EpochQuestions")) - 1)) & ~bytes32(uint256(0xff))
+    bytes32 private constant STORAGE = 0x47daeb1d25563a1e7e5c0a6c254b82776fec1911e670a01ae56012f838e7a400;
+
+    constructor() {
+        _disableInitializers();
+    }
+
+    /// @inheritdoc IEpochQuestions
+    function initialize(Setting[] calldata settings) external initializer {
+        _initializeParameters(settings);
+    }
+
+    /// @inheritdoc IVersioned
+    function version() external pure returns (string memory) {
+        return "1.0.0";
+    }
+
+    /// @inheritdoc Parameterized
+    function parameters() public pure override returns (Bounds[] memory all) {
+        all = new Bounds[](1);
+        all[0] = Bounds({name: QUESTION_BOND, initial: 200 ether, min: 1 ether, max: 100_000 ether});
+    }
+
+    /// @inheritdoc IEpochQuestions
+    function askSketch(uint64 epoch, uint64 adapter, bytes calldata scores, uint256 draw, uint256 set)
+        external
+        payable
+        nonReentrant
+        returns (bytes32)
+    {
+        Settlement memory settled = _settlement().settlementOf(epoch, adapter);
+        if (keccak256(scores) != settled.scoresHash) revert WrongScores(keccak256(scores), settled.scoresHash);
+        if ((settled.voidDraws >> draw) & 1 == 1) revert DrawIsVoid(draw);
+        JuryQuestion memory question;
+        (question.epoch, question.adapter) = (epoch, adapter);
+        question.place = draw.toUint32();
+        question.asker = msg.sender;
+        bytes memory sketch;
+        (sketch, question.price) = _scoring().sketchOf(epoch, adapter, scores, draw, set);
+        question.subject = keccak256(sketch);
+        uint16 dim;
+        (question.sketchSet, dim) = _scoring().setAt(adapter, set);
+        return _ask(question, dim, _scoring().workerOf(epoch, adapter, draw));
+    }
+
+    /// @inheritdoc IEpochQuestions
+    function askRow(uint64 epoch, uint64 adapter, uint256 set, uint32 row)
+        external
+        payable
+        nonReentrant
+        returns (bytes32)
+    {
+        (uint64 sketchSet, uint16 dim) = _scoring().setAt(adapter, set);
+        // Reverts for a row that isn't there.
+        NativePrecompiles.SKETCH.row(sketchSet, row);
+        JuryQuestion memory question = JuryQuestion({
+            epoch: epoch,
+            adapter: adapter,
+            sketchSet: sketchSet,
+            place: row,
+            isRow: true,
+            asker: msg.sender,
+            bond: 0,
+            price: 0,
+            subject: 0
+        });
+        return _ask(question, dim, NativePrecompiles.SKETCH.header(sketchSet).owner);
+    }
+
+    /// @inheritdoc IEpochQuestions
+    function answer(bytes32 id, bytes calldata finding, bytes calldata sketch) external nonReentrant {
+        EpochQuestionsStorage storage $ = _storage();
+        JuryQuestion memory question = $.questions[id];
+        if (question.asker == address(0)) revert UnknownQuestion(id);
+        (IJury.Verdict verdict, bytes32 found) = IJury(Predeploys.JURY).verdictOf(id);
+        if (verdict == IJury.Verdict.Open) revert QuestionOpen(id);
+        delete $.questions[id];
+        _settlement().closeQuestion(question.epoch, question.adapter);
+        if (verdict != IJury.Verdict.Decided) {
+            IClaimVault(Predeploys.CLAIM_VAULT).payOut(id, question.asker, question.bond);
+            emit Answered(id, false, false);
+            return;
+        }
+        if (keccak256(finding) != found) revert WrongSketch(keccak256(finding), found);
+        (bool rejected, address accused) =
+            question.isRow ? _judgeRow(question, finding) : _judgeSketch(question, finding, sketch);
+        if (rejected) {
+            IClaimVault(Predeploys.CLAIM_VAULT).payOut(id, question.asker, question.bond);
+            IReputation(Predeploys.REPUTATION).award(question.asker, UPHELD_POINTS);
+        } else {
+            _forfeit(id, question.bond, accused);
+        }
+        emit Answered(id, true, rejected);
+    }
+
+    /// @inheritdoc IEpochQuestions
+    function questionOf(bytes32 question) external view returns (JuryQuestion memory) {
+        return _storage().questions[question];
+    }
+
+    /// @inheritdoc IEpochQuestions
+    function isRejected(uint64 sketchSet, uint32 cluster) external view returns (bool) {
+        return _storage().rejected[sketchSet][cluster];
+    }
+
+    function _ask(JuryQuestion memory question, uint16 dim, address accused) private returns (bytes32 id) {
+        address proposer = _settlement().openQuestion(question.epoch, question.adapter);
+        uint256 bond = parameter(QUESTION_BOND);
+        if (msg.value != bond) revert WrongBond(msg.value, bond);
+        EpochQuestionsStorage storage $ = _storage();
+        // A row is asked about once an epoch; a sketch once for what it is.
+        id = keccak256(
+            abi.encode(
+                question.epoch, question.adapter, question.sketchSet, question.place, question.isRow, question.subject
+            )
+        );
+        if ($.asked[id]) revert AlreadyAsked(id);
+        $.asked[id] = true;
+        question.bond = bond.toUint128();
+        $.questions[id] = question;
+        IClaimVault(Predeploys.CLAIM_VAULT).hold{value: bond}(id);
+        address[] memory excluded = new address[](3);
+        (excluded[0], excluded[1], excluded[2]) = (question.asker, proposer, accused);
+        IJury.Subject subject = question.isRow ? IJury.Subject.Row : IJury.Subject.Sketch;
+        IJury(Predeploys.JURY).ask(id, subject, dim, excluded);
+        emit Asked(question.epoch, question.adapter, id, question.asker, question.sketchSet);
+    }
+
+    function _judgeRow(JuryQuestion memory question, bytes calldata finding)
+        private
+        returns (bool rejected, address owner)
+    {
+        IAttrSketch sketches = NativePrecompiles.SKETCH;
+        (uint64 d2, uint64 n2,) = sketches.rowDistance(question.sketchSet, question.place, finding);
+        owner = sketches.header(question.sketchSet).owner;
+        rejected = uint256(d2) * TOLERANCE > n2;
+        if (rejected) {
+            (uint32 cluster,,) = sketches.row(question.sketchSet, question.place);
+            _storage().rejected[question.sketchSet][cluster] = true;
+        }
+    }
+
+    function _judgeSketch(JuryQuestion memory question, bytes calldata finding, bytes calldata sketch)
+        private
+        returns (bool rejected, address worker)
+    {
+        if (keccak256(sketch) != question.subject) revert WrongSketch(keccak256(sketch), question.subject);
+        (uint64 epoch, uint64 adapter) = (question.epoch, question.adapter);
+        worker = _scoring().workerOf(epoch, adapter, question.place);
+        rejected = Sketches.distance2(sketch, finding) * TOLERANCE > Sketches.norm2(sketch);
+        if (!rejected) return (rejected, worker);
+        _settlement().voidDraw(epoch, adapter, question.place, question.price, question.asker);
+        IValidatorStaking(Predeploys.VALIDATOR_STAKING)
+            .slash(IValidatorStaking.Role.Worker, worker, IValidatorStaking.Offence.RejectedSketch, question.asker);
+    }
+
+    /// @dev Half of a bond, the greater one, is burnt; the rest is `to`'s.
+    function _forfeit(bytes32 id, uint256 amount, address to) private {
+        IClaimVault vault = IClaimVault(Predeploys.CLAIM_VAULT);
+        uint256 part = amount / 2;
+        vault.burn(id, amount - part);
+        vault.payOut(id, to, part);
+    }
+
+    /// @dev A question must be worth a tenth of a proposal's bond. At genesis the settlement stands before this contract does.
+    function _checkParameters() internal view override {
+        uint256 proposalBond = Parameterized(Predeploys.EPOCH_SETTLEMENT).parameter(PROPOSAL_BOND);
+        if (parameter(QUESTION_BOND) * 10 < proposalBond) revert ParametersConflict(QUESTION_BOND, PROPOSAL_BOND);
+    }
+
+    function _settlement() private pure returns (IEpochSettlement) {
+        return IEpochSettlement(Predeploys.EPOCH_SETTLEMENT);
+    }
+
+    function _scoring() private pure returns (IEpochScoring) {
+        return IEpochScoring(Predeploys.EPOCH_SCORING);
+    }
+
+    function _storage() private pure returns (EpochQuestionsStorage storage $) {
+        assembly ("memory-safe") {
+            $.slot := STORAGE
+        }
+    }
+}

@@ -1,0 +1,364 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+pragma solidity 0.8.37;
+
+import {IAdapterMarket} from "../interfaces/IAdapterMarket.sol";
+import {IClaimVault} from "../interfaces/IClaimVault.sol";
+import {IDatanetRegistry} from "../interfaces/IDatanetRegistry.sol";
+import {IEpochQuestions} from "../interfaces/IEpochQuestions.sol";
+import {IEpochSettlement, Result, Settlement, Stage} from "../interfaces/IEpochSettlement.sol";
+import {Pot} from "../interfaces/IInferenceRouter.sol";
+import {Bounds, IParameterized, Setting} from "../interfaces/IParameterized.sol";
+import {IValidatorStaking} from "../interfaces/IValidatorStaking.sol";
+import {IVersioned} from "../interfaces/IVersioned.sol";
+import {ILoraRegistry} from "../interfaces/precompiles/ILoraRegistry.sol";
+import {EpochScores} from "../libraries/EpochScores.sol";
+import {NativePrecompiles} from "../libraries/NativePrecompiles.sol";
+import {Predeploys} from "../libraries/Predeploys.sol";
+import {EpochProposals} from "./EpochProposals.sol";
+import {EpochStorage} from "./EpochStorage.sol";
+import {Parameterized} from "./Parameterized.sol";
+import {Math} from "@openzeppelin/contracts/utils/math/Math.sol";
+import {SafeCast} from "@openzeppelin/contracts/utils/math/SafeCast.sol";
+
+/// @title EpochSettlement
+/// @notice Pays: royalties, contributors by their shares and running scores, and what stays unpaid.
+/// @dev    Stands behind a `Proxy`. Proposals are in `EpochProposals`, questions to juries in the contract `EpochQuestions`. It holds no OPEN:
+///         the vault holds bonds, and contributors' parts under `_poolId`.
+contract EpochSettlement is EpochProposals {
+    using SafeCast for uint256;
+
+    /// @dev What the payment of a set's clusters needs.
+    /// @param part The set's part of the contributors' pool, wei.
+    struct Payment {
+        uint64 epoch;
+        uint64 adapter;
+        uint256 part;
+        ILoraRegistry.Train trained;
+    }
+
+    /// @dev Parts per million, of `flattenDatanets`.
+    uint256 private constant PPM = 1_000_000;
+
+    modifier onlyQuestions() {
+        if (msg.sender != Predeploys.EPOCH_QUESTIONS) revert NotEpochQuestions(msg.sender);
+        _;
+    }
+
+    constructor() {
+        _disableInitializers();
+    }
+
+    /// @dev Only what the vault holds for this contract, on its way to a Datanet.
+    receive() external payable {
+        if (msg.sender != Predeploys.CLAIM_VAULT) revert NotClaimVault(msg.sender);
+    }
+
+    /// @inheritdoc IEpochSettlement
+    function initialize(Setting[] calldata settings) external initializer {
+        _initializeParameters(settings);
+    }
+
+    /// @inheritdoc IVersioned
+    function version() external pure returns (string memory) {
+        return "1.0.0";
+    }
+
+    /// @inheritdoc IParameterized
+    function parameters() public pure override returns (Bounds[] memory all) {
+        all = new Bounds[](6);
+        all[0] = Bounds({name: PROPOSAL_BOND, initial: 1000 ether, min: 10 ether, max: 100_000 ether});
+        all[1] = Bounds({name: CHALLENGE_SECONDS, initial: 3 days, min: 10 seconds, max: 7 days});
+        all[2] = Bounds({name: PROPOSAL_SECONDS, initial: 7 days, min: 20 seconds, max: 14 days});
+        all[3] = Bounds({name: RENEWAL_SECONDS, initial: 1 days, min: 5 seconds, max: 3 days});
+        all[4] = Bounds({name: PROPOSER_BPS, initial: 1000, min: 0, max: 5000});
+        all[5] = Bounds({name: CARRY_EPOCHS, initial: 4, min: 1, max: 64});
+    }
+
+    /* PAYMENT */
+
+    /// @inheritdoc IEpochSettlement
+    function finalize(uint64 epoch, uint64 adapter, Result[] calldata results, uint256 max) external nonReentrant {
+        Settlement storage settled = _storage().settlements[epoch][adapter];
+        if (settled.stage == Stage.Proposed) {
+            if (block.timestamp <= settled.deadline) revert WindowOpen(settled.deadline);
+            if (settled.openQuestions != 0) revert QuestionsOpen(settled.openQuestions);
+            _begin(epoch, adapter, settled);
+        } else if (settled.stage != Stage.Paying) {
+            revert WrongStage(epoch, adapter, settled.stage);
+        }
+        bytes32 given = keccak256(abi.encode(results));
+        if (given != settled.resultsHash) revert WrongResults(given, settled.resultsHash);
+        if (_payClusters(epoch, adapter, settled, results, max)) _end(epoch, adapter, settled);
+    }
+
+    /// @inheritdoc IEpochSettlement
+    function carry(uint64 epoch, uint64 adapter) external nonReentrant {
+        Settlement storage settled = _requireStage(epoch, adapter, Stage.Open);
+        (uint64 closed,) = _router().closedAt(epoch);
+        if (closed == 0) revert EpochNotClosed(epoch);
+        uint48 until = _proposeUntil(epoch, settled);
+        if (block.timestamp <= until) revert ProposalsNotOver(until);
+        _begin(epoch, adapter, settled);
+        _end(epoch, adapter, settled);
+    }
+
+    /// @inheritdoc IEpochSettlement
+    function advance(uint64 adapter, uint64 upTo) public returns (uint64 next) {
+        Account storage account = _storage().accounts[adapter];
+        next = account.next == 0 ? 1 : account.next;
+        for (; next < upTo; ++next) {
+            (uint64 closed,) = _router().closedAt(next);
+            if (closed == 0 || _router().feesOf(next, adapter) != 0) break;
+        }
+        account.next = next;
+    }
+
+    /// @inheritdoc IEpochSettlement
+    function distributeResidue(uint64 adapter, uint256 max) external nonReentrant {
+        Account storage account = _storage().accounts[adapter];
+        if (account.residue == 0) revert NoResidue(adapter);
+        (bytes32[] memory spaces, uint32[] memory ppm) = NativePrecompiles.LORA.flattenDatanets(adapter);
+        uint256 place = account.nextSpace;
+        for (uint256 count = 0; place < spaces.length && count < max; (++place, ++count)) {
+            // The last one gets what rounding left.
+            uint256 amount = place + 1 == spaces.length
+                ? account.residue - account.distributed
+                : uint256(account.residue) * ppm[place] / PPM;
+            account.distributed += amount.toUint128();
+            account.nextSpace = (place + 1).toUint32();
+            if (amount != 0) _distribute(adapter, spaces[place], amount);
+        }
+        if (place == spaces.length) (account.residue, account.distributed, account.nextSpace) = (0, 0, 0);
+    }
+
+    /// @inheritdoc IEpochSettlement
+    function receivePot() external payable {
+        if (msg.sender != Predeploys.INFERENCE_ROUTER) revert NotInferenceRouter(msg.sender);
+    }
+
+    /* QUESTIONS */
+
+    /// @inheritdoc IEpochSettlement
+    function openQuestion(uint64 epoch, uint64 adapter) external onlyQuestions returns (address) {
+        Settlement storage settled = _requireStage(epoch, adapter, Stage.Proposed);
+        if (block.timestamp > settled.askUntil) revert AskingOver(settled.askUntil);
+        ++settled.openQuestions;
+        return settled.proposer;
+    }
+
+    /// @inheritdoc IEpochSettlement
+    function closeQuestion(uint64 epoch, uint64 adapter) external onlyQuestions {
+        --_storage().settlements[epoch][adapter].openQuestions;
+    }
+
+    /// @inheritdoc IEpochSettlement
+    function voidDraw(uint64 epoch, uint64 adapter, uint256 draw, uint128 price, address challenger)
+        external
+        onlyQuestions
+    {
+        Settlement storage settled = _storage().settlements[epoch][adapter];
+        // forge-lint: disable-next-line(unsafe-typecast) a draw's place is below 16
+        settled.voidDraws |= uint16(1 << draw);
+        uint256 part = uint256(price) * _router().splitOf(epoch).platform / BPS;
+        _router().forfeit(epoch, adapter, _scoring().workerOf(epoch, adapter, draw), part.toUint128(), challenger);
+        if (settled.stage != Stage.Proposed) return;
+        address proposer = settled.proposer;
+        IClaimVault(Predeploys.CLAIM_VAULT).payOut(_proposalId(epoch, adapter), proposer, settled.bond);
+        _reopen(settled);
+        emit Voided(epoch, adapter, proposer);
+    }
+
+    /* READING */
+
+    /// @inheritdoc IEpochSettlement
+    function isSettled(uint64 epoch, uint64 adapter) external view returns (bool) {
+        Stage stage = _storage().settlements[epoch][adapter].stage;
+        return stage == Stage.Paying || stage == Stage.Settled;
+    }
+
+    /// @inheritdoc IEpochSettlement
+    function runningScoreOf(uint64 adapter, uint64 sketchSet, uint32 cluster)
+        external
+        view
+        returns (int128 score, int128 best)
+    {
+        Running storage running = _storage().running[adapter][sketchSet][cluster];
+        return (running.score, running.best);
+    }
+
+    /// @inheritdoc IEpochSettlement
+    function carriedOf(uint64 adapter) external view returns (uint128 carried, uint32 unpaidEpochs, uint128 residue) {
+        Account storage account = _storage().accounts[adapter];
+        return (account.carried, account.unpaidEpochs, account.residue - account.distributed);
+    }
+
+    /* INTERNAL */
+
+    /// @dev Takes the pot and pays the royalties; what is left, and what was carried, is the contributors' pool.
+    function _begin(uint64 epoch, uint64 adapter, Settlement storage settled) private {
+        if (advance(adapter, epoch) != epoch) revert EarlierEpoch(epoch, adapter);
+        Account storage account = _storage().accounts[adapter];
+        settled.stage = Stage.Paying;
+        address proposer = settled.proposer;
+        if (proposer != address(0)) {
+            IClaimVault(Predeploys.CLAIM_VAULT).payOut(_proposalId(epoch, adapter), proposer, settled.bond);
+        }
+        Pot memory pot = _router().takePot(epoch, adapter);
+        settled.pool = account.carried + pot.contributors;
+        account.carried = 0;
+        IClaimVault(Predeploys.CLAIM_VAULT).hold{value: pot.contributors}(_poolId(adapter));
+        uint256 reward = proposer == address(0) ? 0 : uint256(pot.stakers) * parameter(PROPOSER_BPS) / BPS;
+        if (reward != 0) _credit(proposer, reward);
+        IValidatorStaking(Predeploys.VALIDATOR_STAKING).reward{value: pot.stakers - reward}();
+        _payRoyalties(epoch, adapter, pot);
+        emit RoyaltiesPaid(epoch, adapter, pot.model, pot.adapters, pot.stakers);
+    }
+
+    function _payRoyalties(uint64 epoch, uint64 adapter, Pot memory pot) private {
+        _payRoyalty(epoch, adapter, _adapter(adapter).base, pot.model);
+        (uint64[] memory ids, uint256[] memory amounts) = NativePrecompiles.LORA.royaltyFlow(adapter, pot.adapters);
+        for (uint256 i = 0; i < ids.length; ++i) {
+            _payRoyalty(epoch, adapter, ids[i], amounts[i]);
+        }
+    }
+
+    function _payRoyalty(uint64 epoch, uint64 adapter, uint64 id, uint256 amount) private {
+        if (amount == 0) return;
+        address payee = IAdapterMarket(Predeploys.ADAPTER_MARKET).payeeOf(id);
+        _credit(payee, amount);
+        emit RoyaltyPaid(epoch, adapter, id, payee, amount);
+    }
+
+    /// @dev Pays up to `max` clusters from where it stopped. Returns whether it was the last.
+    function _payClusters(
+        uint64 epoch,
+        uint64 adapter,
+        Settlement storage settled,
+        Result[] calldata results,
+        uint256 max
+    ) private returns (bool) {
+        ILoraRegistry.Train[] memory train = _adapter(adapter).train;
+        (, uint256[] memory places) = _scoring().setsOf(adapter);
+        for (uint256 s = settled.set; s < results.length; ++s) {
+            Payment memory payment = Payment({epoch: epoch, adapter: adapter, part: 0, trained: train[places[s]]});
+            payment.part = uint256(settled.pool) * payment.trained.weightBps / BPS;
+            uint256 first = settled.cluster;
+            uint256 end = Math.min(results[s].clusters.length, first + max);
+            settled.paid += _payRange(payment, results[s], first, end);
+            if (end < results[s].clusters.length) {
+                (settled.set, settled.cluster) = (s.toUint16(), end.toUint32());
+                return false;
+            }
+            max -= end - first;
+            (settled.set, settled.cluster) = ((s + 1).toUint16(), 0);
+        }
+        return true;
+    }
+
+    function _payRange(Payment memory payment, Result calldata result, uint256 first, uint256 end)
+        private
+        returns (uint128 paid)
+    {
+        for (uint256 c = first; c < end; ++c) {
+            uint256 earned = payment.part * result.shares[c] / EpochScores.UNITS;
+            uint32 cluster = result.clusters[c];
+            uint256 amount = _raise(payment, cluster, result.sums[c], earned);
+            // Of a pool that fits.
+            if (_payCluster(payment, cluster, earned, amount)) paid += amount.toUint128();
+        }
+    }
+
+    /// @dev Of what a cluster earned, the part by which its running score rose above its maximum.
+    function _raise(Payment memory payment, uint32 cluster, int128 sum, uint256 earned) private returns (uint256) {
+        Running storage running = _storage().running[payment.adapter][payment.trained.sketchSet][cluster];
+        int128 score = running.score + sum;
+        running.score = score;
+        int128 best = running.best;
+        if (score <= best) return 0;
+        running.best = score;
+        // The score was not above its maximum before, so that it rose by at most the sum, which is positive.
+        return Math.mulDiv(earned, uint256(int256(score - best)), uint256(int256(sum)));
+    }
+
+    /// @dev Credits a cluster's owners. Returns whether anybody was there to be credited.
+    function _payCluster(Payment memory payment, uint32 cluster, uint256 earned, uint256 amount)
+        private
+        returns (bool)
+    {
+        ILoraRegistry.Train memory trained = payment.trained;
+        if (amount == 0 || _questions().isRejected(trained.sketchSet, cluster)) return false;
+        IDatanetRegistry registry = IDatanetRegistry(Predeploys.DATANET_REGISTRY);
+        if (!registry.isEligible(trained.datanet, cluster, payment.epoch)) return false;
+        (address owner, uint256 datanetPart) = _payOwners(payment, cluster, amount);
+        if (owner == address(0)) return false;
+        (uint64 epoch, uint64 adapter) = (payment.epoch, payment.adapter);
+        emit ClusterPaid(epoch, adapter, trained.sketchSet, cluster, owner, earned, amount, datanetPart);
+        return true;
+    }
+
+    function _payOwners(Payment memory payment, uint32 cluster, uint256 amount)
+        private
+        returns (address owner, uint256 datanetPart)
+    {
+        address datanetOwner;
+        uint16 datanetBps;
+        (owner, datanetOwner, datanetBps) =
+            IDatanetRegistry(Predeploys.DATANET_REGISTRY).payeesOf(payment.trained.datanet, cluster, payment.epoch);
+        if (owner == address(0)) return (owner, 0);
+        datanetPart = amount * datanetBps / BPS;
+        IClaimVault vault = IClaimVault(Predeploys.CLAIM_VAULT);
+        bytes32 id = _poolId(payment.adapter);
+        if (datanetPart != 0) vault.payOut(id, datanetOwner, datanetPart);
+        vault.payOut(id, owner, amount - datanetPart);
+    }
+
+    /// @dev Carries over what isn't paid, and after too many epochs without a payment lets it be distributed.
+    function _end(uint64 epoch, uint64 adapter, Settlement storage settled) private {
+        Account storage account = _storage().accounts[adapter];
+        settled.stage = Stage.Settled;
+        account.next = epoch + 1;
+        uint128 left = settled.pool - settled.paid;
+        account.unpaidEpochs = settled.paid == 0 ? account.unpaidEpochs + 1 : 0;
+        // One residue at a time, since its division among Datanets has begun.
+        if (account.unpaidEpochs >= parameter(CARRY_EPOCHS) && account.residue == 0) {
+            account.residue = left;
+            account.unpaidEpochs = 0;
+        } else {
+            account.carried = left;
+        }
+        emit Settled(epoch, adapter, settled.paid, left);
+    }
+
+    function _distribute(uint64 adapter, bytes32 space, uint256 amount) private {
+        IClaimVault vault = IClaimVault(Predeploys.CLAIM_VAULT);
+        vault.payOut(_poolId(adapter), address(this), amount);
+        vault.claim();
+        // What falls on no Datanet, or on one without clusters, the registry gives to the treasury.
+        IDatanetRegistry(Predeploys.DATANET_REGISTRY).distribute{value: amount}(space);
+        emit ResidueDistributed(adapter, space, amount);
+    }
+
+    function _questions() private pure returns (IEpochQuestions) {
+        return IEpochQuestions(Predeploys.EPOCH_QUESTIONS);
+    }
+
+    function _adapter(uint64 adapter) private view returns (ILoraRegistry.Adapter memory registered) {
+        (registered,,,) = NativePrecompiles.LORA.get(adapter);
+    }
+
+    function _credit(address payee, uint256 amount) private {
+        IClaimVault(Predeploys.CLAIM_VAULT).credit{value: amount}(payee);
+    }
+
+    /// @dev Bond that holds an adapter's contributors' part.
+    function _poolId(uint64 adapter) private pure returns (bytes32) {
+        return keccak256(abi.encode("contributors", adapter));
+    }
+
+    /// @dev A renewed window is no longer than the first.
+    function _checkParameters() internal view override {
+        if (parameter(RENEWAL_SECONDS) > parameter(PROPOSAL_SECONDS)) {
+            revert ParametersConflict(RENEWAL_SECONDS, PROPOSAL_SECONDS);
+        }
+    }
+}
