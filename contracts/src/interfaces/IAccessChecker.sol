@@ -2,8 +2,8 @@
 pragma solidity 0.8.37;
 
 /// @title IAccessChecker
-/// @notice What a Datanet with `Access.Checker` asks before it takes a commitment. It is called without state changes, with a gas
-///         limit (`IDatanetRegistry.CHECKER_GAS`); a call that fails counts as false.
+/// @notice What a Datanet with `Access.Checker` asks before it takes a commitment. It is called without state changes, with a
+///         gas limit (`IDatanetRegistry.CHECKER_GAS`); a call that fails counts as false.
 interface IAccessChecker {
     /// @notice Whether the contributor may contribute to the Datanet.
     /// @param proof What the contributor gave: a credential, a proof, nothing.

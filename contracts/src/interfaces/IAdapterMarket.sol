@@ -5,8 +5,8 @@ import {Setting} from "./IParameterized.sol";
 import {IVersioned} from "./IVersioned.sol";
 
 /// @title IAdapterMarket
-/// @notice Who is paid for a registry id, at which price it serves, and whether it does. Developers are payees: who acts for one is
-///         `ClaimVault.holderOf`.
+/// @notice Who is paid for a registry id, at which price it serves, and whether it does. Developers are payees: who acts for
+///         one is `ClaimVault.holderOf`.
 interface IAdapterMarket is IVersioned {
     /// @notice What the developer says of an adapter. `Withdrawn` is for ever.
     enum Status {
@@ -39,7 +39,8 @@ interface IAdapterMarket is IVersioned {
     error NotListed(uint64 adapter);
     /// @notice The adapter is deprecated or disputed in LORA.
     error NotInUse(uint64 adapter, uint8 status);
-    /// @notice The terms of the Datanet of this space don't let an adapter with this licence be offered, or nobody knows the space.
+    /// @notice The terms of the Datanet of this space don't let an adapter with this licence be offered, or nobody knows the
+    ///         space.
     error LicenceNotAllowed(bytes32 space, bytes32 licence);
     /// @notice More Datanets stand behind the adapter than one listing checks.
     error TooManyDatanets(uint256 datanets, uint256 limit);
@@ -65,9 +66,9 @@ interface IAdapterMarket is IVersioned {
 
     function initialize(Setting[] calldata settings) external;
 
-    /// @notice Lists an adapter, active. The developer's holder. The terms of every Datanet that it, or an adapter that it descends
-    ///         from, was trained on must allow its licence; Datanets are those of `DatanetRegistry`, and other spaces are refused, since
-    ///         nobody could be paid for them.
+    /// @notice Lists an adapter, active. The developer's holder. The terms of every Datanet that it, or an adapter that it
+    ///         descends from, was trained on must allow its licence; Datanets are those of `DatanetRegistry`, and other
+    ///         spaces are refused, since nobody could be paid for them.
     /// @dev    Emits `Listed`. Terms of a Datanet never change, so that what was allowed stays allowed.
     function list(uint64 adapter, uint128 priceIn, uint128 priceOut, string calldata uri) external;
 
@@ -75,15 +76,15 @@ interface IAdapterMarket is IVersioned {
     /// @param status `Active`, `Paused` or, for ever, `Withdrawn`.
     function update(uint64 adapter, Status status, uint128 priceIn, uint128 priceOut, string calldata uri) external;
 
-    /// @notice Sets whom royalties of a registry id, adapter or base, go to; the zero address unsets it. The holder of the developer's
-    ///         place; of a base, of who registered it. It needs no listing.
+    /// @notice Sets whom royalties of a registry id, adapter or base, go to; the zero address unsets it. The holder of the
+    ///         developer's place; of a base, of who registered it. It needs no listing.
     function setPayee(uint64 id, address payee) external;
 
     /// @notice An adapter's listing.
     function listingOf(uint64 adapter) external view returns (Listing memory);
 
-    /// @notice Whom royalties of a registry id go to: the payee that was set; else an adapter's developer, or a base's model's
-    ///         payee in `ModelRegistry`; else the treasury.
+    /// @notice Whom royalties of a registry id go to: the payee that was set; else an adapter's developer, or a base's
+    ///         model's payee in `ModelRegistry`; else the treasury.
     function payeeOf(uint64 id) external view returns (address);
 
     /// @notice Price of a call, wei: ⌈(tokensIn · priceIn + tokensOut · priceOut) / 1000⌉.

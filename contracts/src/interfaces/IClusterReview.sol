@@ -6,11 +6,12 @@ import {Setting} from "./IParameterized.sol";
 import {IVersioned} from "./IVersioned.sol";
 
 /// @title IClusterReview
-/// @notice Reviews of new clusters: a panel of validators commits to scores and reveals them; the outcome can be appealed once.
+/// @notice Reviews of new clusters: a panel of validators commits to scores and reveals them; the outcome can be appealed
+///         once.
 ///
-///         Waiting → Voting → Decided → (Appealed →) Final; a round without quorum leads back to Waiting, the last one to the outcome
-///         `Unreviewed`. Every step but the decision of an appeal is anyone's, and that has a deadline, so that no review stays
-///         where it is. Windows are seconds; what had begun keeps the windows that it began with.
+///         Waiting → Voting → Decided → (Appealed →) Final; a round without quorum leads back to Waiting, the last one to the
+///         outcome `Unreviewed`. Every step but the decision of an appeal is anyone's, and that has a deadline, so that no
+///         review stays where it is. Windows are seconds; what had begun keeps the windows that it began with.
 interface IClusterReview is IVersioned {
     /// @notice Where a review is.
     enum Status {
@@ -31,8 +32,8 @@ interface IClusterReview is IVersioned {
     /// @param drawBlock   Waiting: the block whose hash draws the panel.
     /// @param commitUntil Last time for commitments.
     /// @param revealUntil Last time for reveals.
-    /// @param until       Waiting: the time whose stakes draw the panel. Decided: last time for an appeal. Appealed: last time for
-    ///                    the decision.
+    /// @param until       Waiting: the time whose stakes draw the panel. Decided: last time for an appeal. Appealed: last
+    ///                    time for the decision.
     struct Review {
         Status status;
         IDatanetRegistry.Outcome outcome;
@@ -116,14 +117,15 @@ interface IClusterReview is IVersioned {
     /// @notice Begins the review of a cluster. `DatanetRegistry` only.
     function begin(uint256 datanet, uint32 cluster, address contributor) external;
 
-    /// @notice Draws the panel, with the hash of the block after the one that began the round and the stakes of its beginning. Anyone.
-    ///         Whoever comes too late for that hash has the panel drawn with the next block's. Fewer validators than the quorum: the
-    ///         round fails.
+    /// @notice Draws the panel, with the hash of the block after the one that began the round and the stakes of its
+    ///         beginning. Anyone. Whoever comes too late for that hash has the panel drawn with the next block's. Fewer
+    ///         validators than the quorum: the round fails.
     /// @dev    A sequencer that gives up a block can choose between hashes.
     function drawPanel(uint256 datanet, uint32 cluster) external;
 
     /// @notice Commits to a score. The reviewer, or anyone with his signature of `ValidatorStaking.hashVote(round, choice)`.
-    /// @param choice keccak256(abi.encode(reviewer, uint8 score, bytes32 salt)); it names the reviewer, so that a copy is of no use.
+    /// @param choice keccak256(abi.encode(reviewer, uint8 score, bytes32 salt)); it names the reviewer, so that a copy is of
+    ///               no use.
     function commitReview(uint256 datanet, uint32 cluster, address reviewer, bytes32 choice, bytes calldata signature)
         external;
 
@@ -131,22 +133,22 @@ interface IClusterReview is IVersioned {
     /// @param score 0 to 100.
     function revealReview(uint256 datanet, uint32 cluster, address reviewer, uint8 score, bytes32 salt) external;
 
-    /// @notice Counts a round, once the window for reveals is over or all are there. Anyone. Accepted if the median of the revealed
-    ///         scores (the lower of two) reaches the threshold. Fewer reveals than the quorum: another round of other stakes and
-    ///         another hash; after the last one the cluster is unreviewed. Who was drawn by stake, or committed, and didn't
-    ///         reveal is slashed.
+    /// @notice Counts a round, once the window for reveals is over or all are there. Anyone. Accepted if the median of the
+    ///         revealed scores (the lower of two) reaches the threshold. Fewer reveals than the quorum: another round of
+    ///         other stakes and another hash; after the last one the cluster is unreviewed. Who was drawn by stake, or
+    ///         committed, and didn't reveal is slashed.
     function closeReview(uint256 datanet, uint32 cluster) external;
 
     /// @notice Appeals to governance, once, within the window after the outcome. `msg.value` is the parameter `appealBond`.
     /// @param uri The reasons.
     function appeal(uint256 datanet, uint32 cluster, string calldata uri) external payable;
 
-    /// @notice Decides an appeal. `ParamTimelock` only, until the deadline. The bond goes back if the outcome changes, else it is
-    ///         burnt.
+    /// @notice Decides an appeal. `ParamTimelock` only, until the deadline. The bond goes back if the outcome changes, else
+    ///         it is burnt.
     function decideAppeal(uint256 datanet, uint32 cluster, bool accepted) external;
 
-    /// @notice Makes an outcome final: nobody appealed in time, or the appeal wasn't decided in time, whose bond then goes back.
-    ///         Anyone. Reviewers who agree with the outcome earn reputation.
+    /// @notice Makes an outcome final: nobody appealed in time, or the appeal wasn't decided in time, whose bond then goes
+    ///         back. Anyone. Reviewers who agree with the outcome earn reputation.
     function finalizeReview(uint256 datanet, uint32 cluster) external;
 
     /// @notice A cluster's review; all zero if there is none.

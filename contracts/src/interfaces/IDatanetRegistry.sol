@@ -7,9 +7,10 @@ import {IVersioned} from "./IVersioned.sol";
 /// @title IDatanetRegistry
 /// @notice Datanets, contributions, their review, and who owns which cluster.
 ///
-///         A contribution is committed to, revealed from 2 to 50 blocks later, and settled from 51 blocks after its commitment
-///         on, in the order of commitments, by SKETCH: it begins a cluster, which its contributor owns, or it is a near-duplicate
-///         of an earlier one and owns nothing. A new cluster is reviewed by validators (`ClusterReview`). Owners and contributors are payees: who acts for one is `ClaimVault.holderOf`.
+///         A contribution is committed to, revealed from 2 to 50 blocks later, and settled from 51 blocks after its
+///         commitment on, in the order of commitments, by SKETCH: it begins a cluster, which its contributor owns, or it is a
+///         near-duplicate of an earlier one and owns nothing. A new cluster is reviewed by validators (`ClusterReview`).
+///         Owners and contributors are payees: who acts for one is `ClaimVault.holderOf`.
 interface IDatanetRegistry is IVersioned {
     /// @notice What the contributions are. docs/spec/precompiles.md has the token stream of each.
     enum DataType {
@@ -25,7 +26,8 @@ interface IDatanetRegistry is IVersioned {
         Checker
     }
 
-    /// @notice Where a contribution is. `Excused`: its reveal was refused because SKETCH was paused, so that its bond comes back.
+    /// @notice Where a contribution is. `Excused`: its reveal was refused because SKETCH was paused, so that its bond comes
+    ///         back.
     enum ContributionStatus {
         None,
         Committed,
@@ -47,15 +49,16 @@ interface IDatanetRegistry is IVersioned {
     /// @notice What a Datanet is created with, and keeps.
     /// @param dataType         What its contributions are.
     /// @param access           Who may contribute.
-    /// @param ownerBps         The owner's share of what its clusters earn, basis points; at most the parameter `ownerShareMaxBps`.
+    /// @param ownerBps         The owner's share of what its clusters earn, basis points; at most the parameter
+    ///                         `ownerShareMaxBps`.
     /// @param contributionBond Wei for each contribution; at least the parameter `contributionBond`.
     /// @param licence          Hash of its licence, not zero.
-    /// @param allowRoot        With `AllowList`, the root over keccak256(keccak256(abi.encode(contributor))) in sorted pairs; the
-    ///                         owner may replace it.
+    /// @param allowRoot        With `AllowList`, the root over keccak256(keccak256(abi.encode(contributor))) in sorted pairs;
+    ///                         the owner may replace it.
     /// @param checker          With `Checker`, an `IAccessChecker`.
     /// @param adapterLicences  Licences, beside its own, that adapters trained on it may have; at most `MAX_LICENCES`.
-    /// @param reviewers        Validators who review, ascending, at least a quorum of `ClusterReview`, at most `MAX_REVIEWERS`. None: every panel is
-    ///                         drawn by stake among all active validators.
+    /// @param reviewers        Validators who review, ascending, at least a quorum of `ClusterReview`, at most
+    ///                         `MAX_REVIEWERS`. None: every panel is drawn by stake among all active validators.
     struct Terms {
         DataType dataType;
         Access access;
@@ -239,8 +242,8 @@ interface IDatanetRegistry is IVersioned {
     /// @dev    Emits `DatanetCreated`.
     function create(Terms calldata terms, string calldata uri) external payable returns (uint256 datanet);
 
-    /// @notice Closes a Datanet for new contributions, for ever; what it has earns on. Once every contribution is settled and every
-    ///         review final, the same call gives its bond back. The owner's holder only.
+    /// @notice Closes a Datanet for new contributions, for ever; what it has earns on. Once every contribution is settled and
+    ///         every review final, the same call gives its bond back. The owner's holder only.
     function close(uint256 datanet) external;
 
     /// @notice Replaces the root of an allow-list. The owner's holder only. Commitments that were made stand.
@@ -262,35 +265,36 @@ interface IDatanetRegistry is IVersioned {
         payable
         returns (uint64 contribution);
 
-    /// @notice Opens a commitment 2 to 50 blocks after it. The contributor's holder only, since the size, the tokens and the URI are
-    ///         not part of the commitment.
+    /// @notice Opens a commitment 2 to 50 blocks after it. The contributor's holder only, since the size, the tokens and the
+    ///         URI are not part of the commitment.
     /// @dev    Emits `ContributionRevealed`, or `ContributionExcused` if SKETCH is paused: it can be tried again.
     function reveal(uint256 datanet, uint64 contribution, Content calldata content) external;
 
     /// @notice Settles at most `max` contributions in the order of their commitments. Anyone.
-    /// @dev    Emits `ContributionSettled`, `ClusterCreated`, `PanelAwaited`. A duplicate's and an excused one's bond goes back, an
-    ///         unrevealed one's is burnt, a new cluster's is held until its review is final.
+    /// @dev    Emits `ContributionSettled`, `ClusterCreated`, `PanelAwaited`. A duplicate's and an excused one's bond goes
+    ///         back, an unrevealed one's is burnt, a new cluster's is held until its review is final.
     /// @return done How many were settled.
     function settle(uint256 datanet, uint16 max) external returns (uint16 done);
 
-    /// @notice Withdraws a cluster: it earns nothing from the next epoch on, has no part in later dividends, and should not be in
-    ///         new sketch sets. What it earned stays. Its review goes on. The owner's holder only.
+    /// @notice Withdraws a cluster: it earns nothing from the next epoch on, has no part in later dividends, and should not
+    ///         be in new sketch sets. What it earned stays. Its review goes on. The owner's holder only.
     function withdraw(uint256 datanet, uint32 cluster) external;
 
     /// @notice Gives a cluster to another owner from the next epoch on. `ParamTimelock` only.
     function reassignCluster(uint256 datanet, uint32 cluster, address newOwner) external;
 
-    /// @notice Takes what a review came to. `ClusterReview` only. Once final: the contribution's bond goes back, or is burnt if the
-    ///         cluster is rejected; an accepted cluster that isn't withdrawn shares in dividends from now on.
+    /// @notice Takes what a review came to. `ClusterReview` only. Once final: the contribution's bond goes back, or is burnt
+    ///         if the cluster is rejected; an accepted cluster that isn't withdrawn shares in dividends from now on.
     function recordOutcome(uint256 datanet, uint32 cluster, Outcome outcome, bool isFinal) external;
 
     /* EARNINGS */
 
-    /// @notice Divides `msg.value` equally among the accepted clusters of a space, who take it later. No accepted cluster, or no
-    ///         such space: it goes to the treasury. Less than a wei each is added to the next division.
+    /// @notice Divides `msg.value` equally among the accepted clusters of a space, who take it later. No accepted cluster, or
+    ///         no such space: it goes to the treasury. Less than a wei each is added to the next division.
     function distribute(bytes32 space) external payable;
 
-    /// @notice Pays what `distribute` gave to clusters, to those who owned them in the epoch in which it was distributed. Anyone.
+    /// @notice Pays what `distribute` gave to clusters, to those who owned them in the epoch in which it was distributed.
+    ///         Anyone.
     function takeShares(uint256 datanet, uint32[] calldata clusters) external;
 
     /* READING */
@@ -330,8 +334,8 @@ interface IDatanetRegistry is IVersioned {
     /// @notice Accepted clusters of a Datanet that aren't withdrawn.
     function acceptedClusters(uint256 datanet) external view returns (uint32);
 
-    /// @notice Whether a cluster of a space may earn in an epoch: it exists, its review did not reject it, and it wasn't withdrawn
-    ///         in an earlier epoch.
+    /// @notice Whether a cluster of a space may earn in an epoch: it exists, its review did not reject it, and it wasn't
+    ///         withdrawn in an earlier epoch.
     function isEligible(bytes32 space, uint32 cluster, uint64 epoch) external view returns (bool);
 
     /// @notice Who is paid for a cluster in an epoch: its owner, and the Datanet's owner with his share in basis points.
@@ -344,6 +348,7 @@ interface IDatanetRegistry is IVersioned {
     /// @notice What a cluster can take of dividends, wei.
     function sharesOf(uint256 datanet, uint32 cluster) external view returns (uint256);
 
-    /// @notice Whether the terms of the Datanet of a space let an adapter with this licence be offered. An unknown space: false.
+    /// @notice Whether the terms of the Datanet of a space let an adapter with this licence be offered. An unknown space:
+    ///         false.
     function licenceAllows(bytes32 space, bytes32 licence) external view returns (bool);
 }

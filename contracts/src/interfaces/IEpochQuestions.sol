@@ -7,10 +7,11 @@ import {IVersioned} from "./IVersioned.sol";
 /// @notice A question to a jury.
 /// @param epoch   Epoch and adapter that it delays.
 /// @param isRow   About a row of `sketchSet`; else about a draw's sketch.
-/// @param place   The row, or the draw.
-/// @param price   The draw's price, wei; 0 for a row.
+/// @param place   The row; or bit i: draw i is of the request whose sketch it is.
+/// @param price   The request's price, wei; 0 for a row.
 /// @param subject keccak256 of the sketch in question; zero for a row.
 /// @param asker   Who holds `bond` for it, wei. Zero once it is answered.
+/// @param accused The set's owner, or the request's worker.
 struct JuryQuestion {
     uint64 epoch;
     uint64 adapter;
@@ -21,6 +22,7 @@ struct JuryQuestion {
     uint128 bond;
     uint128 price;
     bytes32 subject;
+    address accused;
 }
 
 /// @title IEpochQuestions
@@ -33,6 +35,8 @@ interface IEpochQuestions is IVersioned {
     );
     /// @notice A question was answered. Not decided: nothing follows, and the bond goes back.
     event Answered(bytes32 indexed question, bool decided, bool rejected);
+    /// @notice A row was rejected, and with it what its cluster would earn in the set.
+    event ClusterRejected(uint64 indexed sketchSet, uint32 indexed cluster, uint32 row);
     /// @notice `msg.value` isn't the bond.
     error WrongBond(uint256 given, uint256 expected);
     /// @notice These aren't the scores of the proposal that stands.

@@ -11,6 +11,8 @@ import {IVersioned} from "./IVersioned.sol";
 interface IEpochScoring is IVersioned {
     /// @notice Draws, witnesses or shifts aren't as many as they must be.
     error WrongLength(uint256 given, uint256 expected);
+    /// @notice Scores aren't the bytes that `abi.encode` gives.
+    error NotCanonical();
     /// @notice A draw or witness differs without being better, or nothing differs.
     error NoImprovement();
     /// @notice There is no such draw, or it has no sketch for the set, or it isn't the fee log's: then the proposal is wrong.
@@ -38,27 +40,35 @@ interface IEpochScoring is IVersioned {
     /// @dev    Reverts with `UnknownSet`.
     function setAt(uint64 adapter, uint256 set) external view returns (uint64 sketchSet, uint16 dim);
 
-    /// @notice Whether scores can be read and have as many draws and witnesses as they must.
-    /// @dev    Reverts with `WrongLength`, or without data if they can't be read.
-    function checkForm(uint64 adapter, bytes calldata scores) external view;
+    /// @notice Whether scores are what `abi.encode` gives, and they and `results` have the lengths that the adapter's sets ask for. What passes
+    ///         can be computed in a transaction.
+    /// @dev    Reverts with `NotCanonical`, `WrongLength`, or without data if they can't be read.
+    function checkForm(uint64 adapter, bytes calldata scores, uint256 results) external view;
 
-    /// @notice What follows from scores: false if a draw isn't the fee log's or a witness isn't accepted.
+    /// @notice What follows from scores for the set at a place of `setsOf`: false if a draw isn't the fee log's or a witness isn't accepted.
+    /// @dev    Reverts with `UnknownSet`, and with `IPausable.Paused` while SKETCH's scores are paused.
     /// @param voidDraws Bit i: draw i counts without a score.
-    function compute(uint64 epoch, uint64 adapter, uint16 voidDraws, bytes calldata scores)
+    function compute(uint64 epoch, uint64 adapter, uint16 voidDraws, bytes calldata scores, uint256 set)
         external
         view
-        returns (bool isValid, Result[] memory results);
+        returns (bool isValid, Result memory result);
 
-    /// @notice Whether `better` has a draw more than `old`, or witnesses with at most a quarter of the squared residual, and else the same.
-    /// @dev    Reverts with `WrongLength`, `NoImprovement`.
-    function checkImproved(uint64 epoch, uint64 adapter, bytes calldata old, bytes calldata better) external view;
+    /// @notice Whether `better` has a draw more than `old`, or witnesses with at most a quarter of the squared residual, and else the same. What
+    ///         is void or without a score is no improvement.
+    /// @dev    Reverts with `NoImprovement`. Checks the form of neither.
+    function checkImproved(uint64 epoch, uint64 adapter, uint16 voidDraws, bytes calldata old, bytes calldata better)
+        external
+        view;
 
-    /// @notice A draw's sketch for a set, and its price.
+    /// @notice A draw's sketch for a set, its request's price, and the draws that fall on the same request.
     /// @dev    Reverts with `UnknownDraw`, `UnknownSet`.
+    /// @return sketch As the fee log has it.
+    /// @return price  In wei.
+    /// @return draws  Bit i: draw i.
     function sketchOf(uint64 epoch, uint64 adapter, bytes calldata scores, uint256 draw, uint256 set)
         external
         view
-        returns (bytes memory sketch, uint128 price);
+        returns (bytes memory sketch, uint128 price, uint16 draws);
 
     /// @notice Who served the request that draw `i` is of.
     function workerOf(uint64 epoch, uint64 adapter, uint256 i) external view returns (address);

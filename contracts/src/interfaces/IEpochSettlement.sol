@@ -5,10 +5,10 @@ import {FeeTree} from "../libraries/FeeTree.sol";
 import {Setting} from "./IParameterized.sol";
 import {IVersioned} from "./IVersioned.sol";
 
-/// @notice A drawn request, as a proposal shows it. Without sketches it counts without a score, and the rest is ignored.
+/// @notice A drawn request, as a proposal shows it. Without sketches it counts without a score, and all of it is empty.
 /// @param requestId What names the request.
 /// @param price     Its price, wei.
-/// @param sketches  Its query's sketches, one for each of the adapter's sketch sets; their hash is in the fee log.
+/// @param sketches  Its query's sketches, one for each of the adapter's sketch sets, of its dimension; their hash is in the fee log.
 /// @param proof     From its leaf to the root of its entry of the fee log.
 struct Draw {
     bytes32 requestId;
@@ -17,7 +17,7 @@ struct Draw {
     FeeTree.Sibling[] proof;
 }
 
-/// @notice What solves a sketch set's draws: one witness and shift for each draw, empty for those without a score.
+/// @notice What solves a sketch set's draws: one witness and shift for each draw, empty for those that aren't shown.
 struct Witnesses {
     bytes[] x;
     uint8[] shift;
@@ -29,7 +29,7 @@ struct Scores {
     Witnesses[] witnesses;
 }
 
-/// @notice What follows for one sketch set. Empty if too few draws have a score.
+/// @notice What follows for one sketch set. Empty if too few draws have a score. Proposals name it by keccak256 of `abi.encode(Result)`.
 /// @param clusters The set's clusters, ascending.
 /// @param sums     Their signed scores, summed over the draws.
 /// @param shares   Their shares of the set's part, of `EpochScores.UNITS`.
@@ -49,7 +49,8 @@ enum Stage {
 
 /// @notice The settlement of (epoch, adapter).
 /// @param stage          How far it is.
-/// @param deadline       Until then a proposal may be challenged, improved and replaced, seconds.
+/// @param deadline       Until then a proposal may be challenged, seconds.
+/// @param improveUntil   Until then it may be improved, seconds: the first deadline of the first of those that took each other's place.
 /// @param askUntil       Until then a jury may be asked, seconds; 0 before the first proposal.
 /// @param proposeUntil   Until then proposals are taken, seconds, once it was moved; else the end of the epoch's own window.
 /// @param openQuestions  Questions to juries that aren't answered.
@@ -57,13 +58,15 @@ enum Stage {
 /// @param proposer       Whose proposal stands.
 /// @param bond           What is held for it, wei.
 /// @param scoresHash     keccak256 of the proposal's scores, `abi.encode(Scores)`.
-/// @param resultsHash    keccak256 of `abi.encode(Result[])`.
+/// @param resultsHash    keccak256 of `abi.encode(bytes32[])`, the hashes of the results of the adapter's sets.
 /// @param pool           What is paid out to contributors, wei, from the payment of the royalties on.
 /// @param paid           What of it is paid, wei.
-/// @param set            Place of the result that is paid next, and of the cluster in it.
+/// @param set            Place of the result that is paid next.
+/// @param cluster        Place in it of the cluster that is paid next.
 struct Settlement {
     Stage stage;
     uint48 deadline;
+    uint48 improveUntil;
     uint48 askUntil;
     uint48 proposeUntil;
     uint16 openQuestions;
@@ -88,15 +91,18 @@ interface IEpochSettlement is IVersioned {
     event SeedDrawn(uint64 indexed epoch, bytes32 seed);
     /// @notice The hash of the block was lost: that of the second block after `blockNumber` counts.
     event SeedPostponed(uint64 indexed epoch, uint64 blockNumber);
-    /// @notice A proposal stands, as a first one or in an earlier one's place. Its scores are in the transaction.
+    /// @notice A proposal stands, as a first one or in an earlier one's place. Its scores are in the transaction; of each set's
+    ///         result it names the hash.
     event Proposed(
         uint64 indexed epoch,
         uint64 indexed adapter,
         address indexed proposer,
         bytes32 scoresHash,
-        bytes32 resultsHash,
+        bytes32[] results,
         uint48 deadline
     );
+    /// @notice While scoring is paused nobody can refute: what stands may be challenged for a while after the pause.
+    event DeadlineMoved(uint64 indexed epoch, uint64 indexed adapter, uint48 deadline);
     /// @notice A proposal was wrong, and its bond is forfeited.
     event Refuted(uint64 indexed epoch, uint64 indexed adapter, address indexed proposer, address challenger);
     /// @notice A proposal is void by no fault of its own: a jury rejected one of its draws.
@@ -167,20 +173,26 @@ interface IEpochSettlement is IVersioned {
     /// @notice An epoch's seed; 0 before it is drawn.
     function seedOf(uint64 epoch) external view returns (bytes32);
 
-    /// @notice Proposes; `msg.value` is the bond. `scores` is `abi.encode(Scores)`, here and below.
-    /// @dev    Reverts with `NoSeed`, `NoFees`, `WrongStage`, `ProposalsOver`, `WrongBond`, `WrongLength`.
-    function propose(uint64 epoch, uint64 adapter, bytes calldata scores, bytes32 resultsHash) external payable;
+    /// @notice Proposes; `msg.value` is the bond. `scores` is `abi.encode(Scores)`, `results` the hash of each set's `Result`, here and below.
+    /// @dev    Reverts with `NoSeed`, `NoFees`, `WrongStage`, `ProposalsOver`, `WrongBond`, and as `IEpochScoring.checkForm` does.
+    function propose(uint64 epoch, uint64 adapter, bytes calldata scores, bytes32[] calldata results) external payable;
 
-    /// @notice Computes the proposal again and, if it is wrong, takes its bond, half of it for the caller.
-    /// @dev    Reverts with `WrongStage`, `WindowOver`, `WrongScores`, `ProposalHolds`.
-    function challenge(uint64 epoch, uint64 adapter, bytes calldata scores) external;
+    /// @notice Computes the result of the set at a place again and, if it isn't the proposal's, takes its bond, half of it for the caller. If
+    ///         scoring is paused, it moves the deadline to after the pause instead.
+    /// @dev    Reverts with `WrongStage`, `WindowOver`, `WrongScores`, `WrongResults`, `IEpochScoring.UnknownSet`, `ProposalHolds`.
+    function challenge(uint64 epoch, uint64 adapter, bytes calldata scores, bytes32[] calldata results, uint256 set)
+        external;
 
     /// @notice Takes the proposer's place, bond and reward included, by showing draws that it left out, or witnesses with at most a
     ///         quarter of the squared residual.
-    /// @dev    Reverts with `WrongStage`, `WindowOver`, `WrongBond`, `WrongScores`, `WrongLength`, `NoImprovement`.
-    function improve(uint64 epoch, uint64 adapter, bytes calldata old, bytes calldata better, bytes32 resultsHash)
-        external
-        payable;
+    /// @dev    Reverts with `WrongStage`, `WindowOver`, `WrongBond`, `WrongScores`, and as `IEpochScoring.checkImproved` does.
+    function improve(
+        uint64 epoch,
+        uint64 adapter,
+        bytes calldata old,
+        bytes calldata better,
+        bytes32[] calldata results
+    ) external payable;
 
     /* QUESTIONS */
 
@@ -191,19 +203,26 @@ interface IEpochSettlement is IVersioned {
     /// @notice Counts it off again. Only `EpochQuestions`.
     function closeQuestion(uint64 epoch, uint64 adapter) external;
 
-    /// @notice Makes a draw count without a score from now on, and what was proposed with it void by no fault of its own; its worker
-    ///         forfeits the platform's part of `price`. Only `EpochQuestions`.
-    function voidDraw(uint64 epoch, uint64 adapter, uint256 draw, uint128 price, address challenger) external;
+    /// @notice Makes draws of one request count without a score from now on, and what was proposed with them void by no fault of its own;
+    ///         the worker forfeits the platform's part of `price`. Only `EpochQuestions`.
+    /// @param draws Bit i: draw i.
+    /// @return Whether they weren't void before; if they were, nothing follows.
+    function voidDraws(uint64 epoch, uint64 adapter, uint16 draws, uint128 price, address worker, address challenger)
+        external
+        returns (bool);
 
     /* PAYMENT */
 
-    /// @notice Settles (epoch, adapter): first the royalties, then up to `max` clusters of the results; called again for the rest.
+    /// @notice Settles (epoch, adapter): first the royalties, then up to `max` clusters of the result that is next; called again for the
+    ///         rest and for the other sets.
+    /// @param result The result at `Settlement.set`; anything where the adapter has no sets.
     /// @dev    Reverts with `WrongStage`, `WindowOpen`, `QuestionsOpen`, `WrongResults`, `EarlierEpoch`.
-    function finalize(uint64 epoch, uint64 adapter, Result[] calldata results, uint256 max) external;
+    function finalize(uint64 epoch, uint64 adapter, bytes32[] calldata results, Result calldata result, uint256 max)
+        external;
 
-    /// @notice Settles (epoch, adapter) without a proposal, once there can't be one: pays the royalties and carries the
-    ///         contributors' part over.
-    /// @dev    Reverts with `WrongStage`, `EpochNotClosed`, `ProposalsNotOver`, `EarlierEpoch`.
+    /// @notice Settles (epoch, adapter) without a proposal, once there can't be one, or without the rest of one that nobody has finalized for as
+    ///         long as proposals are taken: pays the royalties and carries the contributors' part over.
+    /// @dev    Reverts with `WrongStage`, `EpochNotClosed`, `ProposalsNotOver`, `QuestionsOpen`, `EarlierEpoch`.
     function carry(uint64 epoch, uint64 adapter) external;
 
     /// @notice Passes over epochs below `upTo` in which nothing was paid for the adapter, for an adapter that was away so long that

@@ -56,7 +56,7 @@ interface IJury {
     /// @notice A jury was counted. `finding` is the hash of its finding if it decided.
     event Tallied(bytes32 indexed question, Verdict verdict, bytes32 finding);
 
-    /// @notice Only `EpochSettlement` asks.
+    /// @notice Only `EpochQuestions` asks.
     error NotAsker(address caller);
     /// @notice The question was asked before.
     error AlreadyAsked(bytes32 question);
@@ -108,7 +108,7 @@ interface IJury {
 
     function initialize(Setting[] calldata settings) external;
 
-    /// @notice Asks for a vector. Only `EpochSettlement`, which makes the question's number from what it asks about, holds the bond,
+    /// @notice Asks for a vector. Only `EpochQuestions`, which makes the question's number from what it asks about, holds the bond,
     ///         and publishes what jurors need.
     /// @param dim      64, 128, 256, 512 or 1024.
     /// @param excluded Who has an interest, at most `MAX_EXCLUDED`: asker, proposer, worker, owner.

@@ -8,9 +8,9 @@ import {ILoraRegistry} from "./precompiles/ILoraRegistry.sol";
 /// @title IModelRegistry
 /// @notice Life of a model: proposal, vote, gathering of data, tuning, feedback, live, retired.
 ///
-///         Every stage before `Live` has a deadline, after which anyone ends it. What becomes of the stake follows from the stage and
-///         from numbers alone: docs/spec/protocol.md, Models, has the table. The proposer is a payee: who acts for him is
-///         `ClaimVault.holderOf`.
+///         Every stage before `Live` has a deadline, after which anyone ends it. What becomes of the stake follows from the
+///         stage and from numbers alone: docs/spec/protocol.md, Models, has the table. The proposer is a payee: who acts for
+///         him is `ClaimVault.holderOf`.
 interface IModelRegistry is IVersioned {
     /// @notice Where a model is. `Denied`, `Expired`, `Refused` and `Retired` are ends.
     enum Stage {
@@ -130,8 +130,9 @@ interface IModelRegistry is IVersioned {
     /// @notice Ends the gathering before its deadline, once the Datanets have the clusters. The proposer's holder.
     function beginTuning(uint256 model) external;
 
-    /// @notice Ends the tuning before its deadline: registers the base in LORA and opens the feedback. The proposer's holder. While
-    ///         LORA's registration is paused, it moves the deadline behind the pause instead, by the parameter `stepMinSeconds`.
+    /// @notice Ends the tuning before its deadline: registers the base in LORA and opens the feedback. The proposer's holder.
+    ///         While LORA's registration is paused, it moves the deadline behind the pause instead, by the parameter
+    ///         `stepMinSeconds`.
     /// @param artefact Hash of the tuned weights.
     /// @param base     Of the architecture that was proposed, without an absolute share.
     /// @return id The base's, or 0 while LORA is paused.
@@ -139,14 +140,14 @@ interface IModelRegistry is IVersioned {
         external
         returns (uint64 id);
 
-    /// @notice Gives feedback, once a voter. It weighs what gOPEN's `getPastVotes` says for the snapshot, at most the parameter
-    ///         `feedbackWeightMax`. The voter, or anyone with his signature, EIP-712 or ERC-1271, of `Feedback(uint256 model,uint8 score)` in
-    ///         the domain ("ModelRegistry", "1").
+    /// @notice Gives feedback, once a voter. It weighs what gOPEN's `getPastVotes` says for the snapshot, at most the
+    ///         parameter `feedbackWeightMax`. The voter, or anyone with his signature, EIP-712 or ERC-1271, of
+    ///         `Feedback(uint256 model,uint8 score)` in the domain ("ModelRegistry", "1").
     /// @param score 0 to 100.
     function giveFeedback(uint256 model, address voter, uint8 score, bytes calldata signature) external;
 
-    /// @notice Ends the feedback after its deadline. Anyone. Less weight than the parameter `feedbackWeightMin`: expired. Else live if the
-    ///         weighted mean reaches the parameter `feedbackThreshold`, or refused.
+    /// @notice Ends the feedback after its deadline. Anyone. Less weight than the parameter `feedbackWeightMin`: expired.
+    ///         Else live if the weighted mean reaches the parameter `feedbackThreshold`, or refused.
     function conclude(uint256 model) external;
 
     /// @notice Ends a proposal, gathering or tuning whose deadline is over. Anyone.

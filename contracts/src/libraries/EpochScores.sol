@@ -4,6 +4,7 @@ pragma solidity 0.8.37;
 import {Result} from "../interfaces/IEpochSettlement.sol";
 import {IAttrSketch} from "../interfaces/precompiles/IAttrSketch.sol";
 import {NativePrecompiles} from "./NativePrecompiles.sol";
+import {LowLevelCall} from "@openzeppelin/contracts/utils/LowLevelCall.sol";
 import {LibSort} from "solady/utils/LibSort.sol";
 
 /// @title EpochScores
@@ -23,7 +24,8 @@ library EpochScores {
     /// @dev Scores are shifted below this for `split`.
     int128 private constant WEIGHT_MAX = 2 ** 62;
 
-    /// @notice Scores of a set's queries. `queries[i]` is empty for a draw without a score.
+    /// @notice Scores of a set's queries. `queries[i]` is empty for a draw without a score, else `isQuery`, and its witness has the length that
+    ///         goes with it.
     /// @dev    Reverts as the precompile does but for what makes the witnesses wrong.
     /// @param draws How many draws the shares are divided by.
     /// @return isValid Whether every witness is accepted.
@@ -76,11 +78,7 @@ library EpochScores {
             return (true, found, sum);
         } catch (bytes memory reason) {
             // Anything else, a lack of gas above all, says nothing about the witness.
-            if (!_blamesWitness(reason)) {
-                assembly ("memory-safe") {
-                    revert(add(reason, 32), mload(reason))
-                }
-            }
+            if (!_blamesWitness(reason)) LowLevelCall.bubbleRevert(reason);
         }
     }
 
@@ -88,7 +86,7 @@ library EpochScores {
         if (reason.length < 4) return false;
         bytes4 selector = bytes4(reason);
         return selector == IAttrSketch.WitnessRejected.selector || selector == IAttrSketch.WitnessRange.selector
-            || selector == IAttrSketch.BadShift.selector || selector == IAttrSketch.BadLength.selector;
+            || selector == IAttrSketch.BadShift.selector;
     }
 
     /// @dev Sums over the draws, and the weights of those clusters whose sums stand out.

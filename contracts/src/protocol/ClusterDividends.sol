@@ -8,9 +8,11 @@ import {SafeCast} from "@openzeppelin/contracts/utils/math/SafeCast.sol";
 import {Checkpoints} from "@openzeppelin/contracts/utils/structs/Checkpoints.sol";
 
 /// @title ClusterDividends
-/// @notice Part of the Datanet registry: who owns a cluster in which epoch, and what is shared equally among the accepted ones.
-/// @dev    `Datanet.perCluster` grows by what each sharing cluster gets; a cluster is owed what it grew since `Cluster.taken`. Since
-///         a reassignment pays out first, at most one change of owner lies between what was taken and now.
+/// @notice Part of the Datanet registry: who owns a cluster in which epoch, and what is shared equally among the accepted
+///         ones.
+/// @dev    `Datanet.perCluster` grows by what each sharing cluster gets; a cluster is owed what it grew since
+///         `Cluster.taken`. Since a reassignment pays out first, at most one change of owner lies between what was taken and
+///         now.
 abstract contract ClusterDividends is DatanetStorage {
     using Checkpoints for Checkpoints.Trace160;
 
@@ -108,8 +110,8 @@ abstract contract ClusterDividends is DatanetStorage {
         return address(record.owners[cluster].upperLookupRecent(epoch));
     }
 
-    /// @dev Pays a cluster's dividends: what was distributed before the epoch of the last change of owner to the owner before it, the rest
-    ///      to the owner since.
+    /// @dev Pays a cluster's dividends: what was distributed before the epoch of the last change of owner to the owner before
+    ///      it, the rest to the owner since.
     function _take(Record storage record, uint256 datanet, uint32 cluster) private {
         Cluster storage found = record.clusters[cluster];
         uint160 total = record.info.perCluster;

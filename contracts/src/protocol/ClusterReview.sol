@@ -4,7 +4,7 @@ pragma solidity 0.8.37;
 import {IClaimVault} from "../interfaces/IClaimVault.sol";
 import {IClusterReview} from "../interfaces/IClusterReview.sol";
 import {IDatanetRegistry} from "../interfaces/IDatanetRegistry.sol";
-import {Bounds, Setting} from "../interfaces/IParameterized.sol";
+import {Bounds, IParameterized, Setting} from "../interfaces/IParameterized.sol";
 import {IReputation} from "../interfaces/IReputation.sol";
 import {IValidatorStaking} from "../interfaces/IValidatorStaking.sol";
 import {IVersioned} from "../interfaces/IVersioned.sol";
@@ -36,6 +36,9 @@ contract ClusterReview is IClusterReview, Parameterized, ReentrancyGuardTransien
     bytes32 private constant APPEAL_SECONDS = "appealSeconds";
     bytes32 private constant APPEAL_BOND = "appealBond";
     bytes32 private constant DECISION_SECONDS = "decisionSeconds";
+
+    /// @dev A parameter of `ValidatorStaking`.
+    bytes32 private constant UNBONDING_SECONDS = "unbondingSeconds";
 
     IClaimVault private constant VAULT = IClaimVault(Predeploys.CLAIM_VAULT);
     IDatanetRegistry private constant REGISTRY = IDatanetRegistry(Predeploys.DATANET_REGISTRY);
@@ -221,8 +224,8 @@ contract ClusterReview is IClusterReview, Parameterized, ReentrancyGuardTransien
         all[1] = Bounds(QUORUM, 3, 1, MAX_PANEL);
         all[2] = Bounds(ROUNDS, 2, 1, 5);
         all[3] = Bounds(THRESHOLD, 50, 1, SCORE_MAX);
-        all[4] = Bounds(COMMIT_SECONDS, 1 days, 1, 30 days);
-        all[5] = Bounds(REVEAL_SECONDS, 1 days, 1, 30 days);
+        all[4] = Bounds(COMMIT_SECONDS, 1 days, 1, 7 days);
+        all[5] = Bounds(REVEAL_SECONDS, 1 days, 1, 7 days);
         all[6] = Bounds(AGREEMENT_POINTS, 1 ether, 0, 1000 ether);
         all[7] = Bounds(APPEAL_SECONDS, 3 days, 1, 30 days);
         all[8] = Bounds(APPEAL_BOND, 100 ether, 0, 1_000_000 ether);
@@ -239,6 +242,11 @@ contract ClusterReview is IClusterReview, Parameterized, ReentrancyGuardTransien
     /// @inheritdoc Parameterized
     function _checkParameters() internal view override {
         if (parameter(QUORUM) > parameter(REVIEWERS)) revert ParametersConflict(QUORUM, REVIEWERS);
+        // Whoever leaves can be slashed until the round is counted.
+        uint256 unbonding = IParameterized(address(STAKING)).parameter(UNBONDING_SECONDS);
+        if (parameter(COMMIT_SECONDS) + parameter(REVEAL_SECONDS) > unbonding) {
+            revert ParametersConflict(REVEAL_SECONDS, UNBONDING_SECONDS);
+        }
     }
 
     function _review(uint256 datanet, uint32 cluster, Status wanted) private view returns (Review storage review) {
@@ -283,8 +291,8 @@ contract ClusterReview is IClusterReview, Parameterized, ReentrancyGuardTransien
         review.revealUntil = uint40(review.commitUntil + parameter(REVEAL_SECONDS));
     }
 
-    /// @dev Slashes who owed a reveal, and gives the median of the scores, the lower of two; 0 without scores. Reviewers whom a Datanet
-    ///      lists didn't ask to be listed, so that they owe nothing until they commit.
+    /// @dev Slashes who owed a reveal, and gives the median of the scores, the lower of two; 0 without scores. Reviewers whom
+    ///      a Datanet lists didn't ask to be listed, so that they owe nothing until they commit.
     function _count(bytes32 round, Review storage review, bool byStake) private returns (uint256) {
         address[] memory panel = _storage().panels[round];
         uint256[] memory scores = new uint256[](review.reveals);

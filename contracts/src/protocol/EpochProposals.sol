@@ -4,9 +4,11 @@ pragma solidity 0.8.37;
 import {IClaimVault} from "../interfaces/IClaimVault.sol";
 import {IEpochSettlement, Result, Settlement, Stage} from "../interfaces/IEpochSettlement.sol";
 import {IReputation} from "../interfaces/IReputation.sol";
+import {IPausable} from "../interfaces/precompiles/IPausable.sol";
 import {Predeploys} from "../libraries/Predeploys.sol";
 import {EpochStorage} from "./EpochStorage.sol";
 import {Blockhash} from "@openzeppelin/contracts/utils/Blockhash.sol";
+import {LowLevelCall} from "@openzeppelin/contracts/utils/LowLevelCall.sol";
 import {ReentrancyGuardTransient} from "@openzeppelin/contracts/utils/ReentrancyGuardTransient.sol";
 import {SafeCast} from "@openzeppelin/contracts/utils/math/SafeCast.sol";
 
@@ -41,7 +43,7 @@ abstract contract EpochProposals is EpochStorage, ReentrancyGuardTransient {
     }
 
     /// @inheritdoc IEpochSettlement
-    function propose(uint64 epoch, uint64 adapter, bytes calldata scores, bytes32 resultsHash)
+    function propose(uint64 epoch, uint64 adapter, bytes calldata scores, bytes32[] calldata results)
         external
         payable
         nonReentrant
@@ -51,54 +53,82 @@ abstract contract EpochProposals is EpochStorage, ReentrancyGuardTransient {
         Settlement storage settled = _requireStage(epoch, adapter, Stage.Open);
         uint48 until = _proposeUntil(epoch, settled);
         if (block.timestamp > until) revert ProposalsOver(until);
-        _scoring().checkForm(adapter, scores);
         settled.stage = Stage.Proposed;
         settled.deadline = (block.timestamp + parameter(CHALLENGE_SECONDS)).toUint48();
-        // Questions delay an epoch once: later proposals have nobody asked.
+        settled.improveUntil = settled.deadline;
+        // Questions delay an epoch once: about later proposals there is less time to ask.
         if (settled.askUntil == 0) settled.askUntil = settled.deadline;
-        _place(epoch, adapter, settled, keccak256(scores), resultsHash);
+        _place(epoch, adapter, settled, scores, results);
     }
 
     /// @inheritdoc IEpochSettlement
-    function challenge(uint64 epoch, uint64 adapter, bytes calldata scores) external nonReentrant {
-        Settlement storage settled = _requireOpenProposal(epoch, adapter, scores);
-        (bool isValid, Result[] memory results) = _scoring().compute(epoch, adapter, settled.voidDraws, scores);
-        if (isValid && keccak256(abi.encode(results)) == settled.resultsHash) {
-            revert ProposalHolds(settled.resultsHash);
+    function challenge(uint64 epoch, uint64 adapter, bytes calldata scores, bytes32[] calldata results, uint256 set)
+        external
+        nonReentrant
+    {
+        Settlement storage settled = _requireProposal(epoch, adapter, scores);
+        if (block.timestamp > settled.deadline) revert WindowOver(settled.deadline);
+        _requireResults(settled, results);
+        try _scoring().compute(epoch, adapter, settled.voidDraws, scores, set) returns (
+            bool isValid, Result memory result
+        ) {
+            bytes32 right = keccak256(abi.encode(result));
+            if (isValid && right == results[set]) revert ProposalHolds(right);
+        } catch (bytes memory reason) {
+            // Anything else, a lack of gas above all, says nothing about the proposal.
+            if (bytes4(reason) != IPausable.Paused.selector) LowLevelCall.bubbleRevert(reason);
+            _movePast(epoch, adapter, settled, reason);
+            return;
         }
         address proposer = settled.proposer;
-        bytes32 id = _proposalId(epoch, adapter);
-        _forfeit(id, settled.bond, msg.sender);
+        _forfeit(_proposalId(epoch, adapter), settled.bond, msg.sender);
         _reopen(settled);
         IReputation(Predeploys.REPUTATION).award(msg.sender, CHALLENGE_POINTS);
         emit Refuted(epoch, adapter, proposer, msg.sender);
     }
 
     /// @inheritdoc IEpochSettlement
-    function improve(uint64 epoch, uint64 adapter, bytes calldata old, bytes calldata better, bytes32 resultsHash)
-        external
-        payable
-        nonReentrant
-    {
-        Settlement storage settled = _requireOpenProposal(epoch, adapter, old);
-        _scoring().checkImproved(epoch, adapter, old, better);
+    function improve(
+        uint64 epoch,
+        uint64 adapter,
+        bytes calldata old,
+        bytes calldata better,
+        bytes32[] calldata results
+    ) external payable nonReentrant {
+        Settlement storage settled = _requireProposal(epoch, adapter, old);
+        if (block.timestamp > settled.improveUntil) revert WindowOver(settled.improveUntil);
         IClaimVault(Predeploys.CLAIM_VAULT).payOut(_proposalId(epoch, adapter), settled.proposer, settled.bond);
-        // Whoever comes last can be challenged for a while, too.
-        uint48 renewed = (block.timestamp + parameter(RENEWAL_SECONDS)).toUint48();
-        if (settled.deadline < renewed) settled.deadline = renewed;
-        _place(epoch, adapter, settled, keccak256(better), resultsHash);
+        _place(epoch, adapter, settled, better, results);
+        _scoring().checkImproved(epoch, adapter, settled.voidDraws, old, better);
     }
 
-    /// @dev The proposal that stands, which `scores` must be, while it may be disputed.
-    function _requireOpenProposal(uint64 epoch, uint64 adapter, bytes calldata scores)
-        internal
+    /// @dev The proposal that stands, which `scores` must be.
+    function _requireProposal(uint64 epoch, uint64 adapter, bytes calldata scores)
+        private
         view
         returns (Settlement storage settled)
     {
         settled = _requireStage(epoch, adapter, Stage.Proposed);
-        if (block.timestamp > settled.deadline) revert WindowOver(settled.deadline);
         bytes32 given = keccak256(scores);
         if (given != settled.scoresHash) revert WrongScores(given, settled.scoresHash);
+    }
+
+    function _requireResults(Settlement storage settled, bytes32[] calldata results) internal view {
+        bytes32 given = keccak256(abi.encode(results));
+        if (given != settled.resultsHash) revert WrongResults(given, settled.resultsHash);
+    }
+
+    /// @dev Moves the deadline to a while after a pause, `reason` being `IPausable.Paused(selector, until)`.
+    function _movePast(uint64 epoch, uint64 adapter, Settlement storage settled, bytes memory reason) private {
+        uint256 until;
+        assembly ("memory-safe") {
+            // Length, selector, first word.
+            until := mload(add(reason, 0x44))
+        }
+        uint48 deadline = (until + parameter(RENEWAL_SECONDS)).toUint48();
+        if (settled.deadline >= deadline) return;
+        settled.deadline = deadline;
+        emit DeadlineMoved(epoch, adapter, deadline);
     }
 
     /// @dev Takes proposals again, for a while at least.
@@ -127,17 +157,26 @@ abstract contract EpochProposals is EpochStorage, ReentrancyGuardTransient {
         vault.payOut(id, to, part);
     }
 
-    /// @dev Records a proposal of the caller's, whose bond came with the call.
-    function _place(uint64 epoch, uint64 adapter, Settlement storage settled, bytes32 scoresHash, bytes32 resultsHash)
-        private
-    {
+    /// @dev Records a proposal of the caller's, whose bond came with the call. Whatever is shown last can be challenged and asked about for a
+    ///      while.
+    function _place(
+        uint64 epoch,
+        uint64 adapter,
+        Settlement storage settled,
+        bytes calldata scores,
+        bytes32[] calldata results
+    ) private {
         uint256 bond = parameter(PROPOSAL_BOND);
         if (msg.value != bond) revert WrongBond(msg.value, bond);
+        _scoring().checkForm(adapter, scores, results.length);
+        uint48 renewed = (block.timestamp + parameter(RENEWAL_SECONDS)).toUint48();
+        if (settled.deadline < renewed) settled.deadline = renewed;
+        if (settled.askUntil < renewed) settled.askUntil = renewed;
         settled.proposer = msg.sender;
         settled.bond = bond.toUint128();
-        settled.scoresHash = scoresHash;
-        settled.resultsHash = resultsHash;
+        settled.scoresHash = keccak256(scores);
+        settled.resultsHash = keccak256(abi.encode(results));
         IClaimVault(Predeploys.CLAIM_VAULT).hold{value: bond}(_proposalId(epoch, adapter));
-        emit Proposed(epoch, adapter, msg.sender, scoresHash, resultsHash, settled.deadline);
+        emit Proposed(epoch, adapter, msg.sender, settled.scoresHash, results, settled.deadline);
     }
 }

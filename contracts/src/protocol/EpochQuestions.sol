@@ -73,15 +73,14 @@ contract EpochQuestions is IEpochQuestions, Parameterized, ReentrancyGuardTransi
         if (keccak256(scores) != settled.scoresHash) revert WrongScores(keccak256(scores), settled.scoresHash);
         if ((settled.voidDraws >> draw) & 1 == 1) revert DrawIsVoid(draw);
         JuryQuestion memory question;
-        (question.epoch, question.adapter) = (epoch, adapter);
-        question.place = draw.toUint32();
-        question.asker = msg.sender;
+        (question.epoch, question.adapter, question.asker) = (epoch, adapter, msg.sender);
         bytes memory sketch;
-        (sketch, question.price) = _scoring().sketchOf(epoch, adapter, scores, draw, set);
+        (sketch, question.price, question.place) = _scoring().sketchOf(epoch, adapter, scores, draw, set);
         question.subject = keccak256(sketch);
         uint16 dim;
         (question.sketchSet, dim) = _scoring().setAt(adapter, set);
-        return _ask(question, dim, _scoring().workerOf(epoch, adapter, draw));
+        question.accused = _scoring().workerOf(epoch, adapter, draw);
+        return _ask(question, dim);
     }
 
     /// @inheritdoc IEpochQuestions
@@ -103,9 +102,10 @@ contract EpochQuestions is IEpochQuestions, Parameterized, ReentrancyGuardTransi
             asker: msg.sender,
             bond: 0,
             price: 0,
-            subject: 0
+            subject: 0,
+            accused: NativePrecompiles.SKETCH.header(sketchSet).owner
         });
-        return _ask(question, dim, NativePrecompiles.SKETCH.header(sketchSet).owner);
+        return _ask(question, dim);
     }
 
     /// @inheritdoc IEpochQuestions
@@ -123,13 +123,12 @@ contract EpochQuestions is IEpochQuestions, Parameterized, ReentrancyGuardTransi
             return;
         }
         if (keccak256(finding) != found) revert WrongSketch(keccak256(finding), found);
-        (bool rejected, address accused) =
-            question.isRow ? _judgeRow(question, finding) : _judgeSketch(question, finding, sketch);
+        bool rejected = question.isRow ? _judgeRow(question, finding) : _judgeSketch(question, finding, sketch);
         if (rejected) {
             IClaimVault(Predeploys.CLAIM_VAULT).payOut(id, question.asker, question.bond);
             IReputation(Predeploys.REPUTATION).award(question.asker, UPHELD_POINTS);
         } else {
-            _forfeit(id, question.bond, accused);
+            _forfeit(id, question.bond, question.accused);
         }
         emit Answered(id, true, rejected);
     }
@@ -144,7 +143,7 @@ contract EpochQuestions is IEpochQuestions, Parameterized, ReentrancyGuardTransi
         return _storage().rejected[sketchSet][cluster];
     }
 
-    function _ask(JuryQuestion memory question, uint16 dim, address accused) private returns (bytes32 id) {
+    function _ask(JuryQuestion memory question, uint16 dim) private returns (bytes32 id) {
         address proposer = _settlement().openQuestion(question.epoch, question.adapter);
         uint256 bond = parameter(QUESTION_BOND);
         if (msg.value != bond) revert WrongBond(msg.value, bond);
@@ -161,38 +160,38 @@ contract EpochQuestions is IEpochQuestions, Parameterized, ReentrancyGuardTransi
         $.questions[id] = question;
         IClaimVault(Predeploys.CLAIM_VAULT).hold{value: bond}(id);
         address[] memory excluded = new address[](3);
-        (excluded[0], excluded[1], excluded[2]) = (question.asker, proposer, accused);
+        (excluded[0], excluded[1], excluded[2]) = (question.asker, proposer, question.accused);
         IJury.Subject subject = question.isRow ? IJury.Subject.Row : IJury.Subject.Sketch;
         IJury(Predeploys.JURY).ask(id, subject, dim, excluded);
         emit Asked(question.epoch, question.adapter, id, question.asker, question.sketchSet);
     }
 
-    function _judgeRow(JuryQuestion memory question, bytes calldata finding)
-        private
-        returns (bool rejected, address owner)
-    {
+    function _judgeRow(JuryQuestion memory question, bytes calldata finding) private returns (bool rejected) {
         IAttrSketch sketches = NativePrecompiles.SKETCH;
         (uint64 d2, uint64 n2,) = sketches.rowDistance(question.sketchSet, question.place, finding);
-        owner = sketches.header(question.sketchSet).owner;
         rejected = uint256(d2) * TOLERANCE > n2;
-        if (rejected) {
-            (uint32 cluster,,) = sketches.row(question.sketchSet, question.place);
-            _storage().rejected[question.sketchSet][cluster] = true;
-        }
+        if (!rejected) return rejected;
+        (uint32 cluster,,) = sketches.row(question.sketchSet, question.place);
+        _storage().rejected[question.sketchSet][cluster] = true;
+        emit ClusterRejected(question.sketchSet, cluster, question.place);
     }
 
+    /// @dev A request is punished once, whichever of its sketches are rejected.
     function _judgeSketch(JuryQuestion memory question, bytes calldata finding, bytes calldata sketch)
         private
-        returns (bool rejected, address worker)
+        returns (bool rejected)
     {
         if (keccak256(sketch) != question.subject) revert WrongSketch(keccak256(sketch), question.subject);
-        (uint64 epoch, uint64 adapter) = (question.epoch, question.adapter);
-        worker = _scoring().workerOf(epoch, adapter, question.place);
         rejected = Sketches.distance2(sketch, finding) * TOLERANCE > Sketches.norm2(sketch);
-        if (!rejected) return (rejected, worker);
-        _settlement().voidDraw(epoch, adapter, question.place, question.price, question.asker);
+        if (!rejected) return rejected;
+        (address worker, address asker) = (question.accused, question.asker);
+        // forge-lint: disable-next-line(unsafe-typecast) a bit for each of 16 draws
+        uint16 draws = uint16(question.place);
+        if (!_settlement().voidDraws(question.epoch, question.adapter, draws, question.price, worker, asker)) {
+            return rejected;
+        }
         IValidatorStaking(Predeploys.VALIDATOR_STAKING)
-            .slash(IValidatorStaking.Role.Worker, worker, IValidatorStaking.Offence.RejectedSketch, question.asker);
+            .slash(IValidatorStaking.Role.Worker, worker, IValidatorStaking.Offence.RejectedSketch, asker);
     }
 
     /// @dev Half of a bond, the greater one, is burnt; the rest is `to`'s.

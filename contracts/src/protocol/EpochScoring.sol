@@ -22,6 +22,8 @@ contract EpochScoring is IEpochScoring, Initializable {
     uint256 public constant DRAWS = 16;
     /// @dev An improvement leaves at most this part of a witness's squared residual.
     uint256 private constant IMPROVEMENT = 4;
+    /// @dev A witness has int16 for the query's int8.
+    uint256 private constant WITNESS_BYTES = 2;
 
     constructor() {
         _disableInitializers();
@@ -50,7 +52,22 @@ contract EpochScoring is IEpochScoring, Initializable {
 
     /// @inheritdoc IEpochScoring
     function setsOf(uint64 adapter) public view returns (uint64[] memory sketchSets, uint256[] memory places) {
-        return _setsOf(adapter);
+        (ILoraRegistry.Adapter memory registered,,,) = NativePrecompiles.LORA.get(adapter);
+        ILoraRegistry.Train[] memory train = registered.train;
+        sketchSets = new uint64[](train.length);
+        places = new uint256[](train.length);
+        uint256 count = 0;
+        for (uint256 i = 0; i < train.length; ++i) {
+            uint64 id = train[i].sketchSet;
+            // Only sets of gradients can be scored with a query.
+            if (id == 0 || NativePrecompiles.SKETCH.header(id).kind != 0) continue;
+            (sketchSets[count], places[count]) = (id, i);
+            ++count;
+        }
+        assembly ("memory-safe") {
+            mstore(sketchSets, count)
+            mstore(places, count)
+        }
     }
 
     /// @inheritdoc IEpochScoring
@@ -58,64 +75,71 @@ contract EpochScoring is IEpochScoring, Initializable {
         (uint64[] memory sketchSets,) = setsOf(adapter);
         if (set >= sketchSets.length) revert UnknownSet(adapter, set);
         sketchSet = sketchSets[set];
-        dim = NativePrecompiles.SKETCH.header(sketchSet).dim;
+        dim = _dim(sketchSet);
     }
 
     /// @inheritdoc IEpochScoring
-    function checkForm(uint64 adapter, bytes calldata scores) external view {
-        _checkForm(adapter, abi.decode(scores, (Scores)));
+    function checkForm(uint64 adapter, bytes calldata encoded, uint256 results) external view {
+        Scores memory scores = abi.decode(encoded, (Scores));
+        // Else parts could be named many times over, and what is cheap to propose be too much to compute.
+        if (keccak256(abi.encode(scores)) != keccak256(encoded)) revert NotCanonical();
+        (uint64[] memory sketchSets,) = setsOf(adapter);
+        _requireLength(results, sketchSets.length);
+        _requireLength(scores.draws.length, DRAWS);
+        _requireLength(scores.witnesses.length, sketchSets.length);
+        for (uint256 i = 0; i < DRAWS; ++i) {
+            Draw memory draw = scores.draws[i];
+            bool isShown = draw.sketches.length != 0;
+            if (isShown) _requireLength(draw.sketches.length, sketchSets.length);
+            uint256 most = isShown ? FeeTree.PROOF_MAX : 0;
+            if (draw.proof.length > most) revert WrongLength(draw.proof.length, most);
+        }
+        for (uint256 s = 0; s < sketchSets.length; ++s) {
+            _checkWitnesses(scores, s, _dim(sketchSets[s]));
+        }
     }
 
     /// @inheritdoc IEpochScoring
-    function compute(uint64 epoch, uint64 adapter, uint16 voidDraws, bytes calldata encoded)
+    function compute(uint64 epoch, uint64 adapter, uint16 voidDraws, bytes calldata encoded, uint256 set)
         external
         view
-        returns (bool isValid, Result[] memory results)
+        returns (bool isValid, Result memory result)
     {
+        (uint64 sketchSet, uint16 dim) = setAt(adapter, set);
         Scores memory scores = abi.decode(encoded, (Scores));
-        (uint64[] memory sketchSets,) = setsOf(adapter);
-        results = new Result[](sketchSets.length);
-        bool[] memory scored = new bool[](DRAWS);
+        bytes[] memory queries = new bytes[](DRAWS);
         for (uint256 i = 0; i < DRAWS; ++i) {
             Draw memory draw = scores.draws[i];
             if (draw.sketches.length == 0) continue;
-            if (!_isDrawn(epoch, adapter, i, draw)) return (false, new Result[](0));
-            scored[i] = draw.sketches.length == sketchSets.length && (voidDraws >> i) & 1 == 0;
+            if (!_isDrawn(epoch, adapter, i, draw)) return (false, result);
+            if (_isVoid(voidDraws, i)) continue;
+            if (EpochScores.isQuery(draw.sketches[set], dim)) queries[i] = draw.sketches[set];
         }
-        for (uint256 s = 0; s < sketchSets.length; ++s) {
-            uint256 dim = NativePrecompiles.SKETCH.header(sketchSets[s]).dim;
-            bytes[] memory queries = new bytes[](DRAWS);
-            for (uint256 i = 0; i < DRAWS; ++i) {
-                if (!scored[i]) continue;
-                bytes memory query = scores.draws[i].sketches[s];
-                if (EpochScores.isQuery(query, dim)) queries[i] = query;
-            }
-            (isValid, results[s]) =
-                EpochScores.score(sketchSets[s], queries, scores.witnesses[s].x, scores.witnesses[s].shift, DRAWS);
-            if (!isValid) return (false, new Result[](0));
-        }
-        return (true, results);
+        Witnesses memory witnesses = scores.witnesses[set];
+        return EpochScores.score(sketchSet, queries, witnesses.x, witnesses.shift, DRAWS);
     }
 
     /// @inheritdoc IEpochScoring
-    function checkImproved(uint64 epoch, uint64 adapter, bytes calldata old, bytes calldata better) external view {
-        Scores memory improved = abi.decode(better, (Scores));
-        _checkForm(adapter, improved);
-        _checkImproved(epoch, adapter, abi.decode(old, (Scores)), improved);
+    function checkImproved(uint64 epoch, uint64 adapter, uint16 voidDraws, bytes calldata old, bytes calldata better)
+        external
+        view
+    {
+        _checkImproved(epoch, adapter, voidDraws, abi.decode(old, (Scores)), abi.decode(better, (Scores)));
     }
 
     /// @inheritdoc IEpochScoring
     function sketchOf(uint64 epoch, uint64 adapter, bytes calldata scores, uint256 draw, uint256 set)
         external
         view
-        returns (bytes memory sketch, uint128 price)
+        returns (bytes memory sketch, uint128 price, uint16 draws)
     {
+        (, uint16 dim) = setAt(adapter, set);
         if (draw >= DRAWS) revert UnknownDraw(draw);
         Draw memory drawn = abi.decode(scores, (Scores)).draws[draw];
-        (, uint16 dim) = setAt(adapter, set);
         if (set >= drawn.sketches.length || !_isDrawn(epoch, adapter, draw, drawn)) revert UnknownDraw(draw);
         (sketch, price) = (drawn.sketches[set], drawn.price);
         if (!EpochScores.isQuery(sketch, dim)) revert UnknownDraw(draw);
+        draws = _sameRequest(epoch, adapter, draw, drawn);
     }
 
     /// @inheritdoc IEpochScoring
@@ -126,46 +150,44 @@ contract EpochScoring is IEpochScoring, Initializable {
 
     /* INTERNAL */
 
-    function _checkForm(uint64 adapter, Scores memory scores) private view {
-        if (scores.draws.length != DRAWS) revert WrongLength(scores.draws.length, DRAWS);
-        (uint64[] memory sketchSets,) = setsOf(adapter);
-        if (scores.witnesses.length != sketchSets.length) {
-            revert WrongLength(scores.witnesses.length, sketchSets.length);
-        }
-        for (uint256 s = 0; s < scores.witnesses.length; ++s) {
-            Witnesses memory witnesses = scores.witnesses[s];
-            if (witnesses.x.length != DRAWS) revert WrongLength(witnesses.x.length, DRAWS);
-            if (witnesses.shift.length != DRAWS) revert WrongLength(witnesses.shift.length, DRAWS);
+    function _checkWitnesses(Scores memory scores, uint256 set, uint256 dim) private pure {
+        Witnesses memory witnesses = scores.witnesses[set];
+        _requireLength(witnesses.x.length, DRAWS);
+        _requireLength(witnesses.shift.length, DRAWS);
+        for (uint256 i = 0; i < DRAWS; ++i) {
+            bytes[] memory sketches = scores.draws[i].sketches;
+            bool isShown = sketches.length != 0;
+            if (isShown) _requireLength(sketches[set].length, dim);
+            _requireLength(witnesses.x[i].length, isShown ? WITNESS_BYTES * dim : 0);
         }
     }
 
-    /// @dev Every draw is the old one, or one that the old proposal left out and that the fee log has. Every witness of an old draw is the
-    ///      old one, or better by a factor; at least one thing differs.
-    function _checkImproved(uint64 epoch, uint64 adapter, Scores memory old, Scores memory better) private view {
+    /// @dev Every draw is the old one, or one with a score that the old proposal left out and the fee log has. Every witness of an old draw is
+    ///      the old one, or better by a factor; at least one thing differs.
+    function _checkImproved(uint64 epoch, uint64 adapter, uint16 voidDraws, Scores memory old, Scores memory better)
+        private
+        view
+    {
         (uint64[] memory sketchSets,) = setsOf(adapter);
         bool improved = false;
         for (uint256 i = 0; i < DRAWS; ++i) {
-            Draw memory before = old.draws[i];
             Draw memory draw = better.draws[i];
-            if (before.sketches.length == 0 && draw.sketches.length != 0) {
-                if (!_isDrawn(epoch, adapter, i, draw)) revert NoImprovement();
+            bool isVoid = _isVoid(voidDraws, i);
+            if (old.draws[i].sketches.length == 0 && draw.sketches.length != 0) {
+                if (isVoid || !_hasQuery(draw) || !_isDrawn(epoch, adapter, i, draw)) revert NoImprovement();
                 improved = true;
                 continue;
             }
-            if (keccak256(abi.encode(before)) != keccak256(abi.encode(draw))) revert NoImprovement();
+            if (keccak256(abi.encode(old.draws[i])) != keccak256(abi.encode(draw))) revert NoImprovement();
             for (uint256 s = 0; s < sketchSets.length; ++s) {
-                if (_isSame(old.witnesses[s], better.witnesses[s], i)) continue;
-                if (draw.sketches.length != sketchSets.length) revert NoImprovement();
-                bytes memory q = draw.sketches[s];
-                if (!_isBetter(sketchSets[s], q, old.witnesses[s], better.witnesses[s], i)) revert NoImprovement();
+                (Witnesses memory a, Witnesses memory b) = (old.witnesses[s], better.witnesses[s]);
+                if (a.shift[i] == b.shift[i] && keccak256(a.x[i]) == keccak256(b.x[i])) continue;
+                if (isVoid || draw.sketches.length == 0) revert NoImprovement();
+                if (!_isBetter(sketchSets[s], draw.sketches[s], a, b, i)) revert NoImprovement();
                 improved = true;
             }
         }
         if (!improved) revert NoImprovement();
-    }
-
-    function _isSame(Witnesses memory a, Witnesses memory b, uint256 i) private pure returns (bool) {
-        return a.shift[i] == b.shift[i] && keccak256(a.x[i]) == keccak256(b.x[i]);
     }
 
     /// @dev Compares r²/q², which don't depend on the shifts, without rounding.
@@ -195,25 +217,48 @@ contract EpochScoring is IEpochScoring, Initializable {
         return FeeTree.covers(entry.root, entry.rootSum, uint256(entry.paidBefore) + offset - start, leaf, draw.proof);
     }
 
-    /// @dev Training entries whose sketch set holds influence sketches, so that queries can be scored against it.
-    function _setsOf(uint64 adapter) private view returns (uint64[] memory sketchSets, uint256[] memory places) {
-        (ILoraRegistry.Adapter memory registered,,,) = NativePrecompiles.LORA.get(adapter);
-        ILoraRegistry.Train[] memory train = registered.train;
-        sketchSets = new uint64[](train.length);
-        places = new uint256[](train.length);
-        uint256 count = 0;
-        for (uint256 i = 0; i < train.length; ++i) {
-            uint64 id = train[i].sketchSet;
-            if (id == 0) continue;
-            IAttrSketch.SetHeader memory header = NativePrecompiles.SKETCH.header(id);
-            if (header.kind != 0) continue;
-            (sketchSets[count], places[count]) = (id, i);
-            ++count;
+    /// @dev Which draws are of wei of the same leaf as draw `i`, which covers its wei. A leaf that an earlier settlement paid for in part has its
+    ///      rest in this entry only.
+    function _sameRequest(uint64 epoch, uint64 adapter, uint256 i, Draw memory draw)
+        private
+        view
+        returns (uint16 draws)
+    {
+        uint256 offset = drawOffset(epoch, adapter, i);
+        // forge-lint: disable-next-line(unsafe-typecast) it is an offset of the log
+        (FeeEntry memory entry, uint128 start) = _router().entryAt(epoch, adapter, uint128(offset));
+        uint256 leafStart = 0;
+        for (uint256 p = 0; p < draw.proof.length; ++p) {
+            if (draw.proof[p].isLeft) leafStart += draw.proof[p].sum;
         }
-        assembly ("memory-safe") {
-            mstore(sketchSets, count)
-            mstore(places, count)
+        // What of the leaf is in the entry, in wei of the log: the tree's wei `paidBefore` is the log's `start`.
+        uint256 low = start + (Math.max(leafStart, entry.paidBefore) - entry.paidBefore);
+        uint256 high = Math.min(entry.end, uint256(start) + leafStart + draw.price - entry.paidBefore);
+        for (uint256 j = 0; j < DRAWS; ++j) {
+            uint256 other = drawOffset(epoch, adapter, j);
+            // forge-lint: disable-next-line(unsafe-typecast) j is below 16
+            if (other >= low && other < high) draws |= uint16(1 << j);
         }
+    }
+
+    function _hasQuery(Draw memory draw) private pure returns (bool) {
+        for (uint256 s = 0; s < draw.sketches.length; ++s) {
+            if (EpochScores.isQuery(draw.sketches[s], draw.sketches[s].length)) return true;
+        }
+        return false;
+    }
+
+    function _isVoid(uint16 voidDraws, uint256 i) private pure returns (bool) {
+        return (voidDraws >> i) & 1 == 1;
+    }
+
+    function _requireLength(uint256 given, uint256 expected) private pure {
+        if (given != expected) revert WrongLength(given, expected);
+    }
+
+    function _dim(uint64 sketchSet) private view returns (uint16) {
+        IAttrSketch.SetHeader memory header = NativePrecompiles.SKETCH.header(sketchSet);
+        return header.dim;
     }
 
     function _router() private pure returns (IInferenceRouter) {

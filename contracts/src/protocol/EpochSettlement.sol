@@ -36,6 +36,11 @@ contract EpochSettlement is EpochProposals {
         ILoraRegistry.Train trained;
     }
 
+    /// @dev `ValidatorStaking`'s.
+    bytes32 private constant UNBONDING_SECONDS = "unbondingSeconds";
+    /// @dev `EpochQuestions`'.
+    bytes32 private constant QUESTION_BOND = "questionBond";
+
     /// @dev Parts per million, of `flattenDatanets`.
     uint256 private constant PPM = 1_000_000;
 
@@ -77,28 +82,46 @@ contract EpochSettlement is EpochProposals {
     /* PAYMENT */
 
     /// @inheritdoc IEpochSettlement
-    function finalize(uint64 epoch, uint64 adapter, Result[] calldata results, uint256 max) external nonReentrant {
+    function finalize(uint64 epoch, uint64 adapter, bytes32[] calldata results, Result calldata result, uint256 max)
+        external
+        nonReentrant
+    {
         Settlement storage settled = _storage().settlements[epoch][adapter];
         if (settled.stage == Stage.Proposed) {
             if (block.timestamp <= settled.deadline) revert WindowOpen(settled.deadline);
-            if (settled.openQuestions != 0) revert QuestionsOpen(settled.openQuestions);
             _begin(epoch, adapter, settled);
         } else if (settled.stage != Stage.Paying) {
             revert WrongStage(epoch, adapter, settled.stage);
         }
-        bytes32 given = keccak256(abi.encode(results));
-        if (given != settled.resultsHash) revert WrongResults(given, settled.resultsHash);
-        if (_payClusters(epoch, adapter, settled, results, max)) _end(epoch, adapter, settled);
+        _requireResults(settled, results);
+        if (settled.set < results.length) {
+            bytes32 given = keccak256(abi.encode(result));
+            if (given != results[settled.set]) revert WrongResults(given, results[settled.set]);
+            _payClusters(epoch, adapter, settled, result, max);
+        }
+        if (settled.set == results.length) _end(epoch, adapter, settled);
     }
 
     /// @inheritdoc IEpochSettlement
     function carry(uint64 epoch, uint64 adapter) external nonReentrant {
-        Settlement storage settled = _requireStage(epoch, adapter, Stage.Open);
+        Settlement storage settled = _storage().settlements[epoch][adapter];
         (uint64 closed,) = _router().closedAt(epoch);
         if (closed == 0) revert EpochNotClosed(epoch);
-        uint48 until = _proposeUntil(epoch, settled);
+        if (settled.stage == Stage.Settled) revert WrongStage(epoch, adapter, settled.stage);
+        uint48 until;
+        if (settled.stage == Stage.Open) {
+            until = _proposeUntil(epoch, settled);
+        } else {
+            // Results that nobody knows, or that can't be paid, mustn't stop the adapter's epochs.
+            until = Math.max(settled.deadline, _storage().accounts[adapter].endedAt).toUint48()
+                + parameter(PROPOSAL_SECONDS).toUint48();
+        }
         if (block.timestamp <= until) revert ProposalsNotOver(until);
-        _begin(epoch, adapter, settled);
+        if (settled.stage != Stage.Paying) {
+            _returnBond(epoch, adapter, settled);
+            settled.proposer = address(0);
+            _begin(epoch, adapter, settled);
+        }
         _end(epoch, adapter, settled);
     }
 
@@ -152,20 +175,21 @@ contract EpochSettlement is EpochProposals {
     }
 
     /// @inheritdoc IEpochSettlement
-    function voidDraw(uint64 epoch, uint64 adapter, uint256 draw, uint128 price, address challenger)
+    function voidDraws(uint64 epoch, uint64 adapter, uint16 draws, uint128 price, address worker, address challenger)
         external
         onlyQuestions
+        returns (bool)
     {
         Settlement storage settled = _storage().settlements[epoch][adapter];
-        // forge-lint: disable-next-line(unsafe-typecast) a draw's place is below 16
-        settled.voidDraws |= uint16(1 << draw);
+        if (settled.voidDraws & draws == draws) return false;
+        settled.voidDraws |= draws;
         uint256 part = uint256(price) * _router().splitOf(epoch).platform / BPS;
-        _router().forfeit(epoch, adapter, _scoring().workerOf(epoch, adapter, draw), part.toUint128(), challenger);
-        if (settled.stage != Stage.Proposed) return;
-        address proposer = settled.proposer;
-        IClaimVault(Predeploys.CLAIM_VAULT).payOut(_proposalId(epoch, adapter), proposer, settled.bond);
+        _router().forfeit(epoch, adapter, worker, part.toUint128(), challenger);
+        if (settled.stage != Stage.Proposed) return true;
+        emit Voided(epoch, adapter, settled.proposer);
+        _returnBond(epoch, adapter, settled);
         _reopen(settled);
-        emit Voided(epoch, adapter, proposer);
+        return true;
     }
 
     /* READING */
@@ -198,11 +222,10 @@ contract EpochSettlement is EpochProposals {
     function _begin(uint64 epoch, uint64 adapter, Settlement storage settled) private {
         if (advance(adapter, epoch) != epoch) revert EarlierEpoch(epoch, adapter);
         Account storage account = _storage().accounts[adapter];
+        if (settled.openQuestions != 0) revert QuestionsOpen(settled.openQuestions);
         settled.stage = Stage.Paying;
+        _returnBond(epoch, adapter, settled);
         address proposer = settled.proposer;
-        if (proposer != address(0)) {
-            IClaimVault(Predeploys.CLAIM_VAULT).payOut(_proposalId(epoch, adapter), proposer, settled.bond);
-        }
         Pot memory pot = _router().takePot(epoch, adapter);
         settled.pool = account.carried + pot.contributors;
         account.carried = 0;
@@ -229,87 +252,71 @@ contract EpochSettlement is EpochProposals {
         emit RoyaltyPaid(epoch, adapter, id, payee, amount);
     }
 
-    /// @dev Pays up to `max` clusters from where it stopped. Returns whether it was the last.
-    function _payClusters(
-        uint64 epoch,
-        uint64 adapter,
-        Settlement storage settled,
-        Result[] calldata results,
-        uint256 max
-    ) private returns (bool) {
-        ILoraRegistry.Train[] memory train = _adapter(adapter).train;
-        (, uint256[] memory places) = _scoring().setsOf(adapter);
-        for (uint256 s = settled.set; s < results.length; ++s) {
-            Payment memory payment = Payment({epoch: epoch, adapter: adapter, part: 0, trained: train[places[s]]});
-            payment.part = uint256(settled.pool) * payment.trained.weightBps / BPS;
-            uint256 first = settled.cluster;
-            uint256 end = Math.min(results[s].clusters.length, first + max);
-            settled.paid += _payRange(payment, results[s], first, end);
-            if (end < results[s].clusters.length) {
-                (settled.set, settled.cluster) = (s.toUint16(), end.toUint32());
-                return false;
-            }
-            max -= end - first;
-            (settled.set, settled.cluster) = ((s + 1).toUint16(), 0);
-        }
-        return true;
+    function _returnBond(uint64 epoch, uint64 adapter, Settlement storage settled) private {
+        uint256 bond = settled.bond;
+        settled.bond = 0;
+        if (bond != 0) IClaimVault(Predeploys.CLAIM_VAULT).payOut(_proposalId(epoch, adapter), settled.proposer, bond);
     }
 
-    function _payRange(Payment memory payment, Result calldata result, uint256 first, uint256 end)
+    /// @dev Pays up to `max` clusters of a set's result from where it stopped.
+    function _payClusters(uint64 epoch, uint64 adapter, Settlement storage settled, Result calldata result, uint256 max)
         private
-        returns (uint128 paid)
     {
+        (, uint256[] memory places) = _scoring().setsOf(adapter);
+        Payment memory payment =
+            Payment({epoch: epoch, adapter: adapter, part: 0, trained: _adapter(adapter).train[places[settled.set]]});
+        payment.part = uint256(settled.pool) * payment.trained.weightBps / BPS;
+        uint256 end = result.clusters.length;
+        uint256 first = settled.cluster;
+        if (end - first > max) end = first + max;
+        uint256 left = settled.pool - settled.paid;
         for (uint256 c = first; c < end; ++c) {
-            uint256 earned = payment.part * result.shares[c] / EpochScores.UNITS;
-            uint32 cluster = result.clusters[c];
-            uint256 amount = _raise(payment, cluster, result.sums[c], earned);
-            // Of a pool that fits.
-            if (_payCluster(payment, cluster, earned, amount)) paid += amount.toUint128();
+            left -= _payCluster(payment, result, c, left);
         }
+        settled.paid = (settled.pool - left).toUint128();
+        settled.cluster = end.toUint32();
+        if (end == result.clusters.length) (settled.set, settled.cluster) = (settled.set + 1, 0);
     }
 
     /// @dev Of what a cluster earned, the part by which its running score rose above its maximum.
     function _raise(Payment memory payment, uint32 cluster, int128 sum, uint256 earned) private returns (uint256) {
         Running storage running = _storage().running[payment.adapter][payment.trained.sketchSet][cluster];
-        int128 score = running.score + sum;
-        running.score = score;
-        int128 best = running.best;
+        // No sum that isn't wrong brings a score to its bounds; there it stays, since an epoch must end.
+        int256 score = int256(running.score) + sum;
+        if (score > type(int128).max) score = type(int128).max;
+        if (score < type(int128).min) score = type(int128).min;
+        // forge-lint: disable-next-line(unsafe-typecast) within the bounds
+        running.score = int128(score);
+        int256 best = running.best;
         if (score <= best) return 0;
-        running.best = score;
+        running.best = running.score;
         // The score was not above its maximum before, so that it rose by at most the sum, which is positive.
-        return Math.mulDiv(earned, uint256(int256(score - best)), uint256(int256(sum)));
+        return Math.mulDiv(earned, uint256(score - best), uint256(int256(sum)));
     }
 
-    /// @dev Credits a cluster's owners. Returns whether anybody was there to be credited.
-    function _payCluster(Payment memory payment, uint32 cluster, uint256 earned, uint256 amount)
+    /// @dev Credits the owners of the cluster at place `c`, with at most what is left. Returns how much.
+    function _payCluster(Payment memory payment, Result calldata result, uint256 c, uint256 left)
         private
-        returns (bool)
+        returns (uint256 amount)
     {
         ILoraRegistry.Train memory trained = payment.trained;
-        if (amount == 0 || _questions().isRejected(trained.sketchSet, cluster)) return false;
-        IDatanetRegistry registry = IDatanetRegistry(Predeploys.DATANET_REGISTRY);
-        if (!registry.isEligible(trained.datanet, cluster, payment.epoch)) return false;
-        (address owner, uint256 datanetPart) = _payOwners(payment, cluster, amount);
-        if (owner == address(0)) return false;
-        (uint64 epoch, uint64 adapter) = (payment.epoch, payment.adapter);
-        emit ClusterPaid(epoch, adapter, trained.sketchSet, cluster, owner, earned, amount, datanetPart);
-        return true;
+        uint32 cluster = result.clusters[c];
+        uint256 earned = payment.part * result.shares[c] / EpochScores.UNITS;
+        amount = Math.min(_raise(payment, cluster, result.sums[c], earned), left);
+        if (amount == 0 || _questions().isRejected(trained.sketchSet, cluster)) return 0;
+        if (!_registry().isEligible(trained.datanet, cluster, payment.epoch)) return 0;
+        _payOwners(payment, cluster, earned, amount);
     }
 
-    function _payOwners(Payment memory payment, uint32 cluster, uint256 amount)
-        private
-        returns (address owner, uint256 datanetPart)
-    {
-        address datanetOwner;
-        uint16 datanetBps;
-        (owner, datanetOwner, datanetBps) =
-            IDatanetRegistry(Predeploys.DATANET_REGISTRY).payeesOf(payment.trained.datanet, cluster, payment.epoch);
-        if (owner == address(0)) return (owner, 0);
-        datanetPart = amount * datanetBps / BPS;
+    function _payOwners(Payment memory payment, uint32 cluster, uint256 earned, uint256 amount) private {
+        (uint64 epoch, uint64 adapter) = (payment.epoch, payment.adapter);
+        (address owner, address datanetOwner, uint16 datanetBps) =
+            _registry().payeesOf(payment.trained.datanet, cluster, epoch);
+        uint256 datanetPart = amount * datanetBps / BPS;
         IClaimVault vault = IClaimVault(Predeploys.CLAIM_VAULT);
-        bytes32 id = _poolId(payment.adapter);
-        if (datanetPart != 0) vault.payOut(id, datanetOwner, datanetPart);
-        vault.payOut(id, owner, amount - datanetPart);
+        if (datanetPart != 0) vault.payOut(_poolId(adapter), datanetOwner, datanetPart);
+        vault.payOut(_poolId(adapter), owner, amount - datanetPart);
+        emit ClusterPaid(epoch, adapter, payment.trained.sketchSet, cluster, owner, earned, amount, datanetPart);
     }
 
     /// @dev Carries over what isn't paid, and after too many epochs without a payment lets it be distributed.
@@ -317,6 +324,7 @@ contract EpochSettlement is EpochProposals {
         Account storage account = _storage().accounts[adapter];
         settled.stage = Stage.Settled;
         account.next = epoch + 1;
+        account.endedAt = block.timestamp.toUint48();
         uint128 left = settled.pool - settled.paid;
         account.unpaidEpochs = settled.paid == 0 ? account.unpaidEpochs + 1 : 0;
         // One residue at a time, since its division among Datanets has begun.
@@ -334,8 +342,12 @@ contract EpochSettlement is EpochProposals {
         vault.payOut(_poolId(adapter), address(this), amount);
         vault.claim();
         // What falls on no Datanet, or on one without clusters, the registry gives to the treasury.
-        IDatanetRegistry(Predeploys.DATANET_REGISTRY).distribute{value: amount}(space);
+        _registry().distribute{value: amount}(space);
         emit ResidueDistributed(adapter, space, amount);
+    }
+
+    function _registry() private pure returns (IDatanetRegistry) {
+        return IDatanetRegistry(Predeploys.DATANET_REGISTRY);
     }
 
     function _questions() private pure returns (IEpochQuestions) {
@@ -355,10 +367,25 @@ contract EpochSettlement is EpochProposals {
         return keccak256(abi.encode("contributors", adapter));
     }
 
-    /// @dev A renewed window is no longer than the first.
+    /// @dev A renewed window is no longer than those that it renews, and a worker's stake stays for as long as he can be found out.
     function _checkParameters() internal view override {
-        if (parameter(RENEWAL_SECONDS) > parameter(PROPOSAL_SECONDS)) {
-            revert ParametersConflict(RENEWAL_SECONDS, PROPOSAL_SECONDS);
+        uint256 renewal = parameter(RENEWAL_SECONDS);
+        if (renewal > parameter(PROPOSAL_SECONDS)) revert ParametersConflict(RENEWAL_SECONDS, PROPOSAL_SECONDS);
+        if (renewal > parameter(CHALLENGE_SECONDS)) revert ParametersConflict(RENEWAL_SECONDS, CHALLENGE_SECONDS);
+        IValidatorStaking staking = IValidatorStaking(Predeploys.VALIDATOR_STAKING);
+        if (IParameterized(address(staking)).parameter(UNBONDING_SECONDS) < staking.minUnbonding()) {
+            revert ParametersConflict(CHALLENGE_SECONDS, UNBONDING_SECONDS);
+        }
+        if (_questionBond() * 10 < parameter(PROPOSAL_BOND)) revert ParametersConflict(PROPOSAL_BOND, QUESTION_BOND);
+    }
+
+    /// @dev At genesis `EpochQuestions` comes later, and checks the relation itself.
+    function _questionBond() private view returns (uint256) {
+        if (Predeploys.EPOCH_QUESTIONS.code.length == 0) return type(uint128).max;
+        try IParameterized(Predeploys.EPOCH_QUESTIONS).parameter(QUESTION_BOND) returns (uint256 bond) {
+            return bond;
+        } catch {
+            return type(uint128).max;
         }
     }
 }

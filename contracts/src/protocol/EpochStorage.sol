@@ -22,6 +22,7 @@ abstract contract EpochStorage is IEpochSettlement, Parameterized {
     /// @param unpaidEpochs Settled in a row without a payment to contributors.
     /// @param residue      Being distributed, wei, of which `distributed` is.
     /// @param nextSpace    Place of the space that comes next in the distribution.
+    /// @param endedAt      When the epoch before `next` was settled, seconds.
     struct Account {
         uint128 carried;
         uint64 next;
@@ -29,6 +30,7 @@ abstract contract EpochStorage is IEpochSettlement, Parameterized {
         uint32 nextSpace;
         uint128 residue;
         uint128 distributed;
+        uint48 endedAt;
     }
 
     /// @custom:storage-location erc7201:openledger.storage.EpochSettlement

@@ -304,8 +304,8 @@ contract ModelRegistry is IModelRegistry, Parameterized, EIP712Upgradeable, Reen
         if (block.timestamp <= found.until) revert DeadlineAhead(found.until);
     }
 
-    /// @dev Nobody loses his stake because LORA is paused: he has the least time of a stage after the pause. Any other `reason`
-    ///      reverts.
+    /// @dev Nobody loses his stake because LORA is paused: he has the least time of a stage after the pause. Any other
+    ///      `reason` reverts.
     function _extend(Model storage tuned, uint256 model, bytes memory reason) private {
         if (bytes4(reason) != IPausable.Paused.selector || reason.length != PAUSED_BYTES) {
             LowLevelCall.bubbleRevert(reason);

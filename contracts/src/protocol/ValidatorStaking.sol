@@ -363,6 +363,7 @@ contract ValidatorStaking is IValidatorStaking, IVersioned, Parameterized, EIP71
     function minUnbonding() public view returns (uint256) {
         return _window(Predeploys.INFERENCE_ROUTER, "epochSeconds")
             + _window(Predeploys.EPOCH_SETTLEMENT, "proposalSeconds")
+            + _window(Predeploys.EPOCH_SETTLEMENT, "renewalSeconds")
             + _window(Predeploys.EPOCH_SETTLEMENT, "challengeSeconds") + _window(Predeploys.JURY, "drawSeconds")
             + _window(Predeploys.JURY, "commitSeconds") + _window(Predeploys.JURY, "revealSeconds")
             + _window(Predeploys.JURY, "tallySeconds");

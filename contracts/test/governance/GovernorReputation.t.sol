@@ -48,6 +48,18 @@ contract GovernorReputationTest is GovernanceTest {
         assertEq(_total(GOVERNOR.proposalReputationVotes(id)), 0);
     }
 
+    /// @dev Property GN4: nor does what is switched off, or weighs otherwise, during a vote change it.
+    function test_castVote_reputationOffLater_countsStill_succeeds() public {
+        _award(reviewer, 2e18);
+        uint256 id = _start();
+        _setParameter(Predeploys.GOVERNOR, "reputationBps", 0);
+        _setParameter(Predeploys.GOVERNOR, "reputationWeight", 7);
+        _vote(voter, id, FOR);
+        _vote(reviewer, id, AGAINST);
+        uint256 points = REPUTATION.getPastBalance(reviewer, GOVERNOR.proposalSnapshot(id));
+        assertEq(GOVERNOR.proposalReputationVotes(id).against, points * 1000);
+    }
+
     /// @dev Property GN7: what a voter had at the snapshot, decayed to it; not what he gets later.
     function test_castVote_atSnapshot_succeeds() public {
         _award(reviewer, 2e18);

@@ -315,6 +315,10 @@ contract AdapterMarketTest is DatanetTest {
                 assertEq(payee, alice);
             } catch {}
         }
+        // What a precompile that runs out of gas returns.
+        vm.mockCallRevert(address(LORA), abi.encodeCall(ILoraRegistry.get, (adapter)), "");
+        vm.expectRevert(bytes(""));
+        market.payeeOf(adapter);
     }
 
     /// @dev AM4: the developer's place.

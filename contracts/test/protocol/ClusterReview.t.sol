@@ -62,6 +62,20 @@ contract ClusterReviewTest is DatanetTest {
         IParameterized(address(reviews)).setParameter("quorum", 6);
     }
 
+    function test_setParameter_windowsAboveUnbonding_reverts() public {
+        _setParameter(Predeploys.CLUSTER_REVIEW, "commitSeconds", 7 days);
+        vm.mockCall(
+            address(staking), abi.encodeCall(IParameterized.parameter, ("unbondingSeconds")), abi.encode(14 days - 1)
+        );
+        vm.prank(Predeploys.PARAM_TIMELOCK);
+        vm.expectRevert(
+            abi.encodeWithSelector(
+                IParameterized.ParametersConflict.selector, bytes32("revealSeconds"), bytes32("unbondingSeconds")
+            )
+        );
+        IParameterized(address(reviews)).setParameter("revealSeconds", 7 days);
+    }
+
     function test_begin_others_reverts() public {
         vm.expectRevert(abi.encodeWithSelector(IClusterReview.NotDatanetRegistry.selector, alice));
         vm.prank(alice);
@@ -306,7 +320,15 @@ contract ClusterReviewTest is DatanetTest {
 
     /// @dev CR5.
     function test_finalizeReview_rejected_succeeds() public {
-        address[] memory panel = _decide(datanet, cluster, 49);
+        address[] memory panel = _draw(datanet, cluster);
+        for (uint256 i = 0; i < 5; ++i) {
+            _vote(datanet, cluster, panel[i], 49);
+        }
+        for (uint256 i = 0; i < 4; ++i) {
+            _open(datanet, cluster, panel[i], 49);
+        }
+        vm.warp(uint256(reviews.reviewOf(datanet, cluster).revealUntil) + 1);
+        reviews.closeReview(datanet, cluster);
         assertFalse(registry.isEligible(registry.spaceOf(datanet), cluster, 1));
         assertEq(_held("contribution", datanet, 0), BOND, "an appeal may save it");
         _finalize(datanet, cluster);
@@ -314,6 +336,7 @@ contract ClusterReviewTest is DatanetTest {
         assertEq(vault.claimable(alice), 0);
         assertEq(registry.datanetAt(datanet).inReview, 0);
         assertEq(reputation.balanceOf(panel[0]), 1 ether);
+        assertEq(reputation.balanceOf(panel[4]), 0, "nothing revealed, nothing earned");
     }
 
     /// @dev CR4: whom a Datanet lists owes nothing until he commits.

@@ -121,6 +121,7 @@ contract JuryTest is StakingTest {
     /* THE DRAW */
 
     /// @dev JU1: the jury is the draw by stakes of the question's time and the hash of the second block after it, whoever draws when.
+    /// forge-config: default.fuzz.runs = 32
     function testFuzz_draw_succeeds(uint16 later) public {
         address[] memory excluded = new address[](3);
         (excluded[0], excluded[1], excluded[2]) = (list[2], list[3], makeAddr("nobody"));
@@ -386,14 +387,18 @@ contract JuryTest is StakingTest {
             sketches[2][j] = bytes1(uint8(21));
         }
         sketches[2][125] = bytes1(uint8(22));
+        // d² = 128, but a lesser norm of its own.
+        sketches[3] = _constant(19);
         assertTrue(_agree(sketches[0], sketches[1]));
         assertFalse(_agree(sketches[0], sketches[2]));
+        assertFalse(_agree(sketches[0], sketches[3]));
         address[] memory jurors = _askAndDraw();
         _commitAndReveal(jurors, sketches);
         (, bytes32 finding) = jury.tally(QUESTION, sketches);
         assertEq(finding, keccak256(sketches[0]));
         assertEq(reputation.balanceOf(jurors[1]), 1e18);
         assertEq(reputation.balanceOf(jurors[2]), 0);
+        assertEq(reputation.balanceOf(jurors[3]), 0);
         assertEq(staking.stakeOf(VALIDATOR, jurors[2]), MIN_STAKE);
     }
 

@@ -119,7 +119,7 @@ contract ValidatorStakingHandler is Test {
 }
 
 /// @dev VS4, VS12, VS13: contracts/PROPERTIES.md.
-/// forge-config: default.invariant.runs = 24
+/// forge-config: default.invariant.runs = 16
 /// forge-config: default.invariant.fail-on-revert = true
 contract ValidatorStakingInvariantTest is StakingTest {
     ValidatorStakingHandler private handler;

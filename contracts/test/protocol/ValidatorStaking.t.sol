@@ -373,6 +373,9 @@ contract ValidatorStakingTest is StakingTest {
         emit IValidatorStaking.Rewarded(address(this), 9 ether);
         _reward(1 ether);
         assertApproxEqAbs(_rewards(WORKER, operator, operator), 9 ether, 2);
+        // Once.
+        _reward(1 ether);
+        assertApproxEqAbs(_rewards(WORKER, operator, operator), 10 ether, 4);
     }
 
     /// @dev A pool whose operator left earns nothing, and keeps what it earned before.
