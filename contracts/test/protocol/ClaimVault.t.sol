@@ -690,7 +690,7 @@ contract ClaimVaultHandler is Test {
 }
 
 /// @dev CV1, CV2, CV5: contracts/PROPERTIES.md.
-/// forge-config: default.invariant.runs = 48
+/// forge-config: default.invariant.runs = 24
 /// forge-config: default.invariant.fail-on-revert = true
 contract ClaimVaultInvariantTest is ProtocolTest {
     IClaimVault private constant vault = IClaimVault(Predeploys.CLAIM_VAULT);

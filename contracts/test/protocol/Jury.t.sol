@@ -324,7 +324,7 @@ contract JuryTest is StakingTest {
 
     /// @dev JU3, JU4: the verdict is that of the plain rule, whatever jurors reveal or don't; who doesn't reveal loses a hundredth, who
     ///      agrees with the finding earns a point, and nobody else gains or loses.
-    /// forge-config: default.fuzz.runs = 96
+    /// forge-config: default.fuzz.runs = 64
     function testFuzz_tally_isThePlainRule_succeeds(uint256 seed) public {
         address[] memory jurors = _askAndDraw();
         bytes[] memory sketches = new bytes[](7);
@@ -468,7 +468,11 @@ contract JuryTest is StakingTest {
         _assertVerdict(IJury.Verdict.Open, 0);
         vm.warp(end);
         _assertVerdict(IJury.Verdict.Undecided, 0);
+        uint256 state = vm.snapshotState();
         jury.tally(QUESTION, new bytes[](0));
+        _assertVerdict(IJury.Verdict.Undecided, 0);
+        assertTrue(vm.revertToState(state));
+        jury.tally(QUESTION, sketches);
         _assertVerdict(IJury.Verdict.Undecided, 0);
         assertEq(staking.stakeOf(VALIDATOR, jurors[6]), MIN_STAKE * 99 / 100);
         assertEq(reputation.balanceOf(jurors[0]), 0);

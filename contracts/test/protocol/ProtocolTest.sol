@@ -14,6 +14,9 @@ import {AgentRegistry} from "../../src/protocol/AgentRegistry.sol";
 import {ClaimVault} from "../../src/protocol/ClaimVault.sol";
 import {ClusterReview} from "../../src/protocol/ClusterReview.sol";
 import {DatanetRegistry} from "../../src/protocol/DatanetRegistry.sol";
+import {EpochQuestions} from "../../src/protocol/EpochQuestions.sol";
+import {EpochScoring} from "../../src/protocol/EpochScoring.sol";
+import {EpochSettlement} from "../../src/protocol/EpochSettlement.sol";
 import {InferenceRouter} from "../../src/protocol/InferenceRouter.sol";
 import {Jury} from "../../src/protocol/Jury.sol";
 import {ModelRegistry} from "../../src/protocol/ModelRegistry.sol";
@@ -59,11 +62,14 @@ abstract contract ProtocolTest is PrecompileTest {
         _deploy(Predeploys.ADAPTER_MARKET, "AdapterMarket.sol:AdapterMarket");
         _deploy(Predeploys.INFERENCE_ROUTER, "InferenceRouter.sol:InferenceRouter");
         _deploy(Predeploys.VOUCHER_CHANNELS, "VoucherChannels.sol:VoucherChannels");
+        _deploy(Predeploys.EPOCH_SETTLEMENT, "EpochSettlement.sol:EpochSettlement");
         _deploy(Predeploys.CLAIM_VAULT, "ClaimVault.sol:ClaimVault");
         _deploy(Predeploys.AGENT_REGISTRY, "AgentRegistry.sol:AgentRegistry");
         _deploy(Predeploys.TREASURY, "Treasury.sol:Treasury");
         _deploy(Predeploys.JURY, "Jury.sol:Jury");
         _deploy(Predeploys.CLUSTER_REVIEW, "ClusterReview.sol:ClusterReview");
+        _deploy(Predeploys.EPOCH_SCORING, "EpochScoring.sol:EpochScoring");
+        _deploy(Predeploys.EPOCH_QUESTIONS, "EpochQuestions.sol:EpochQuestions");
     }
 
     /// @dev Parameters that `predeploy` starts with instead of its defaults.

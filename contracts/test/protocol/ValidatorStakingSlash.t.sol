@@ -197,6 +197,7 @@ contract ValidatorStakingSlashTest is StakingTest {
     /* SHARES */
 
     /// @dev VS11: the first depositor can't make shares dear: there is no way to give a pool anything but for shares.
+    /// forge-config: default.fuzz.runs = 64
     function testFuzz_delegate_afterAnyLosses_losesNothing_succeeds(uint8 losses, uint96 amount, uint96 gift) public {
         amount = uint96(bound(amount, 1 ether, 1e27));
         _register(WORKER, operator, 0, 1000 ether);
