@@ -238,6 +238,19 @@ impl L1Error {
         matches!(self, Self::BlockNotFound { .. } | Self::Behind { .. })
     }
 
+    /// Whether a call, or the transaction whose gas was asked for, reverts.
+    pub(crate) fn is_revert(&self) -> bool {
+        match self {
+            Self::Refused {
+                code,
+                data,
+                message,
+                ..
+            } => *code == 3 || data.is_some() || message.to_lowercase().contains("revert"),
+            _ => false,
+        }
+    }
+
     /// Whether an endpoint answered something that does not match its hashes.
     pub const fn is_mismatch(&self) -> bool {
         matches!(

@@ -2,7 +2,10 @@
 
 use crate::{
     AccountState, InsertError, MempoolConfig, PooledTransaction, RecoveredTransaction, Shortfall,
-    eviction::Need, pool::Pool, pooled::Worth, sender::Sender,
+    eviction::Need,
+    pool::{Pool, Size},
+    pooled::Worth,
+    sender::Sender,
 };
 use alloy_primitives::{Address, B256, U256};
 
@@ -95,15 +98,13 @@ impl Pool {
         config: &MempoolConfig,
     ) -> Result<Plan, InsertError> {
         let (tx, nonce) = (&candidate.tx, candidate.tx.nonce());
-        let mut leaving: Vec<B256> = Vec::new();
-        let mut leaving_bytes = 0;
+        let mut leaving: Vec<&PooledTransaction> = Vec::new();
         let mut dropped_nonce = None;
         let mut pending = nonce == account.nonce;
         if let Some(sender) = self.senders.get(&tx.sender) {
             pending = nonce <= sender.next_nonce();
             if let Some(old) = sender.get(nonce) {
-                leaving.push(old.hash);
-                leaving_bytes += old.size();
+                leaving.push(old);
             } else if candidate.reinjected.is_none() {
                 if !pending && sender.queued().len() >= config.queued_per_account_max {
                     return Err(InsertError::QueueLimit {
@@ -120,8 +121,7 @@ impl Pool {
                         });
                     };
                     // Else those behind the gap could keep out what closes it.
-                    leaving.push(last.hash);
-                    leaving_bytes += last.size();
+                    leaving.push(last);
                     dropped_nonce = Some(*last_nonce);
                 }
             }
@@ -139,15 +139,24 @@ impl Pool {
                 });
             }
         }
-        let len = (self.len() - leaving.len()).saturating_add(1);
-        let bytes = (self.bytes - leaving_bytes).saturating_add(tx.size());
+        let mut submitted = self.submitted;
+        for tx in leaving.iter().filter(|tx| !tx.is_reinjected()) {
+            submitted.remove(tx.size());
+        }
+        let leaving: Vec<B256> = leaving.into_iter().map(|tx| tx.hash).collect();
+        if candidate.reinjected.is_none() {
+            submitted.add(tx.size());
+        }
+        let Size { len, bytes } = submitted;
         let mut victims = Vec::new();
-        if len > config.transactions_max || bytes > config.bytes_max {
+        if candidate.reinjected.is_none()
+            && (len > config.transactions_max || bytes > config.bytes_max)
+        {
             let base_fee = self.heads.base_fee();
             let need = Need {
                 transactions: len.saturating_sub(config.transactions_max),
                 bytes: bytes.saturating_sub(config.bytes_max),
-                worth: Worth::of(tx, candidate.reinjected.is_some(), pending, base_fee),
+                worth: Worth::of(tx, false, pending, base_fee),
                 sender: tx.sender,
                 nonce,
                 leaving: &leaving,
@@ -156,8 +165,8 @@ impl Pool {
             let found = eviction.victims(self, base_fee, &need);
             self.eviction = eviction;
             victims = found.ok_or(InsertError::PoolFull {
-                transactions: self.len(),
-                bytes: self.bytes,
+                transactions: self.submitted.len,
+                bytes: self.submitted.bytes,
             })?;
         } else if self.eviction.is_active() && len < config.transactions_max / 2 {
             self.eviction.clear();

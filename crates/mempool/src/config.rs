@@ -14,13 +14,15 @@ pub enum Ordering {
     PriorityFee,
 }
 
-/// The pool's limits and rules. Every count and size is a maximum that holds after each call.
+/// The pool's limits and rules. Every count and size is a maximum that holds after each call. Reinjected
+/// transactions come on top of the pool's and the accounts' caps: they were preconfirmed once, and none may be
+/// lost. The unwound blocks, which whoever unwinds holds as a whole, are the bound of them.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct MempoolConfig {
-    /// Transactions in the pool.
+    /// Transactions in the pool, but for reinjected ones.
     pub transactions_max: usize,
-    /// Encoded bytes in the pool.
+    /// Their encoded bytes.
     pub bytes_max: usize,
     /// Transactions of one sender, pending and queued. Reinjected ones, and what replaces them, come
     /// on top.

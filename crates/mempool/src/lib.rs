@@ -18,7 +18,7 @@
 //!
 //! Invariants: an account's pending nonces are contiguous from its nonce and their summed cost is at
 //! most its balance, as far as the pool knows that account; the caps of [`MempoolConfig`] hold after
-//! every call; whoever is executable first by the configured [`Ordering`] is served first, and among
+//! every call, for all that did not come back by an unwind; whoever is executable first by the configured [`Ordering`] is served first, and among
 //! equals the earlier arrival; a full pool evicts only what pays less than the newcomer. One lock
 //! guards all of it and is never held over a state read, a signature recovery or a decoding.
 //!

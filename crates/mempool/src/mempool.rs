@@ -139,8 +139,8 @@ impl Mempool {
     /// They were executed once, so the limits of a transaction and of an account, the price rules of
     /// replacements and the rules of delegated accounts don't apply: such a transaction takes the place
     /// of whatever has its nonce. Nor does the balance: what they live on may come with one that is
-    /// reinjected before them, so execution decides. The pool's own caps do apply. `accounts` must answer
-    /// from the state after the unwinding. One result for each transaction, in order.
+    /// reinjected before them, so execution decides. Nor do the pool's caps: nothing leaves for them either.
+    /// `accounts` must answer from the state after the unwinding. One result for each transaction, in order.
     pub fn reinject<A: AccountReader>(
         &self,
         txs: Vec<RecoveredTransaction>,

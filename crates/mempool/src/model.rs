@@ -244,6 +244,10 @@ impl Model {
                 let hashes: Vec<B256> = unwound.iter().map(|tx| tx.hash).collect();
                 let results = self.pool.reinject(unwound, &self.accounts, &self.fees());
                 assert_eq!(results.len(), hashes.len());
+                for result in results {
+                    let full = matches!(result, Err(InsertError::PoolFull { .. }));
+                    assert!(!full, "unwound transactions come on top");
+                }
                 let sequences: Vec<u64> = hashes
                     .iter()
                     .filter_map(|hash| self.pool.get(hash))
@@ -385,9 +389,10 @@ impl Model {
                 assert_eq!(hashes(&before), hashes(&after), "{error}");
                 if matches!(error, InsertError::PoolFull { .. }) {
                     let config = self.pool.config();
+                    let submitted = self.pool.lock().submitted;
                     assert!(
-                        before.len() >= config.transactions_max
-                            || self.pool.bytes() + tx.size() > config.bytes_max
+                        submitted.len >= config.transactions_max
+                            || submitted.bytes + tx.size() > config.bytes_max
                     );
                     // With room for one there would have been a victim, had any been worth less.
                     let lowest = before.iter().min_by_key(|(other, pending)| {
@@ -461,8 +466,9 @@ impl Model {
         self.pool.lock().check();
         let config = self.pool.config();
         let all = self.classified();
-        assert!(all.len() <= config.transactions_max);
-        assert!(self.pool.bytes() <= config.bytes_max);
+        let submitted = self.pool.lock().submitted;
+        assert!(submitted.len <= config.transactions_max);
+        assert!(submitted.bytes <= config.bytes_max);
         assert_eq!(self.pool.len(), all.len());
         let mut counts: BTreeMap<Address, (usize, usize)> = BTreeMap::new();
         for (tx, pending) in &all {

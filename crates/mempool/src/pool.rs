@@ -46,6 +46,26 @@ pub struct Removal {
     pub reason: RemovalReason,
 }
 
+/// How many transactions, and how many encoded bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct Size {
+    pub(crate) len: usize,
+    pub(crate) bytes: usize,
+}
+
+impl Size {
+    pub(crate) const fn add(&mut self, bytes: usize) {
+        self.len += 1;
+        self.bytes += bytes;
+    }
+
+    /// One that was added must go.
+    pub(crate) const fn remove(&mut self, bytes: usize) {
+        self.len -= 1;
+        self.bytes -= bytes;
+    }
+}
+
 pub(crate) struct Pool {
     pub(crate) by_hash: B256Map<Arc<PooledTransaction>>,
     pub(crate) senders: AddressMap<Sender>,
@@ -55,6 +75,8 @@ pub(crate) struct Pool {
     pub(crate) eviction: EvictionQueue,
     expiry: Expiry,
     pub(crate) bytes: usize,
+    /// All but reinjected transactions: what the caps hold for.
+    pub(crate) submitted: Size,
     pending: usize,
     queued: usize,
     sequence_next: u64,
@@ -78,6 +100,7 @@ impl Pool {
             eviction: EvictionQueue::default(),
             expiry: Expiry::default(),
             bytes: 0,
+            submitted: Size::default(),
             pending: 0,
             queued: 0,
             sequence_next: SEQUENCE_START,
@@ -200,6 +223,9 @@ impl Pool {
             *self.delegations.entry(*authority).or_default() += 1;
         }
         self.bytes += tx.size();
+        if !tx.is_reinjected() {
+            self.submitted.add(tx.size());
+        }
         self.by_hash.insert(hash, tx.clone());
         let by_hash = &self.by_hash;
         self.expiry
@@ -291,6 +317,7 @@ impl Pool {
         self.eviction.clear();
         self.expiry.clear();
         (self.bytes, self.pending, self.queued) = (0, 0, 0);
+        self.submitted = Size::default();
     }
 
     /// Passes a sender over until [`Pool::return_aside`], or until its first transaction is another.
@@ -418,6 +445,9 @@ impl Pool {
             return;
         }
         self.bytes -= tx.size();
+        if !tx.is_reinjected() {
+            self.submitted.remove(tx.size());
+        }
         for authority in &tx.authorities {
             if let Some(count) = self.delegations.get_mut(authority) {
                 *count -= 1;
@@ -433,6 +463,7 @@ impl Pool {
     #[cfg(test)]
     pub(crate) fn check(&self) {
         let (mut pending, mut queued, mut bytes, mut heads) = (0, 0, 0, 0);
+        let mut submitted = Size::default();
         let mut seen = std::collections::BTreeSet::new();
         for (address, sender) in &self.senders {
             assert!(!sender.is_empty(), "{address} is kept without transactions");
@@ -468,6 +499,9 @@ impl Pool {
                 );
                 assert!(seen.insert(tx.hash));
                 bytes += tx.size();
+                if !tx.is_reinjected() {
+                    submitted.add(tx.size());
+                }
             }
             if let Some(head) = sender.head() {
                 heads += 1;
@@ -479,7 +513,7 @@ impl Pool {
         }
         assert_eq!(seen.len(), self.by_hash.len());
         assert_eq!((pending, queued), (self.pending, self.queued));
-        assert_eq!(bytes, self.bytes);
+        assert_eq!((bytes, submitted), (self.bytes, self.submitted));
         assert_eq!(heads, self.heads.len());
         assert!(self.moves.removed.is_empty() && self.moves.promoted.is_empty());
         let mut delegations = AddressMap::<usize>::default();

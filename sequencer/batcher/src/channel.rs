@@ -197,6 +197,13 @@ impl ClosedChannel {
         self.last_inclusion = Some(block);
     }
 
+    /// How many transactions are sent and not confirmed.
+    pub(crate) fn in_flight(&self) -> usize {
+        usize::from(self.txs_total)
+            .saturating_sub(self.unsent.len())
+            .saturating_sub(usize::from(self.confirmed))
+    }
+
     /// Whether all transactions are confirmed.
     pub(crate) const fn is_confirmed(&self) -> bool {
         self.confirmed == self.txs_total

@@ -1,7 +1,8 @@
 //! What posting costs, in calldata and in blobs.
 
 use crate::{BatcherConfig, DataAvailability, L1Point, config::TX_OVERHEAD};
-use openledger_l1::{Carrier, DataGas};
+use alloy_primitives::Bytes;
+use openledger_l1::{Carrier, CarrierGas, DataGas};
 use openledger_protocol::FRAME_OVERHEAD;
 
 /// Gas of any transaction.
@@ -89,12 +90,24 @@ pub fn posting_gas(config: &BatcherConfig, carrier: Carrier, bytes: usize) -> Po
     }
 }
 
-/// The same, as the L1 sender wants it.
-pub(crate) fn data_gas(config: &BatcherConfig, carrier: Carrier, bytes: usize) -> DataGas {
-    let PostingGas { gas, blob_gas } = posting_gas(config, carrier, bytes);
-    DataGas {
-        gas: u64::try_from(gas).unwrap_or(u64::MAX),
-        blob_gas: u64::try_from(blob_gas).unwrap_or(u64::MAX),
+/// What it takes to post these payloads, one frame each, by `carrier` and by the other.
+pub(crate) fn carrier_gas(
+    config: &BatcherConfig,
+    carrier: Carrier,
+    payloads: &[Bytes],
+) -> CarrierGas {
+    let compressed = |payload: &Bytes| payload.len().saturating_sub(TX_OVERHEAD + FRAME_OVERHEAD);
+    let bytes = payloads.iter().map(compressed).sum();
+    let by = |carrier| {
+        let PostingGas { gas, blob_gas } = posting_gas(config, carrier, bytes);
+        DataGas {
+            gas: u64::try_from(gas).unwrap_or(u64::MAX),
+            blob_gas: u64::try_from(blob_gas).unwrap_or(u64::MAX),
+        }
+    };
+    CarrierGas {
+        present: by(carrier),
+        other: by(carrier.other()),
     }
 }
 
@@ -190,6 +203,26 @@ mod tests {
             choose(&calldata, cheap_blobs, 1 << 20, None),
             Carrier::Calldata
         );
+    }
+
+    #[test]
+    fn a_full_transaction_is_one_in_its_own_carrier() {
+        let config = auto();
+        for (carrier, payloads) in [(Carrier::Calldata, 1), (Carrier::Blobs, 6)] {
+            let payload = Bytes::from(vec![1; config.payload_bytes_max(carrier)]);
+            let gas = carrier_gas(&config, carrier, &vec![payload; payloads]);
+            let blob_gas = match carrier {
+                Carrier::Calldata => 0,
+                Carrier::Blobs => 6 * BLOB_GAS as u64,
+            };
+            assert_eq!(gas.present.blob_gas, blob_gas);
+            assert_eq!(gas.other.blob_gas == 0, carrier == Carrier::Blobs);
+            let txs = match carrier {
+                Carrier::Calldata => 21_000 + 40 * 120_000,
+                Carrier::Blobs => 21_000 + 45_000,
+            };
+            assert_eq!(gas.present.gas, txs);
+        }
     }
 
     #[test]

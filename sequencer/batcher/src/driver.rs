@@ -2,26 +2,27 @@
 
 mod ports;
 mod report;
+mod results;
 
 pub use ports::{BatcherError, L1Head, TxSubmit};
+
+use results::Awaited;
 
 use crate::{
     BatcherConfig, BatcherStatus, BlockSource, L1Point, RestartReason,
     blobs::{Building, build},
-    channel::ChannelTxInfo,
     cost_watch::CostWatch,
     costs,
     pipeline::{Advance, Pipeline, PipelineError},
     tag::ChannelTag,
 };
-use alloy_primitives::{B256, hex};
-use futures::{FutureExt, StreamExt, future::BoxFuture, stream::FuturesUnordered};
-use openledger_l1::{
-    Carrier, Confirmed, L1Client, ResumedTx, SendError, SendResult, Severity, TxCandidate, TxSender,
-};
+use alloy_eips::BlockNumHash;
+use alloy_primitives::B256;
+use futures::{StreamExt, stream::FuturesUnordered};
+use openledger_l1::{Carrier, L1Client, ResumedTx, SendError, TxCandidate, TxSender};
 use std::sync::Arc;
 use tokio::{
-    sync::{oneshot, watch},
+    sync::watch,
     task::JoinHandle,
     time::{Instant, MissedTickBehavior},
 };
@@ -93,9 +94,6 @@ impl Batcher {
     }
 }
 
-/// A transaction's result, with what it was.
-type SentResult = (ChannelTxInfo, Result<SendResult, oneshot::error::RecvError>);
-
 struct Driver<L, S> {
     /// Away while a step runs on another thread.
     pipeline: Option<Pipeline>,
@@ -105,7 +103,7 @@ struct Driver<L, S> {
     sender: S,
     l1_head: Option<L1Point>,
     l1_down: bool,
-    results: FuturesUnordered<BoxFuture<'static, SentResult>>,
+    results: FuturesUnordered<Awaited>,
     /// What an earlier run sent, until it was looked at.
     resumed: Vec<ResumedTx>,
     /// The blobs of the next transaction.
@@ -190,8 +188,10 @@ impl<L: L1Head, S: TxSubmit> Driver<L, S> {
         for (tx, info) in resumed.into_iter().zip(infos) {
             let Some(info) = info else { continue };
             taken_up += 1;
-            self.results
-                .push(tx.result.map(move |outcome| (info, outcome)).boxed());
+            self.results.push(Awaited {
+                info,
+                result: tx.result,
+            });
         }
         if taken_up > 0 {
             tracing::info!(
@@ -248,6 +248,7 @@ impl<L: L1Head, S: TxSubmit> Driver<L, S> {
                     self.source_down = false;
                     return Ok(());
                 }
+                Ok(Advance::Unwound { posted }) => return self.go_back(posted),
                 Ok(Advance::Restart(reason)) => {
                     if matches!(reason, RestartReason::NotRederived { .. }) {
                         tracing::error!(%reason, "batch is not posted");
@@ -283,8 +284,7 @@ impl<L: L1Head, S: TxSubmit> Driver<L, S> {
                 return Ok(());
             };
             let info = tx.info;
-            let bytes = tx.payloads.iter().map(|payload| payload.len()).sum();
-            let otherwise = costs::data_gas(&self.config, tx.carrier.other(), bytes);
+            let data_gas = costs::carrier_gas(&self.config, tx.carrier, &tx.payloads);
             let candidate = match tx.carrier {
                 Carrier::Calldata => {
                     TxCandidate::call(tx.to, tx.payloads.into_iter().next().unwrap_or_default())
@@ -312,7 +312,7 @@ impl<L: L1Head, S: TxSubmit> Driver<L, S> {
             };
             let candidate = candidate
                 .with_tag(tx.tag.encode())
-                .with_otherwise(otherwise)
+                .with_data_gas(data_gas)
                 .with_begins(self.begins);
             match self.sender.submit(candidate) {
                 Ok(result) => {
@@ -321,8 +321,7 @@ impl<L: L1Head, S: TxSubmit> Driver<L, S> {
                     if tx.carrier == Carrier::Blobs {
                         self.building = None;
                     }
-                    self.results
-                        .push(result.map(move |outcome| (info, outcome)).boxed());
+                    self.results.push(Awaited { info, result });
                 }
                 Err(SendError::Stopped) => return Err(BatcherError::SenderStopped),
                 // The queue is full: the next tick tries again.
@@ -339,109 +338,25 @@ impl<L: L1Head, S: TxSubmit> Driver<L, S> {
         });
     }
 
-    fn on_result(
-        &mut self,
-        info: ChannelTxInfo,
-        result: Result<SendResult, oneshot::error::RecvError>,
-    ) -> Result<(), BatcherError> {
-        let error = match result {
-            Ok(Ok(confirmed)) => {
-                self.on_confirmed(info, confirmed);
-                return Ok(());
-            }
-            Err(_) | Ok(Err(SendError::Stopped)) => return Err(BatcherError::SenderStopped),
-            Ok(Err(SendError::Cancelled { fee_wei })) => {
-                self.on_cancelled(info, fee_wei);
-                return Ok(());
-            }
-            Ok(Err(error)) => error,
+    /// Goes on behind what is still canonical, to which the pipeline went back.
+    fn go_back(&mut self, posted: BlockNumHash) -> Result<(), BatcherError> {
+        let Some(pipeline) = &self.pipeline else {
+            return Err(BatcherError::Interrupted);
         };
-        if error.severity() == Severity::Fatal {
-            // Sending the same again at once would not help.
-            self.paused_until = Some(Instant::now() + self.config.refused_pause);
-        }
-        tracing::error!(%error, "batch transaction is lost");
-        self.restart(&RestartReason::TransactionLost);
-        self.fail(error.to_string());
-        Ok(())
-    }
-
-    fn on_confirmed(&mut self, info: ChannelTxInfo, confirmed: Confirmed) {
-        let Some(pipeline) = &mut self.pipeline else {
-            return;
-        };
-        if let Some(channel) = pipeline.channel(info) {
-            let ratio = channel.compressed_bytes as f64 / channel.rlp_bytes.max(1) as f64;
-            tracing::info!(
-                channel = %hex::encode(channel.id),
-                carrier = ?channel.carrier,
-                transaction = info.index,
-                transactions = channel.txs_total,
-                block_from = channel.range.from,
-                block_to = channel.range.to.number,
-                bytes = channel.compressed_bytes,
-                ratio = format_args!("{ratio:.3}"),
-                tx_hash = %confirmed.tx_hash,
-                l1_block = confirmed.block.number,
-                fee_wei = confirmed.fee_wei,
-                "batch submitted"
-            );
-        }
-        if !confirmed.success {
-            tracing::warn!(
-                tx_hash = %confirmed.tx_hash,
-                "batch transaction reverted: derivation reads it, but the inbox did not record it"
-            );
-        }
-        let l1_timestamp = self.l1_head.map_or(u64::MAX, |head| head.timestamp);
-        let posted = pipeline
-            .channel(info)
-            .filter(|channel| info.index.saturating_add(1) == channel.txs_total)
-            .map_or(0, |channel| channel.compressed_bytes);
-        if let Some(watch) = &mut self.cost_watch {
-            watch.add(confirmed.fee_wei);
-        }
-        self.status.send_modify(|status| {
-            status.posted_bytes = status.posted_bytes.saturating_add(posted as u64);
-            status.fee_wei = status.fee_wei.saturating_add(confirmed.fee_wei);
-        });
-        match pipeline.confirm(info, confirmed.block, l1_timestamp) {
-            Ok(channels) => {
-                if let Some(last) = channels.last() {
-                    let inclusion = last.inclusion;
-                    self.status.send_modify(|status| {
-                        status.l1_inclusion = inclusion;
-                        status.last_error = None;
-                    });
-                }
-            }
-            Err(reason) => self.restart(&reason),
-        }
-    }
-
-    /// Goes back to before what was cancelled: it is posted again, in what is cheaper now.
-    fn on_cancelled(&mut self, info: ChannelTxInfo, fee_wei: u128) {
-        let Some(pipeline) = &mut self.pipeline else {
-            return;
-        };
-        // What is submitted next relies on nothing, unless that was submitted already.
-        if pipeline.cancel(info) {
-            self.building = None;
-            self.begins = true;
-        }
-        tracing::info!(
-            transaction = info.index,
-            fee_wei,
+        let reason = RestartReason::Unwound { posted };
+        tracing::warn!(
             block_after = pipeline.cursor().number,
-            "batch transaction was cancelled: its blocks are posted again"
+            %reason,
+            "batcher goes on behind the last channel that is still canonical"
         );
-        if let Some(watch) = &mut self.cost_watch {
-            watch.add(fee_wei);
-        }
-        self.status.send_modify(|status| {
-            status.fee_wei = status.fee_wei.saturating_add(fee_wei);
-            status.cancelled_txs = status.cancelled_txs.saturating_add(1);
-        });
+        // Dropping the other receivers takes back what is not sent yet.
+        self.results = std::mem::take(&mut self.results)
+            .into_iter()
+            .filter(|awaited| pipeline.channel(awaited.info).is_some())
+            .collect();
+        self.begins = self.results.is_empty();
+        self.count_restart(&reason);
+        Ok(())
     }
 
     fn restart(&mut self, reason: &RestartReason) {
@@ -456,11 +371,15 @@ impl<L: L1Head, S: TxSubmit> Driver<L, S> {
         }
         // Dropping the receivers takes back what is not sent yet.
         self.results.clear();
-        self.building = None;
         self.begins = true;
         if let Some(pipeline) = &mut self.pipeline {
             pipeline.restart(safe);
         }
+        self.count_restart(reason);
+    }
+
+    fn count_restart(&mut self, reason: &RestartReason) {
+        self.building = None;
         self.status
             .send_modify(|status| status.restarts = status.restarts.saturating_add(1));
         self.fail(reason.to_string());

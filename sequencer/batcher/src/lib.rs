@@ -15,9 +15,10 @@
 //!
 //! Invariants: frames are sent in the order of their channels and their numbers, and included in
 //! that order, because they have one sender with consecutive nonces; at most a configured number of
-//! channels and transactions is held, and a backlog waits in the store; whatever goes wrong, the
-//! batcher starts over from the safe head, never from what it believes to have posted. Only a new
-//! process goes on behind what the sender's journal still has on its way. Start reading at
+//! channels and transactions is held, and a backlog waits in the store; whatever goes wrong on L1, the
+//! batcher starts over from the safe head, never from what it believes to have posted. Where only L2 was
+//! unwound it goes on behind what is still canonical, and a new process behind what the sender's journal
+//! still has on its way: should any of it be of no use, the safe head does not follow. Start reading at
 //! [`Batcher`].
 
 mod batch;
@@ -27,6 +28,7 @@ mod config;
 mod cost_watch;
 mod costs;
 mod driver;
+mod l1_point;
 mod open_channel;
 mod pack;
 mod pipeline;
@@ -47,8 +49,8 @@ pub use config::{BatchKind, BatcherConfig, DataAvailability};
 pub use cost_watch::{CostAlarm, PostingBalance};
 pub use costs::{PostingGas, posting_gas};
 pub use driver::{Batcher, BatcherError, L1Head, TxSubmit};
+pub use l1_point::L1Point;
 pub use pack::{PackError, pack};
-pub use pipeline::L1Point;
 pub use rate::{OpenPerEth, RateError};
 pub use rederive::RederiveError;
 pub use restart::{BlobsError, RestartReason};

@@ -1,87 +1,34 @@
 //! What to post and when: the batcher without its clock, its L1 and its threads.
+//!
+//! Here is its way forward: blocks into channels, transactions to the sender, confirmations back. [`go_back`] is
+//! its way back; [`resume`] takes up an earlier run's channels; [`safe_watch`] notices that the safe head does not
+//! follow; [`backlog`] says how much waits.
+
+mod backlog;
+mod go_back;
+mod outcome;
+mod resume;
+mod safe_watch;
+
+pub(crate) use outcome::{Advance, ConfirmedChannel, PipelineError};
 
 use crate::{
-    BatchKind, BatchOfBlockError, BatcherConfig, BlockSource, RestartReason, SourceError,
+    BatchKind, BatcherConfig, BlockSource, L1Point, RestartReason,
     batch::BlockBatch,
     channel::{ChannelIds, ChannelTx, ChannelTxInfo, ClosedChannel},
     costs,
     open_channel::{CloseError, OpenChannel},
-    tag::ChannelTag,
 };
 use alloy_eips::BlockNumHash;
 use alloy_primitives::B256;
+use go_back::Again;
 use openledger_l1::Carrier;
-use openledger_protocol::{ChannelError, Compression, Full};
+use openledger_protocol::Compression;
+use safe_watch::SafeWatch;
 use std::collections::VecDeque;
 
-/// Confirmed channels that wait for the safe head, at most. Beyond it blocks wait.
-const AWAITING_SAFE_MAX: usize = 1024;
-/// How often the time that the safe head gets is doubled.
-const SAFE_LAG_DOUBLINGS_MAX: u32 = 5;
 /// zlib level of the plainest form.
 const PLAIN_ZLIB_LEVEL: u8 = 6;
-/// How much a newly read block counts in the mean of block sizes, as a part of one.
-const MEAN_PART: u64 = 32;
-
-/// The L1's head.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct L1Point {
-    /// Its number.
-    pub number: u64,
-    /// Its timestamp, seconds.
-    pub timestamp: u64,
-    /// Its base fee, wei a gas.
-    pub base_fee: u128,
-    /// Its excess blob gas; `None` where the L1 has no blobs.
-    pub excess_blob_gas: Option<u64>,
-}
-
-/// Why a block can't be posted at all.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum PipelineError {
-    /// The source failed: a later try may not.
-    #[error("block {number} can't be read: {source}")]
-    Source {
-        number: u64,
-        #[source]
-        source: SourceError,
-    },
-    #[error(transparent)]
-    Block(#[from] BatchOfBlockError),
-    /// No channel can hold the block.
-    #[error("block {number} fits into no channel: {reason}")]
-    TooLarge { number: u64, reason: Full },
-    #[error("channel of blocks {from} to {to}: {source}")]
-    Channel {
-        from: u64,
-        to: u64,
-        #[source]
-        source: ChannelError,
-    },
-}
-
-/// What a step led to.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Advance {
-    /// Nothing is left to do until something changes.
-    Idle,
-    /// More blocks are to be read.
-    More,
-    /// Everything since the safe head is to be done again.
-    Restart(RestartReason),
-}
-
-/// A channel that L1 holds as a whole, in time.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct ConfirmedChannel {
-    pub(crate) to: BlockNumHash,
-    pub(crate) inclusion: BlockNumHash,
-}
-
-struct AwaitingSafe {
-    to: BlockNumHash,
-    included_in: u64,
-}
 
 pub(crate) struct Pipeline {
     config: BatcherConfig,
@@ -93,13 +40,13 @@ pub(crate) struct Pipeline {
     settled: BlockNumHash,
     open: Option<OpenChannel>,
     closed: VecDeque<ClosedChannel>,
-    awaiting_safe: VecDeque<AwaitingSafe>,
+    safe_watch: SafeWatch,
+    /// What was closed before and has to be posted again.
+    again: Option<Again>,
     pending_txs: usize,
     submitted_to: u64,
     confirmed_to: u64,
-    stalls: u32,
-    safe_number: u64,
-    /// What carried the last channel.
+    /// What carried the last channel, unless that was cancelled.
     carrier: Option<Carrier>,
     /// How well the last channel compressed, for the estimate of the next.
     ratio: Option<usize>,
@@ -124,12 +71,11 @@ impl Pipeline {
             settled: safe,
             open: None,
             closed: VecDeque::new(),
-            awaiting_safe: VecDeque::new(),
+            safe_watch: SafeWatch::new(safe.number),
+            again: None,
             pending_txs: 0,
             submitted_to: safe.number,
             confirmed_to: safe.number,
-            stalls: 0,
-            safe_number: safe.number,
             carrier: None,
             ratio: None,
             plain_to: None,
@@ -137,76 +83,6 @@ impl Pipeline {
             #[cfg(test)]
             corrupt_next: false,
         }
-    }
-
-    /// Takes up channels that an earlier run sent as a whole, by the tags of their transactions in
-    /// the order in which they were sent. Answers what each of them is about, `None` for those that
-    /// are of no use: what they carry is posted again. Blocking.
-    ///
-    /// # Errors
-    /// If a block can't be read.
-    pub(crate) fn resume(
-        &mut self,
-        tags: &[Option<ChannelTag>],
-        source: &dyn BlockSource,
-        now: u64,
-    ) -> Result<Vec<Option<ChannelTxInfo>>, PipelineError> {
-        let mut infos = vec![None; tags.len()];
-        let mut at = 0;
-        while let Some(first) = tags.get(at).copied() {
-            let Some(first) = first.filter(|tag| tag.index == 0) else {
-                at = at.saturating_add(1);
-                continue;
-            };
-            let end = at.saturating_add(usize::from(first.total));
-            let whole = tags.get(at..end).is_some_and(|tags| {
-                (0..first.total)
-                    .zip(tags)
-                    .all(|(index, tag)| *tag == Some(ChannelTag { index, ..first }))
-            });
-            let number = first.to.number;
-            let follows = first.from <= self.cursor.number.saturating_add(1);
-            if !whole || first.total == 0 || !follows {
-                break;
-            }
-            let canonical = source
-                .block(number)
-                .map_err(|source| PipelineError::Source { number, source })?
-                .is_some_and(|block| block.header.hash_slow() == first.to.hash);
-            if !canonical {
-                break;
-            }
-            if number > self.cursor.number {
-                let resumed = ClosedChannel::resumed(self.sequence, first, now);
-                for (info, index) in infos.iter_mut().skip(at).zip(0..first.total) {
-                    *info = Some(ChannelTxInfo {
-                        channel: self.sequence,
-                        index,
-                    });
-                }
-                self.sequence = self.sequence.wrapping_add(1);
-                self.pending_txs = self.pending_txs.saturating_add(usize::from(first.total));
-                self.cursor = first.to;
-                self.submitted_to = number;
-                self.closed.push_back(resumed);
-            }
-            at = end;
-        }
-        Ok(infos)
-    }
-
-    /// Forgets everything since the safe head. Results of transactions from before must not be
-    /// given to the pipeline any more.
-    pub(crate) fn restart(&mut self, safe: BlockNumHash) {
-        self.cursor = safe;
-        self.settled = safe;
-        self.open = None;
-        self.closed.clear();
-        self.awaiting_safe.clear();
-        self.pending_txs = 0;
-        self.submitted_to = safe.number;
-        self.confirmed_to = safe.number;
-        self.safe_number = safe.number;
     }
 
     pub(crate) const fn cursor(&self) -> BlockNumHash {
@@ -234,10 +110,16 @@ impl Pipeline {
         source: &dyn BlockSource,
         l1: L1Point,
     ) -> Result<Advance, PipelineError> {
+        let head = source.unsafe_head();
+        let posted = self.cursor;
+        if head.number < posted.number || (head.number == posted.number && head.hash != posted.hash)
+        {
+            self.unwind(source, l1)?;
+            return Ok(Advance::Unwound { posted });
+        }
         if let Some(reason) = self.check(source, l1) {
             return Ok(Advance::Restart(reason));
         }
-        let head = source.unsafe_head();
         let mut steps = self.config.blocks_per_step.max(1);
         while self.cursor.number < head.number && self.has_room() {
             if steps == 0 {
@@ -251,9 +133,9 @@ impl Pipeline {
             // The chain may have been unwound since the head was read: the next step sees that.
             let Some(block) = block else { break };
             if block.header.parent_hash != self.cursor.hash {
-                return Ok(Advance::Restart(RestartReason::Unwound {
-                    posted: self.cursor,
-                }));
+                let posted = self.cursor;
+                self.unwind(source, l1)?;
+                return Ok(Advance::Unwound { posted });
             }
             let id = BlockNumHash {
                 number,
@@ -273,89 +155,13 @@ impl Pipeline {
         Ok(Advance::Idle)
     }
 
-    fn count(&mut self, bytes: usize) {
-        let mean = self.mean_block_bytes.saturating_mul(MEAN_PART - 1);
-        self.mean_block_bytes = mean.saturating_add(bytes as u64).div_ceil(MEAN_PART);
-    }
-
-    /// Bytes of transactions that are sealed below `head` and not on L1; what was not read yet is
-    /// estimated.
-    pub(crate) fn backlog_bytes(&self, head: u64) -> u64 {
-        let unread = head.saturating_sub(self.cursor.number);
-        let held: usize = self
-            .closed
-            .iter()
-            .map(|channel| channel.range.tx_bytes)
-            .chain(self.open.as_ref().map(OpenChannel::tx_bytes))
-            .fold(0, usize::saturating_add);
-        unread
-            .saturating_mul(self.mean_block_bytes)
-            .saturating_add(held as u64)
-    }
-
-    /// L1 blocks that are left of the sequencing window of the oldest block that is in a channel and
-    /// not on L1; `None` if there is none.
-    pub(crate) fn window_left(&self, l1: L1Point) -> Option<u64> {
-        let closed = self.closed.front().map(|channel| channel.range.first_epoch);
-        let first_epoch = closed.or(self.open.as_ref().map(|open| open.first_epoch))?;
-        let end = first_epoch.saturating_add(self.config.chain.seq_window_size);
-        Some(end.saturating_sub(l1.number))
-    }
-
-    /// Seconds since the oldest channel that is not on L1 was closed.
-    pub(crate) fn waited(&self, l1: L1Point) -> u64 {
-        self.closed
-            .front()
-            .map_or(0, |channel| l1.timestamp.saturating_sub(channel.closed_at))
-    }
-
-    /// Compressed bytes that are closed and not on L1, about.
-    pub(crate) fn closed_bytes(&self) -> usize {
-        self.closed
-            .iter()
-            .map(|channel| channel.compressed_bytes)
-            .fold(0, usize::saturating_add)
-    }
-
-    /// What the oldest channel that is not on L1 would be carried in if it were posted now.
-    pub(crate) fn better_carrier(&self, l1: L1Point) -> Carrier {
-        let usual = self.config.channel_bytes_target(Carrier::Blobs);
-        let bytes = self
-            .closed
-            .front()
-            .map(|channel| channel.compressed_bytes)
-            // Unknown of one that an earlier run has sent.
-            .filter(|bytes| *bytes > 0);
-        costs::choose(&self.config, l1, bytes.unwrap_or(usual), self.carrier)
-    }
-
-    /// What carries the oldest channel that is not on L1, or carried the last if there is none.
-    pub(crate) fn oldest_carrier(&self) -> Option<Carrier> {
-        let oldest = self.closed.front().map(|channel| channel.carrier);
-        oldest.or(self.carrier)
-    }
-
-    /// What carried the last channel.
-    pub(crate) const fn carrier(&self) -> Option<Carrier> {
-        self.carrier
-    }
-
     /// Whether another block may be read.
     fn has_room(&self) -> bool {
-        self.closed.len() < self.config.channels_in_flight_max.max(1)
-            && self.awaiting_safe.len() < AWAITING_SAFE_MAX
+        self.closed.len() < self.config.channels_in_flight_max.max(1) && !self.safe_watch.is_full()
     }
 
     /// Looks for a reason to start over.
     fn check(&mut self, source: &dyn BlockSource, l1: L1Point) -> Option<RestartReason> {
-        let head = source.unsafe_head();
-        if head.number < self.cursor.number
-            || (head.number == self.cursor.number && head.hash != self.cursor.hash)
-        {
-            return Some(RestartReason::Unwound {
-                posted: self.cursor,
-            });
-        }
         let safe = source.safe_head();
         if safe.number > self.cursor.number {
             return Some(RestartReason::SafeHeadAhead {
@@ -363,28 +169,8 @@ impl Pipeline {
                 posted: self.cursor.number,
             });
         }
-        if safe.number > self.safe_number {
-            self.stalls = 0;
-        }
-        self.safe_number = safe.number;
-        while self
-            .awaiting_safe
-            .front()
-            .is_some_and(|channel| channel.to.number <= safe.number)
-        {
-            self.awaiting_safe.pop_front();
-        }
-        let patience = self.config.safe_lag_max.saturating_mul(1 << self.stalls);
-        if let Some(channel) = self.awaiting_safe.front()
-            && channel.included_in.saturating_add(patience) < l1.number
-        {
-            self.stalls = self.stalls.saturating_add(1).min(SAFE_LAG_DOUBLINGS_MAX);
-            let (safe, expected) = (safe.number, channel.to.number);
-            return Some(RestartReason::SafeHeadStalled {
-                safe,
-                expected,
-                l1_number: l1.number,
-            });
+        if let Some(reason) = self.safe_watch.look(safe, l1, &self.config) {
+            return Some(reason);
         }
         let timeout = self.config.chain.channel_timeout(l1.timestamp);
         self.closed
@@ -430,6 +216,9 @@ impl Pipeline {
         let carrier = self
             .carrier
             .unwrap_or_else(|| costs::choose(&self.config, l1, usual, None));
+        if self.again.is_some_and(|again| first.0 > again.to) {
+            self.again = None;
+        }
         let id = self.ids.next();
         if self.plain_to.is_some_and(|to| first.0 <= to) {
             let plain = BatcherConfig {
@@ -456,7 +245,9 @@ impl Pipeline {
         if duration == 0 && self.cursor.number >= head {
             return true;
         }
-        (duration > 0 && l1.number >= open.opened_at.saturating_add(duration))
+        let has_waited = |again: Again| open.from <= again.to && self.cursor.number >= again.to;
+        self.again.is_some_and(has_waited)
+            || (duration > 0 && l1.number >= open.opened_at.saturating_add(duration))
             || self.is_window_ending(open.first_epoch, l1)
     }
 
@@ -482,7 +273,7 @@ impl Pipeline {
         }
         let (config, present) = (&self.config, self.carrier);
         let choose = |bytes| costs::choose(config, l1, bytes, present);
-        let closed = match open.close(self.sequence, to, config, l1, choose) {
+        let mut closed = match open.close(self.sequence, to, config, l1, choose) {
             Ok(closed) => closed,
             Err(CloseError::Channel(source)) => {
                 return Err(PipelineError::Channel {
@@ -501,6 +292,9 @@ impl Pipeline {
             }
         };
         self.ratio = Some(open.ratio());
+        if let Some(again) = self.again.filter(|again| from <= again.to) {
+            closed.closed_at = closed.closed_at.min(again.closed_at);
+        }
         if self.carrier != Some(closed.carrier) {
             tracing::info!(carrier = ?closed.carrier, base_fee_wei = l1.base_fee, "batches are carried in");
         }
@@ -531,27 +325,6 @@ impl Pipeline {
                 self.submitted_to = channel.range.to.number;
             }
         }
-    }
-
-    /// Notes that a transaction was cancelled, or given back because one before it was. Its channel and
-    /// those after it are forgotten: their blocks are put into channels anew. Results of their other
-    /// transactions may still come. Answers whether there was something to forget.
-    pub(crate) fn cancel(&mut self, info: ChannelTxInfo) -> bool {
-        self.pending_txs = self.pending_txs.saturating_sub(1);
-        let place = self
-            .closed
-            .iter()
-            .position(|channel| channel.sequence == info.channel);
-        // It may have been forgotten with one before it.
-        let Some(place) = place else { return false };
-        self.closed.truncate(place);
-        self.open = None;
-        self.cursor = self
-            .closed
-            .back()
-            .map_or(self.settled, |channel| channel.range.to);
-        self.submitted_to = self.submitted_to.min(self.cursor.number);
-        true
     }
 
     /// The channel of a transaction.
@@ -592,10 +365,7 @@ impl Pipeline {
             let to = channel.range.to;
             self.settled = to;
             self.confirmed_to = to.number;
-            self.awaiting_safe.push_back(AwaitingSafe {
-                to,
-                included_in: inclusion.number,
-            });
+            self.safe_watch.expect(to, inclusion.number);
             self.closed.pop_front();
             confirmed.push(ConfirmedChannel { to, inclusion });
         }

@@ -2,8 +2,8 @@ use crate::RederiveError;
 use alloy_eips::BlockNumHash;
 use openledger_protocol::ChannelId;
 
-/// Why the batcher starts over from the safe head. What was sent is not taken back: derivation
-/// ignores what no longer fits.
+/// Why the batcher starts over from the safe head, or, where L2 was unwound, from the last channel that is
+/// still canonical. What was sent is not taken back: derivation ignores what no longer fits.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum RestartReason {
     /// Blocks that were put into channels are no longer canonical.

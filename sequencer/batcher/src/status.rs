@@ -20,7 +20,7 @@ pub struct BatcherStatus {
     pub backlog_bytes: u64,
     /// Most bytes that a block may hold because of it; `None` if there is no limit.
     pub block_bytes_max: Option<u64>,
-    /// What carried the last channel; `None` before the first.
+    /// What carried the last channel; `None` before the first, and once the last was cancelled.
     pub carrier: Option<Carrier>,
     /// L1 blocks that are left of the sequencing window of the oldest block that is in a channel and
     /// not on L1.
@@ -37,7 +37,7 @@ pub struct BatcherStatus {
     pub refused_channels: u64,
     /// Transactions that were cancelled, or given back behind one that was.
     pub cancelled_txs: u64,
-    /// Times that the batcher had to start over from the safe head.
+    /// Times that the batcher had to start over.
     pub restarts: u64,
     /// What went wrong last, until something is confirmed again.
     pub last_error: Option<String>,

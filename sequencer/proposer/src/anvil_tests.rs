@@ -9,8 +9,8 @@ use alloy_primitives::{Address, B256, U256, keccak256};
 use alloy_signer_local::PrivateKeySigner;
 use alloy_sol_types::SolCall;
 use openledger_l1::{
-    DeployConfig, GameClocks, L1Client, RequestConfig, ResumedTx, SenderJournal, TxCandidate,
-    TxSender, TxSenderConfig, VETO_GAME,
+    DeployConfig, GameClocks, L1Client, Obstacle, RequestConfig, ResumedTx, SenderJournal,
+    TxCandidate, TxSender, TxSenderConfig, VETO_GAME,
     anvil::Anvil,
     contracts::{DisputeGame, DisputeGameFactory},
     deploy_contracts,
@@ -245,6 +245,54 @@ async fn a_claim_is_made_decided_and_its_bond_comes_back() {
     })
     .await;
     until(&mut status, "its return", |status| status.bonds_out == 0).await;
+    assert_eq!(games(&l1).await, 2);
+}
+
+async fn set_balance(l1: &L1, account: Address, wei: U256) {
+    let params = serde_json::json!([account, wei]);
+    let answer = l1.anvil.request("anvil_setBalance", params).await;
+    answer.expect("anvil answers");
+}
+
+#[tokio::test]
+async fn an_empty_account_waits_for_funds() {
+    let Some(l1) = l1(LONG_CLOCK).await else {
+        return;
+    };
+    let source = Arc::new(Numbers::default());
+    source.withdrawal.store(15, Ordering::SeqCst);
+    source.safe.store(10, Ordering::SeqCst);
+    let stop = CancellationToken::new();
+    let sender = sender(&l1, PROPOSER, &stop);
+    let (account, mut sending) = (sender.account(), sender.status());
+    let (mut status, _guard) = start_with(&l1, &source, sender, Vec::new(), stop);
+    until(&mut status, "the first claim", |status| {
+        status.claimed_to == 10
+    })
+    .await;
+
+    set_balance(&l1, account, U256::ZERO).await;
+    source.safe.store(20, Ordering::SeqCst);
+    until(&mut sending, "an alarm", |status| {
+        status.obstacle == Some(Obstacle::InsufficientFunds)
+    })
+    .await;
+    assert_eq!(games(&l1).await, 1);
+
+    set_balance(&l1, account, U256::from(100 * BOND)).await;
+    until(&mut status, "the second claim", |status| {
+        status.claimed_to == 20
+    })
+    .await;
+    until(&mut sending, "the alarm's end", |status| {
+        status.obstacle.is_none()
+    })
+    .await;
+    pass(&l1, 2 * LONG_CLOCK).await;
+    until(&mut status, "both bonds' return", |status| {
+        status.bonds_out == 0
+    })
+    .await;
     assert_eq!(games(&l1).await, 2);
 }
 

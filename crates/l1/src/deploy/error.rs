@@ -107,6 +107,20 @@ pub enum DeployError {
         /// All of it, wei.
         supply: U256,
     },
+    /// A contract does not answer what those of this version answer.
+    #[error(
+        "{what}: no contract of this version is at {contract} ({source}): use the release of openledger with \
+         which the contracts were deployed or upgraded last, or correct the address in l1.json"
+    )]
+    NotAnswered {
+        /// What was asked.
+        what: &'static str,
+        /// Whom.
+        contract: Address,
+        /// What came of it.
+        #[source]
+        source: Box<L1Error>,
+    },
     /// The contracts do not answer what they were set up with.
     #[error("read back: {0}")]
     Check(Reading),

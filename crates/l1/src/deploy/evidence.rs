@@ -84,7 +84,14 @@ async fn look_at(client: &L1Client, step: &Step) -> Result<(), DeployError> {
             )
         }
         Evidence::Answer { to, call, expected } => {
-            let answer = word(client, step.name, *to, call.clone()).await?;
+            let answer = word(client, step.name, *to, call.clone()).await;
+            let answer = answer.map_err(|error| match error {
+                DeployError::NotAnswered { contract, .. } => DeployError::Missing {
+                    step: step.name,
+                    expected: contract,
+                },
+                error => error,
+            })?;
             (like(*expected, answer), *expected)
         }
         // Looked for together, by the caller.

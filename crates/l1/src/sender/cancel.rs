@@ -6,24 +6,21 @@
 //! takes a nonce's place for 21,000 gas and, among those with blobs, one blob: only such a one replaces
 //! another, at twice its fees. It is an ordinary transaction and costs what the market asks, so that it is
 //! sent only where that, and what it costs to carry the data in the other way, is well below what the
-//! sender is ready to pay for carrying it as it is.
+//! sender is ready to pay for carrying it as it is; and that is asked again whenever it has to offer more.
 
 use super::{
-    Carrier, Confirmed, DataGas, Fees, Market, Request, SendError, TxCandidate,
+    Carrier, CarrierGas, Confirmed, Fees, Market, Obstacle, Request, SendError, TooExpensive,
+    TxCandidate,
     in_flight::{InFlight, Place, deliver, sign},
     task::Task,
+    weigh::{EMPTY_GAS, is_worth_cancelling},
 };
 use crate::{BlobSidecar, L1Error};
-use alloy_eips::{BlockId, eip4844::DATA_GAS_PER_BLOB};
+use alloy_eips::BlockId;
 use alloy_primitives::Bytes;
 use std::collections::VecDeque;
 use tokio::time::Instant;
 
-/// Gas of a transaction that does nothing.
-const EMPTY_GAS: u64 = 21_000;
-/// What cancelling and carrying the data otherwise may cost of what the transactions are worth, percent:
-/// fees move meanwhile.
-const COST_PERCENT_MAX: u128 = 80;
 /// Nonces of others' transactions that are freed at a time.
 const FREED_MAX: u64 = 16;
 
@@ -44,7 +41,7 @@ impl Task {
             let other = tx.candidate.carrier() != better;
             // One that a reorg brought back was confirmed to its giver, who could not be told.
             let can_be_told = tx.result.is_some();
-            other && tx.seen_in.is_none() && tx.candidate.otherwise.is_some() && can_be_told
+            other && tx.seen_in.is_none() && tx.candidate.data_gas.is_some() && can_be_told
         };
         if !may_be_stuck || !self.in_flight.range(first..).all(is_ours_to_cancel) {
             return Ok(());
@@ -62,11 +59,16 @@ impl Task {
             "l1 transactions are stuck and their data is cheaper to carry in another way: cancelling them"
         );
         let empty = self.empty(better.other()).await?;
+        self.set_obstacle(Some(Obstacle::Cancelling));
         for (index, fees) in (first..).zip(fees) {
             let Some(tx) = self.in_flight.get(index) else {
                 break;
             };
-            let empty = empty.clone().with_tag(tx.candidate.tag.clone());
+            let empty = TxCandidate {
+                tag: tx.candidate.tag.clone(),
+                data_gas: tx.candidate.data_gas,
+                ..empty.clone()
+            };
             if !self.sign_again(index, fees, Some(empty)).await? {
                 break;
             }
@@ -77,34 +79,54 @@ impl Task {
 
     /// The fees of the cancellations of all from `first` on, if they are worth it.
     fn worth_cancelling(&self, first: usize, better: Carrier, market: Market) -> Option<Vec<Fees>> {
-        let ceiling = self.ceiling();
         if !self.in_flight.get(first)?.fees.is_below(market) {
             return None;
         }
-        // The data must not wait in the other carrier just as well.
-        Fees::fresh(market, better, ceiling, &self.config).ok()?;
-        let fee = market.base_fee.saturating_add(market.tip);
-        let empty = empty_gas(better.other());
-        let (mut worth, mut cost) = (0_u128, 0_u128);
-        let mut fees = Vec::with_capacity(self.in_flight.len());
+        let mut txs = Vec::with_capacity(self.in_flight.len());
         for tx in self.in_flight.range(first..) {
-            let present = DataGas {
-                gas: tx.gas_limit,
-                blob_gas: tx.candidate.blob_gas(),
-            };
-            // No more than what is paid for it without cancelling, now or at all.
-            let ready_to_pay = present.cost(
-                fee.min(ceiling.fee_wei),
-                market.blob_base_fee.min(ceiling.blob_fee_wei),
-            );
-            worth = worth.saturating_add(ready_to_pay);
-            for gas in [empty, tx.candidate.otherwise?] {
-                cost = cost.saturating_add(gas.cost(fee, market.blob_base_fee));
-            }
-            fees.push(tx.fees.cancelling(market, &self.config).ok()?);
+            let fees = tx.fees.cancelling(market, &self.config).ok()?;
+            txs.push((tx.candidate.data_gas?, fees));
         }
-        let limit = worth.saturating_mul(COST_PERCENT_MAX) / 100;
-        (cost <= limit).then_some(fees)
+        let fees = txs.iter().map(|(_, fees)| *fees).collect();
+        self.is_worth_cancelling(txs, better.other(), market)
+            .then_some(fees)
+    }
+
+    /// The fees at which a cancellation is sent again: without a ceiling as long as all that are in no
+    /// block are still worth it, and else under the ceiling of any transaction, for there is no way
+    /// back to the data.
+    ///
+    /// # Errors
+    /// The fee that would be needed, where that is above what may be offered.
+    pub(super) fn raised_cancellation(
+        &self,
+        tx: &InFlight,
+        market: Market,
+    ) -> Result<Fees, TooExpensive> {
+        let cancelling = self
+            .in_flight
+            .iter()
+            .filter(|tx| tx.is_cancelling() && tx.seen_in.is_none());
+        let txs: Option<Vec<_>> = cancelling
+            .map(|tx| {
+                let raised = tx.fees.cancelling(market, &self.config);
+                Some((tx.candidate.data_gas?, raised.unwrap_or(tx.fees)))
+            })
+            .collect();
+        let is_worth_it = |txs| self.is_worth_cancelling(txs, tx.candidate.carrier(), market);
+        if txs.is_some_and(is_worth_it) {
+            return tx.fees.cancelling(market, &self.config);
+        }
+        tx.fees.bumped(market, self.ceiling(), &self.config)
+    }
+
+    fn is_worth_cancelling(
+        &self,
+        txs: Vec<(CarrierGas, Fees)>,
+        carrier: Carrier,
+        market: Market,
+    ) -> bool {
+        is_worth_cancelling(txs, carrier, market, self.ceiling(), &self.config)
     }
 
     /// Puts empty transactions in the place of those of another kind that this sender doesn't have and
@@ -207,16 +229,5 @@ impl Task {
             let cancelled = SendError::Cancelled { fee_wei: 0 };
             deliver(Some(request.result), Err(cancelled));
         }
-    }
-}
-
-/// What an empty transaction of this kind takes.
-const fn empty_gas(carrier: Carrier) -> DataGas {
-    DataGas {
-        gas: EMPTY_GAS,
-        blob_gas: match carrier {
-            Carrier::Calldata => 0,
-            Carrier::Blobs => DATA_GAS_PER_BLOB,
-        },
     }
 }

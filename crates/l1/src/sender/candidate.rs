@@ -2,7 +2,6 @@
 
 use super::{SendError, TAG_BYTES_MAX};
 use crate::BlobSidecar;
-use alloy_eips::eip4844::DATA_GAS_PER_BLOB;
 use alloy_primitives::{Address, Bytes, TxKind, U256};
 
 /// A transaction to be sent.
@@ -21,9 +20,9 @@ pub struct TxCandidate {
     /// What its giver wants to know of it after a restart, at most [`TAG_BYTES_MAX`] bytes: kept with
     /// it in the journal, not sent.
     pub tag: Bytes,
-    /// Gas that the same data takes in the other [`Carrier`]. A sender that knows it cancels the
-    /// transaction where it is stuck and that is cheaper ([`SendError::Cancelled`]); `None`: never.
-    pub otherwise: Option<DataGas>,
+    /// Gas that its data takes. A sender that knows it cancels the transaction where it is stuck and the
+    /// other [`Carrier`] is cheaper ([`SendError::Cancelled`]); `None`: never.
+    pub data_gas: Option<CarrierGas>,
     /// It does not rely on candidates before it: it is sent though one of them was cancelled.
     pub begins: bool,
 }
@@ -35,6 +34,15 @@ pub struct DataGas {
     pub gas: u64,
     /// Blob gas of their blobs.
     pub blob_gas: u64,
+}
+
+/// Gas that the same data takes in either carrier, both reckoned in the same way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CarrierGas {
+    /// In the one that it is in.
+    pub present: DataGas,
+    /// In the other.
+    pub other: DataGas,
 }
 
 impl DataGas {
@@ -76,7 +84,7 @@ impl TxCandidate {
             gas_limit: None,
             blobs: None,
             tag: Bytes::new(),
-            otherwise: None,
+            data_gas: None,
             begins: false,
         }
     }
@@ -101,9 +109,9 @@ impl TxCandidate {
         self
     }
 
-    /// The same with what its data takes in the other carrier.
-    pub const fn with_otherwise(mut self, otherwise: DataGas) -> Self {
-        self.otherwise = Some(otherwise);
+    /// The same with what its data takes.
+    pub const fn with_data_gas(mut self, data_gas: CarrierGas) -> Self {
+        self.data_gas = Some(data_gas);
         self
     }
 
@@ -111,12 +119,6 @@ impl TxCandidate {
     pub const fn with_begins(mut self, begins: bool) -> Self {
         self.begins = begins;
         self
-    }
-
-    /// Blob gas that it takes (EIP-4844).
-    pub(super) fn blob_gas(&self) -> u64 {
-        let blobs = self.blobs.as_ref().map_or(0, BlobSidecar::len);
-        DATA_GAS_PER_BLOB.saturating_mul(blobs as u64)
     }
 
     /// What it carries data in.

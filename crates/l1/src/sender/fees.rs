@@ -234,6 +234,11 @@ impl Fees {
         }
     }
 
+    /// What a block with this base fee, if it can include the transaction, charges, wei a gas.
+    pub(super) fn gas_price(self, market: Market) -> u128 {
+        market.base_fee.saturating_add(self.tip).min(self.max_fee)
+    }
+
     /// Whether a block with these base fees can't include the transaction.
     pub const fn is_below(self, market: Market) -> bool {
         self.max_fee < market.base_fee

@@ -37,7 +37,7 @@ mod tests {
     use crate::{
         SidecarVersion,
         sender::{
-            DataGas, Fees, TxCandidate,
+            CarrierGas, DataGas, Fees, TxCandidate,
             in_flight::{Place, SignedForm, sign},
         },
     };
@@ -66,9 +66,15 @@ mod tests {
         let SignedForm { raw, hash } = signed.expect("a local key");
         let of_a_call = Record {
             tag: candidate.tag,
-            otherwise: Some(DataGas {
-                gas: 66_000,
-                blob_gas: 131_072,
+            data_gas: Some(CarrierGas {
+                present: DataGas {
+                    gas: 4_800_000,
+                    blob_gas: 0,
+                },
+                other: DataGas {
+                    gas: 66_000,
+                    blob_gas: 131_072,
+                },
             }),
             cancellations: 1,
             hashes: vec![hash, B256::repeat_byte(2)],
@@ -76,7 +82,7 @@ mod tests {
         };
         let of_nothing = Record {
             tag: Bytes::new(),
-            otherwise: None,
+            data_gas: None,
             cancellations: 0,
             hashes: Vec::new(),
             raw: vec![3, 0xc0].into(),

@@ -55,7 +55,7 @@ impl InFlight {
     pub(super) fn record(&self) -> Record {
         Record {
             tag: self.candidate.tag.clone(),
-            otherwise: self.candidate.otherwise,
+            data_gas: self.candidate.data_gas,
             cancellations: self.cancellations,
             hashes: self.hashes.clone(),
             raw: self.raw.clone(),
@@ -151,7 +151,7 @@ impl InFlight {
                 gas_limit: Some(gas_limit),
                 blobs,
                 tag: record.tag,
-                otherwise: record.otherwise,
+                data_gas: record.data_gas,
                 begins: false,
             },
             gas_limit,
@@ -293,7 +293,7 @@ pub(super) fn deliver(result: Option<oneshot::Sender<SendResult>>, outcome: Send
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::sender::DataGas;
+    use crate::sender::{CarrierGas, DataGas};
     use alloy_primitives::U256;
     use alloy_signer_local::PrivateKeySigner;
 
@@ -343,9 +343,15 @@ mod tests {
         let blobs = BlobSidecar::build(&[b"one".as_slice(), b"two"]).expect("fits");
         let candidate = TxCandidate::blobs(Address::repeat_byte(7), blobs.clone())
             .with_tag(vec![9; 5])
-            .with_otherwise(DataGas {
-                gas: 5_000_000,
-                blob_gas: 0,
+            .with_data_gas(CarrierGas {
+                present: DataGas {
+                    gas: 66_000,
+                    blob_gas: 2 * 131_072,
+                },
+                other: DataGas {
+                    gas: 5_000_000,
+                    blob_gas: 0,
+                },
             });
         let fees = Fees {
             blob_fee: 8,
@@ -359,7 +365,7 @@ mod tests {
             assert_eq!(origin_of(&raw), Some((key.address(), Some(31_337))));
             let record = Record {
                 tag: candidate.tag.clone(),
-                otherwise: candidate.otherwise,
+                data_gas: candidate.data_gas,
                 cancellations: 0,
                 hashes: vec![hash],
                 raw: raw.clone(),
@@ -377,7 +383,7 @@ mod tests {
         }
         let garbage = Record {
             tag: Bytes::new(),
-            otherwise: None,
+            data_gas: None,
             cancellations: 0,
             hashes: vec![],
             raw: vec![2, 0xc0].into(),
@@ -413,7 +419,7 @@ mod tests {
         let SignedForm { raw, hash } = signed.expect("local key");
         let record = Record {
             tag: Bytes::new(),
-            otherwise: None,
+            data_gas: None,
             cancellations: 0,
             hashes: vec![hash],
             raw,

@@ -3,23 +3,26 @@
 //! A record is a file of its own, written beside and renamed, so that a crash leaves either the old
 //! one or the new one. There is no repair step: what is half written is deleted at the start.
 //!
-//! | offset  | width  | field         | encoding                                             |
-//! |---------|--------|---------------|------------------------------------------------------|
-//! | 0       | 4      | magic         | `OLTX`                                               |
-//! | 4       | 1      | version       | 2                                                    |
-//! | 5       | 32     | check         | keccak256 of all that follows                        |
-//! | 37      | 2      | t             | length of the tag, big-endian                        |
-//! | 39      | t      | tag           | the candidate's own                                  |
-//! | 39 + t  | 8      | gas           | that its data takes otherwise, big-endian; 0: unsaid |
-//! | 47 + t  | 8      | blob gas      | the same                                             |
-//! | 55 + t  | 2      | cancellations | how many of the newest hashes are of empty ones      |
-//! | 57 + t  | 2      | h             | number of hashes, big-endian                         |
-//! | 59 + t  | 32 · h | hashes        | of all signed forms, oldest first                    |
-//! | …       | …      | raw           | the newest signed form, with its blobs               |
+//! | offset  | width  | field          | encoding                                                         |
+//! |---------|--------|----------------|------------------------------------------------------------------|
+//! | 0       | 4      | magic          | `OLTX`                                                           |
+//! | 4       | 1      | version        | 3                                                                |
+//! | 5       | 32     | check          | keccak256 of all that follows                                    |
+//! | 37      | 2      | t              | length of the tag, big-endian                                    |
+//! | 39      | t      | tag            | the candidate's own                                              |
+//! | 39 + t  | 8      | gas            | that its data takes as it was given, big-endian; all 0 if unsaid |
+//! | 47 + t  | 8      | blob gas       | the same                                                         |
+//! | 55 + t  | 8      | other gas      | that its data takes in the other carrier                         |
+//! | 63 + t  | 8      | other blob gas | the same                                                         |
+//! | 71 + t  | 2      | cancellations  | how many of the newest hashes are of empty ones                  |
+//! | 73 + t  | 2      | h              | number of hashes, big-endian                                     |
+//! | 75 + t  | 32 · h | hashes         | of all signed forms, oldest first                                |
+//! | …       | …      | raw            | the newest signed form, with its blobs                           |
 //!
-//! Version 1, which is read but not written, has no gas, blob gas and cancellations.
+//! Versions 1 and 2 are read but not written. Version 1 has no gas, blob gas and cancellations; version 2 has
+//! only the other carrier's gas, which by itself says nothing.
 
-use super::DataGas;
+use super::{CarrierGas, DataGas};
 use alloy_primitives::{B256, Bytes, keccak256};
 use std::{
     fs::{self, File},
@@ -28,7 +31,9 @@ use std::{
 };
 
 const MAGIC: &[u8; 4] = b"OLTX";
-const VERSION: u8 = 2;
+const VERSION: u8 = 3;
+/// That of records with the other carrier's gas only.
+const VERSION_OTHER_GAS: u8 = 2;
 /// That of records without what was added for cancellations.
 const VERSION_PLAIN: u8 = 1;
 const CHECK_AT: usize = 5;
@@ -71,8 +76,8 @@ pub enum JournalError {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Record {
     pub(super) tag: Bytes,
-    /// Gas that its data takes in the other carrier.
-    pub(super) otherwise: Option<DataGas>,
+    /// Gas that its data takes; of an empty transaction's, that in whose place it is.
+    pub(super) data_gas: Option<CarrierGas>,
     /// How many of the newest hashes are of empty transactions in its place.
     pub(super) cancellations: usize,
     /// Of all signed forms, oldest first.
@@ -174,12 +179,17 @@ impl Record {
         let length = |len: usize| u16::try_from(len).unwrap_or(u16::MAX).to_be_bytes();
         body.extend(length(self.tag.len()));
         body.extend_from_slice(&self.tag);
-        let otherwise = self.otherwise.unwrap_or(DataGas {
+        let unsaid = DataGas {
             gas: 0,
             blob_gas: 0,
-        });
-        body.extend(otherwise.gas.to_be_bytes());
-        body.extend(otherwise.blob_gas.to_be_bytes());
+        };
+        let (present, other) = self
+            .data_gas
+            .map_or((unsaid, unsaid), |gas| (gas.present, gas.other));
+        for of in [present, other] {
+            body.extend(of.gas.to_be_bytes());
+            body.extend(of.blob_gas.to_be_bytes());
+        }
         body.extend(length(self.cancellations));
         body.extend(length(self.hashes.len()));
         for hash in &self.hashes {
@@ -219,8 +229,18 @@ impl Record {
             return None;
         }
         let (tag, body) = take(body, 1)?;
-        let (otherwise, cancellations, body) = match *version {
-            VERSION => cancelling(body)?,
+        let (data_gas, cancellations, body) = match *version {
+            VERSION => {
+                let (present, body) = take_gas(body)?;
+                let (other, body) = take_gas(body)?;
+                let (cancellations, body) = take_count(body)?;
+                (carrier_gas(present, other)?, cancellations, body)
+            }
+            VERSION_OTHER_GAS => {
+                let (_, body) = take_gas(body)?;
+                let (cancellations, body) = take_count(body)?;
+                (None, cancellations, body)
+            }
             VERSION_PLAIN => (None, 0, body),
             _ => return None,
         };
@@ -230,7 +250,7 @@ impl Record {
         }
         Some(Self {
             tag: Bytes::copy_from_slice(tag),
-            otherwise,
+            data_gas,
             cancellations,
             hashes: hashes
                 .chunks_exact(B256::len_bytes())
@@ -241,19 +261,29 @@ impl Record {
     }
 }
 
-/// Splits off what was added for cancellations.
-fn cancelling(body: &[u8]) -> Option<(Option<DataGas>, usize, &[u8])> {
+fn take_gas(body: &[u8]) -> Option<(DataGas, &[u8])> {
     let (gas, body) = body.split_first_chunk()?;
     let (blob_gas, body) = body.split_first_chunk()?;
-    let (count, body) = body.split_first_chunk()?;
-    let (gas, blob_gas) = (u64::from_be_bytes(*gas), u64::from_be_bytes(*blob_gas));
-    // What is not said is zero as a whole, so that a record has one form.
-    let otherwise = match (gas, blob_gas) {
-        (0, 0) => None,
-        (0, _) => return None,
-        _ => Some(DataGas { gas, blob_gas }),
+    let gas = DataGas {
+        gas: u64::from_be_bytes(*gas),
+        blob_gas: u64::from_be_bytes(*blob_gas),
     };
-    Some((otherwise, usize::from(u16::from_be_bytes(*count)), body))
+    Some((gas, body))
+}
+
+fn take_count(body: &[u8]) -> Option<(usize, &[u8])> {
+    let (count, body) = body.split_first_chunk()?;
+    Some((usize::from(u16::from_be_bytes(*count)), body))
+}
+
+/// What is said of gas, if anything; `None` if that is none of the forms that are written. What is not
+/// said is zero as a whole.
+fn carrier_gas(present: DataGas, other: DataGas) -> Option<Option<CarrierGas>> {
+    if present.gas > 0 && other.gas > 0 {
+        return Some(Some(CarrierGas { present, other }));
+    }
+    let sum = [present.gas, present.blob_gas, other.gas, other.blob_gas];
+    (sum == [0; 4]).then_some(None)
 }
 
 /// Splits off a list of items of `width` bytes, whose number comes first.
@@ -291,9 +321,15 @@ mod tests {
     fn record(byte: u8, hashes: usize) -> Record {
         Record {
             tag: vec![byte; 3].into(),
-            otherwise: byte.is_multiple_of(2).then_some(DataGas {
-                gas: 4_000_000,
-                blob_gas: u64::from(byte),
+            data_gas: byte.is_multiple_of(2).then_some(CarrierGas {
+                present: DataGas {
+                    gas: 66_000,
+                    blob_gas: u64::from(byte),
+                },
+                other: DataGas {
+                    gas: 4_000_000,
+                    blob_gas: 0,
+                },
             }),
             cancellations: hashes / 2,
             hashes: vec![B256::repeat_byte(byte); hashes],
@@ -365,23 +401,44 @@ mod tests {
     }
 
     #[test]
-    fn records_of_version_1_are_read() {
-        let mut body = vec![0, 2, 8, 9, 0, 1];
-        body.extend([7; 32]);
-        body.extend([5; 100]);
-        let mut bytes = Record::checked(&body);
-        bytes[MAGIC.len()] = VERSION_PLAIN;
-        let old = Record {
-            tag: vec![8, 9].into(),
-            otherwise: None,
-            cancellations: 0,
-            hashes: vec![B256::repeat_byte(7)],
-            raw: vec![5; 100].into(),
-        };
-        assert_eq!(Record::decode(&bytes), Some(old.clone()));
-        assert_eq!(Record::decode(&old.encode()), Some(old));
-        bytes[MAGIC.len()] = VERSION + 1;
-        assert_eq!(Record::decode(&bytes), None);
+    fn records_of_earlier_versions_are_read() {
+        let with_other_gas = [&[0; 6], [1, 2].as_slice(), &[3; 8], &[0, 1]].concat();
+        for (version, added) in [(VERSION_PLAIN, vec![]), (VERSION_OTHER_GAS, with_other_gas)] {
+            let mut body = vec![0, 2, 8, 9];
+            let cancellations = usize::from(!added.is_empty());
+            body.extend(added);
+            body.extend([0, 1]);
+            body.extend([7; 32]);
+            body.extend([5; 100]);
+            let mut bytes = Record::checked(&body);
+            bytes[MAGIC.len()] = version;
+            let old = Record {
+                tag: vec![8, 9].into(),
+                data_gas: None,
+                cancellations,
+                hashes: vec![B256::repeat_byte(7)],
+                raw: vec![5; 100].into(),
+            };
+            assert_eq!(Record::decode(&bytes), Some(old.clone()));
+            assert_eq!(Record::decode(&old.encode()), Some(old));
+            bytes[MAGIC.len()] = VERSION + 1;
+            assert_eq!(Record::decode(&bytes), None);
+        }
+    }
+
+    #[test]
+    fn gas_is_said_of_both_carriers_or_of_none() {
+        let of = |gas, blob_gas| DataGas { gas, blob_gas };
+        for (present, other) in [
+            (of(1, 0), of(0, 0)),
+            (of(0, 0), of(1, 0)),
+            (of(0, 1), of(0, 0)),
+            (of(0, 1), of(1, 1)),
+        ] {
+            let mut wrong = record(2, 1);
+            wrong.data_gas = Some(CarrierGas { present, other });
+            assert_eq!(Record::decode(&wrong.encode()), None);
+        }
     }
 
     #[test]

@@ -2,8 +2,8 @@
 //!
 //! [`TxSender`] is a handle, which takes a [`candidate`] and answers its [`outcome`]; [`task`] is the
 //! loop behind it, [`send`] its part that hands transactions over, [`resubmit`] the one that does so
-//! again, [`cancel`] the one that replaces them by empty ones, and [`confirm`] the one that looks for
-//! them in blocks. [`fees`] is the arithmetic, under a [`ceiling`]; [`journal`] is what outlives the
+//! again, [`cancel`] the one that replaces them by empty ones where [`weigh`] says that it is worth it, and
+//! [`confirm`] the one that looks for them in blocks. [`fees`] is the arithmetic, under a [`ceiling`]; [`journal`] is what outlives the
 //! process; [`signer`] signs; [`rejection`] is what nodes say when they refuse a transaction.
 
 mod cancel;
@@ -22,8 +22,9 @@ mod send;
 mod signer;
 mod status;
 mod task;
+mod weigh;
 
-pub use candidate::{Carrier, DataGas, TxCandidate};
+pub use candidate::{Carrier, CarrierGas, DataGas, TxCandidate};
 pub use ceiling::{FeeCeiling, Pressure};
 pub use fees::{BLOB_FEE_BUMP_PERCENT_MIN, Fees, Market, TooExpensive};
 pub use fuzz::sender_record;

@@ -38,9 +38,9 @@ impl Task {
                 };
                 if tx.nonce == mined || tx.too_cheap || tx.fees.is_below(market) {
                     let ceiling = self.ceiling();
-                    let is_worth_more = tx.is_cancelling() && !tx.frees_nonce_of_others();
-                    let bumped = if is_worth_more {
-                        tx.fees.cancelling(market, &self.config)
+                    let is_cancelling = tx.is_cancelling();
+                    let bumped = if is_cancelling {
+                        self.raised_cancellation(tx, market)
                     } else {
                         tx.fees.bumped(market, ceiling, &self.config)
                     };
@@ -48,6 +48,9 @@ impl Task {
                     match bumped {
                         Ok(fees) => {
                             self.sign_again(index, fees, None).await?;
+                            if is_cancelling && self.waits_for_fees() {
+                                self.set_obstacle(Some(Obstacle::Cancelling));
+                            }
                         }
                         Err(needed) => {
                             self.too_expensive(needed, ceiling.of(carrier, &self.config));

@@ -62,7 +62,8 @@ impl Task {
                 break;
             }
             if self.in_flight.iter().any(InFlight::is_cancelling) {
-                if !self.waiting.is_empty() {
+                // Fees that are too high for the cancellations are what it really waits for.
+                if !self.waiting.is_empty() && !self.waits_for_fees() {
                     self.set_obstacle(Some(Obstacle::Cancelling));
                 }
                 break;
@@ -141,7 +142,7 @@ impl Task {
         };
         let gas_limit = match self.gas_limit(&request.candidate, fees).await {
             Ok(gas_limit) => gas_limit,
-            Err(error) if would_fail(&error) => {
+            Err(error) if error.is_revert() => {
                 deliver(Some(request.result), Err(SendError::WouldFail(error)));
                 return Ok(true);
             }
@@ -233,18 +234,5 @@ impl Task {
         let gas = self.client.estimate_gas(request).await?;
         let margin = gas.saturating_mul(u64::from(self.config.gas_margin_percent)) / 100;
         Ok(gas.saturating_add(margin))
-    }
-}
-
-/// Whether a refused gas estimate says that the transaction itself would fail.
-fn would_fail(error: &L1Error) -> bool {
-    match error {
-        L1Error::Refused {
-            code,
-            data,
-            message,
-            ..
-        } => *code == 3 || data.is_some() || message.to_lowercase().contains("revert"),
-        _ => false,
     }
 }

@@ -324,24 +324,28 @@ async fn what_is_not_as_it_should_be_is_found() {
         findings(&client, &contracts, &other).await,
         ["OPEN locked for genesis"]
     );
-    let swapped = L1Contracts {
-        code_timelock: contracts.proxy_admin,
+    // Another contract, which reverts, and none, which answers nothing.
+    let (another, nobody) = (contracts.proxy_admin, Address::repeat_byte(0x99));
+    let bridge = |l1_standard_bridge| L1Contracts {
+        l1_standard_bridge,
         ..contracts
     };
-    assert!(
-        inspect(&client, &swapped, &Expectations::of(&config, ANCHOR))
-            .await
-            .is_err()
-    );
-    let swapped = L1Contracts {
-        l1_standard_bridge: contracts.l1_cross_domain_messenger,
+    let timelock = |code_timelock| L1Contracts {
+        code_timelock,
         ..contracts
     };
-    assert!(
-        inspect(&client, &swapped, &Expectations::of(&config, ANCHOR))
-            .await
-            .is_err()
-    );
+    for (swapped, question, to) in [
+        (bridge(another), "L1StandardBridge.messenger", another),
+        (bridge(nobody), "L1StandardBridge.messenger", nobody),
+        (timelock(another), "delay of the code timelock", another),
+    ] {
+        let error = inspect(&client, &swapped, &Expectations::of(&config, ANCHOR)).await;
+        let is_named = matches!(
+            error,
+            Err(DeployError::NotAnswered { what, contract, .. }) if (what, contract) == (question, to)
+        );
+        assert!(is_named, "{error:?}");
+    }
 
     // The owner may change parameters: that is shown, and no fault.
     let (owner, _guard) = spawn_sender(&client, 0, sender_config());

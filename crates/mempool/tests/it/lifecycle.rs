@@ -3,7 +3,7 @@
 use crate::support::{BASE_FEE, Bench, Key, fees, rich, transfer};
 use alloy_primitives::{Address, B256, U256};
 use openledger_mempool::{
-    AccountState, InsertError, MempoolConfig, Ordering, RecoveredTransaction, Removal,
+    AccountState, InsertError, Inserted, MempoolConfig, Ordering, RecoveredTransaction, Removal,
     RemovalReason, decode_all,
 };
 use std::time::{Duration, Instant};
@@ -336,20 +336,40 @@ fn an_unwound_transaction_may_live_on_another_ones_funds() {
 }
 
 #[test]
-fn a_full_pool_makes_room_for_unwound_transactions() {
-    let bench = Bench::new(MempoolConfig {
-        transactions_max: 2,
-        ..Default::default()
-    });
-    assert!(bench.pool.next_executable(BASE_FEE).is_none());
-    let rich = put(&bench, 1, 0, 9_000, 900);
-    let richer = put(&bench, 2, 0, 9_000, 901);
-    let unwound = Key::new(3).transfer(0, 2_000, 1);
-    let results = bench
-        .pool
-        .reinject(vec![unwound.clone()], &bench.accounts, &fees());
-    assert_eq!(results[0].as_ref().unwrap().evicted, [rich]);
-    assert_eq!(bench.execute_all(), [unwound.hash, richer]);
+fn unwound_transactions_come_on_top_of_a_full_pool() {
+    for (transactions_max, bytes_max) in [(2, usize::MAX), (usize::MAX, 250)] {
+        let bench = Bench::new(MempoolConfig {
+            transactions_max,
+            bytes_max,
+            ..Default::default()
+        });
+        assert!(bench.pool.next_executable(BASE_FEE).is_none());
+        let rich = put(&bench, 1, 0, 9_000, 900);
+        let richer = put(&bench, 2, 0, 9_000, 901);
+        let unwound: Vec<_> = (3..8)
+            .map(|seed| Key::new(seed).transfer(0, 2_000, 1))
+            .collect();
+        let mut expected: Vec<B256> = unwound.iter().map(|tx| tx.hash).collect();
+        let results = bench.pool.reinject(unwound, &bench.accounts, &fees());
+        let is_in = |result: &Result<Inserted, _>| {
+            let inserted = result.as_ref().unwrap();
+            inserted.evicted.is_empty() && inserted.executable
+        };
+        assert!(results.iter().all(is_in));
+        // The caps hold for others as before.
+        let poor = bench.insert(Key::new(9).transfer(0, 2_000, 1));
+        assert!(matches!(
+            poor,
+            Err(InsertError::PoolFull {
+                transactions: 2,
+                ..
+            })
+        ));
+        let richest = Key::new(9).transfer(0, 9_000, 902);
+        expected.extend([richer, richest.hash]);
+        assert_eq!(bench.insert(richest).unwrap().evicted, [rich]);
+        assert_eq!(bench.execute_all(), expected);
+    }
 }
 
 #[test]

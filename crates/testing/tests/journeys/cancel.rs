@@ -8,11 +8,12 @@ use alloy_primitives::{Address, Bytes, U256};
 use alloy_signer_local::PrivateKeySigner;
 use anyhow::{Context as _, Result, ensure};
 use openledger_l1::{
-    BlobSidecar, Carrier, Confirmed, DataGas, L1Client, Obstacle, Pressure, RequestConfig,
-    ResumedTx, SendError, SendResult, SenderJournal, TxCandidate, TxSender, TxSenderConfig,
+    BlobSidecar, Carrier, CarrierGas, Confirmed, DataGas, L1Client, Obstacle, Pressure,
+    RequestConfig, ResumedTx, SendError, SendResult, SenderJournal, SenderStatus, TxCandidate,
+    TxSender, TxSenderConfig,
 };
 use openledger_testing::{
-    simulated_l1::{Options, Order, SimulatedL1},
+    simulated_l1::{Options, Order, Pooled, SimulatedL1},
     wallet::Wallet,
 };
 use std::time::Duration;
@@ -118,29 +119,79 @@ impl Sending {
         .await
     }
 
-    /// Waits until all that waits is empty: to the account itself, with at most one blob.
+    /// Waits until so many transactions wait, all of them empty: to the account itself.
     async fn until_emptied(&self, count: usize) -> Result<()> {
         let account = self.wallet.address();
+        let empty =
+            |tx: &Pooled| tx.envelope.to() == Some(account) && tx.envelope.input().is_empty();
         until("empty transactions in the pool", || async {
             let l1 = self.l1.state();
-            let empty = |tx: &&openledger_testing::simulated_l1::Pooled| {
-                tx.envelope.to() == Some(account) && tx.envelope.input().is_empty()
-            };
-            let emptied = l1.pool.of(account).filter(empty).count();
+            let emptied = l1.pool.of(account).filter(|tx| empty(tx)).count();
             Ok((emptied == count && l1.pool.of(account).count() == count).then_some(()))
         })
         .await
     }
 
-    fn journal_is_empty(&self) -> Result<bool> {
-        Ok(std::fs::read_dir(self.directory.path())?.next().is_none())
+    async fn until_status(&self, is: impl Fn(&SenderStatus) -> bool) -> Result<()> {
+        until("a status of the sender", || async {
+            Ok(is(&self.sender()?.status().borrow()).then_some(()))
+        })
+        .await
     }
 
-    /// Raw transactions that wait, by nonce.
-    fn raw_waiting(&self) -> Vec<Bytes> {
-        let l1 = self.l1.state();
-        let waiting = l1.pool.of(self.wallet.address());
-        waiting.map(|tx| tx.raw.clone()).collect()
+    /// Says that the deadline is near, so that the ceiling is at the maximum.
+    fn hurry(&self) -> Result<()> {
+        self.sender()?.set_pressure(Pressure {
+            deadline_permille: 800,
+            carrier: Some(Carrier::Calldata),
+            ..Pressure::default()
+        });
+        Ok(())
+    }
+
+    /// Waits until every transaction that waits is one to `to` that offers so much for blob gas.
+    async fn until_offered(&self, gwei: u128, to: Address) -> Result<()> {
+        until("it offers enough", || async {
+            let l1 = self.l1.state();
+            let offers = |tx: &Pooled| {
+                tx.envelope.max_fee_per_blob_gas() >= Some(gwei * u128::from(GWEI))
+                    && tx.envelope.to() == Some(to)
+            };
+            let mut waiting = l1.pool.of(self.wallet.address());
+            Ok(waiting.all(offers).then_some(()))
+        })
+        .await
+    }
+
+    /// Mines as soon as so many transactions wait.
+    async fn mine(&self, count: usize) -> Result<()> {
+        self.until_waiting(count).await?;
+        self.l1.state().mine();
+        Ok(())
+    }
+
+    /// Sends two transactions with three blobs each, whose data would be cheaper in calldata, and has
+    /// blob gas rise to 60 gwei. The ceiling is 50, at which three blobs are worth what two cost then.
+    async fn stuck_blobs(&self) -> Result<Stuck> {
+        self.prefer(Carrier::Calldata)?;
+        let results = [
+            self.send(in_blobs(1)?).await?,
+            self.send(in_blobs(2)?).await?,
+        ];
+        self.until_waiting(2).await?;
+        let account = self.wallet.address();
+        let mut l1 = self.l1.state();
+        let raw = l1.pool.of(account).map(|tx| tx.raw.clone()).collect();
+        l1.excess_blob_gas = Some(excess_at(60));
+        Ok(Stuck { results, raw })
+    }
+
+    async fn until_journal_is_empty(&self) -> Result<()> {
+        until("an empty journal", || async {
+            let is_empty = std::fs::read_dir(self.directory.path())?.next().is_none();
+            Ok(is_empty.then_some(()))
+        })
+        .await
     }
 
     fn nonce(&self) -> u64 {
@@ -148,29 +199,39 @@ impl Sending {
     }
 }
 
+/// Two transactions that are stuck.
+struct Stuck {
+    results: [Receiver; 2],
+    /// As they were before anything was put in their place, by nonce.
+    raw: Vec<Bytes>,
+}
+
 /// Three blobs, whose data would be 4 kB of calldata.
 fn in_blobs(tag: u8) -> Result<TxCandidate> {
     let sidecar = BlobSidecar::build(&[[tag, 1], [tag, 2], [tag, 3]])?;
-    let calldata = DataGas {
-        gas: 200_000,
-        blob_gas: 0,
-    };
     Ok(TxCandidate::blobs(INBOX, sidecar)
         .with_gas_limit(100_000)
         .with_tag(vec![tag])
-        .with_otherwise(calldata))
+        .with_data_gas(CarrierGas {
+            present: gas(66_000, 3),
+            other: gas(200_000, 0),
+        }))
 }
 
 /// 40 kB of calldata, which would be a blob.
 fn in_calldata(tag: u8) -> TxCandidate {
-    let blob = DataGas {
-        gas: 70_000,
-        blob_gas: 131_072,
-    };
     TxCandidate::call(INBOX, vec![tag; 40_000])
         .with_gas_limit(1_700_000)
         .with_tag(vec![tag])
-        .with_otherwise(blob)
+        .with_data_gas(CarrierGas {
+            present: gas(1_650_000, 0),
+            other: gas(70_000, 1),
+        })
+}
+
+const fn gas(gas: u64, blobs: u64) -> DataGas {
+    let blob_gas = blobs * 131_072;
+    DataGas { gas, blob_gas }
 }
 
 async fn result(receiver: Receiver) -> Result<SendResult> {
@@ -193,23 +254,17 @@ async fn confirmed(receiver: Receiver) -> Result<Confirmed> {
 async fn blobs_that_are_stuck_are_cancelled() -> Result<()> {
     let mut sending = Sending::new().await?;
     sending.start()?;
-    sending.prefer(Carrier::Calldata)?;
-    let first = sending.send(in_blobs(1)?).await?;
-    let second = sending.send(in_blobs(2)?).await?;
-    sending.until_waiting(2).await?;
-    // Above the ceiling, at which three blobs are worth what two cost now.
-    sending.l1.state().excess_blob_gas = Some(excess_at(60));
+    let stuck = sending.stuck_blobs().await?;
     let behind = sending.send(in_calldata(3)).await?;
     sending.until_emptied(2).await?;
-    until("a sender that says so", || async {
-        let status = *sending.sender()?.status().borrow();
-        let says_so = status.cancelling == 2 && status.obstacle == Some(Obstacle::Cancelling);
-        Ok(says_so.then_some(()))
-    })
-    .await?;
+    sending
+        .until_status(|status| {
+            status.cancelling == 2 && status.obstacle == Some(Obstacle::Cancelling)
+        })
+        .await?;
     sending.l1.state().mine();
     // A blob at 60 gwei, and nothing for what was not sent.
-    for receiver in [first, second] {
+    for receiver in stuck.results {
         let fee_wei = cancelled(receiver).await?;
         ensure!(fee_wei > 60 * 131_072 * u128::from(GWEI), "{fee_wei}");
     }
@@ -221,15 +276,12 @@ async fn blobs_that_are_stuck_are_cancelled() -> Result<()> {
         sending.send(anew).await?,
         sending.send(in_calldata(2)).await?,
     );
-    sending.until_waiting(2).await?;
-    sending.l1.state().mine();
+    sending.mine(2).await?;
     ensure!(confirmed(anew).await?.nonce == 2 && confirmed(next).await?.nonce == 3);
-    until("an empty journal", || async {
-        Ok(sending.journal_is_empty()?.then_some(()))
-    })
-    .await?;
-    let status = *sending.sender()?.status().borrow();
-    ensure!(status.cancelling == 0, "{status:?}");
+    sending.until_journal_is_empty().await?;
+    sending
+        .until_status(|status| status.cancelling == 0)
+        .await?;
     sending.stop().await
 }
 
@@ -252,15 +304,45 @@ async fn calldata_that_is_stuck_is_cancelled() -> Result<()> {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_cancellation_that_becomes_too_dear_waits_for_the_ceiling() -> Result<()> {
+    let mut sending = Sending::new().await?;
+    sending.start()?;
+    let stuck = sending.stuck_blobs().await?;
+    sending.until_emptied(2).await?;
+    // More than the empty ones offer, and than is saved by them; after a restart it knows that still.
+    sending.l1.state().excess_blob_gas = Some(excess_at(130));
+    let mut receivers = Vec::from(stuck.results);
+    let restarts = random().below(2) == 0;
+    println!("restarts: {restarts}");
+    if restarts {
+        sending.stop().await?;
+        let resumed = sending.start()?.into_iter();
+        receivers = resumed.map(|tx| tx.result).collect();
+        sending.prefer(Carrier::Calldata)?;
+    }
+    let too_dear = |obstacle| match obstacle {
+        Some(Obstacle::BlobFeesTooHigh { needed_wei }) => needed_wei > 200 * u128::from(GWEI),
+        _ => false,
+    };
+    sending
+        .until_status(|status| status.cancelling == 2 && too_dear(status.obstacle))
+        .await?;
+    sending.hurry()?;
+    sending.until_offered(130, sending.wallet.address()).await?;
+    sending.mine(2).await?;
+    ensure!(receivers.len() == 2);
+    for receiver in receivers {
+        cancelled(receiver).await?;
+    }
+    sending.stop().await
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_cancellation_outlives_a_restart() -> Result<()> {
     let mut sending = Sending::new().await?;
     let mut random = random();
     sending.start()?;
-    sending.prefer(Carrier::Calldata)?;
-    let _first = sending.send(in_blobs(1)?).await?;
-    let _second = sending.send(in_blobs(2)?).await?;
-    sending.until_waiting(2).await?;
-    sending.l1.state().excess_blob_gas = Some(excess_at(60));
+    let _stuck = sending.stuck_blobs().await?;
     sending.until_emptied(2).await?;
     sending.stop().await?;
     let mines_away = random.below(2) == 0;
@@ -289,8 +371,7 @@ async fn a_cancellation_outlives_a_restart() -> Result<()> {
     sending.until_emptied(2).await?;
     sending.l1.state().mine();
     let anew = sending.send(in_calldata(1).with_begins(true)).await?;
-    sending.until_waiting(1).await?;
-    sending.l1.state().mine();
+    sending.mine(1).await?;
     ensure!(confirmed(anew).await?.nonce == 2);
     sending.stop().await
 }
@@ -299,12 +380,9 @@ async fn a_cancellation_outlives_a_restart() -> Result<()> {
 async fn what_is_included_after_all_is_confirmed() -> Result<()> {
     let mut sending = Sending::new().await?;
     sending.start()?;
-    sending.prefer(Carrier::Calldata)?;
-    let first = sending.send(in_blobs(1)?).await?;
-    let second = sending.send(in_blobs(2)?).await?;
-    sending.until_waiting(2).await?;
-    sending.l1.state().excess_blob_gas = Some(excess_at(60));
-    let original = sending.raw_waiting().swap_remove(0);
+    let Stuck { results, mut raw } = sending.stuck_blobs().await?;
+    let [first, second] = results;
+    let original = raw.swap_remove(0);
     sending.until_emptied(2).await?;
     // A block builder had kept the first, and blob gas is cheap again.
     {
@@ -325,37 +403,25 @@ async fn what_costs_as_much_to_cancel_waits() -> Result<()> {
     let one_blob = TxCandidate {
         blobs: Some(BlobSidecar::build(&[[1]])?),
         ..in_blobs(1)?
-    };
+    }
+    .with_data_gas(CarrierGas {
+        present: gas(66_000, 1),
+        other: gas(200_000, 0),
+    });
     let stuck = sending.send(one_blob).await?;
     sending.until_waiting(1).await?;
     sending.l1.state().excess_blob_gas = Some(excess_at(60));
     let behind = sending.send(in_calldata(2)).await?;
-    until("an alarm", || async {
-        let obstacle = sending.sender()?.status().borrow().obstacle;
-        Ok(matches!(obstacle, Some(Obstacle::BlobFeesTooHigh { .. })).then_some(()))
-    })
-    .await?;
-    ensure!(sending.sender()?.status().borrow().cancelling == 0);
+    let too_dear = |obstacle| matches!(obstacle, Some(Obstacle::BlobFeesTooHigh { .. }));
+    sending
+        .until_status(|status| status.cancelling == 0 && too_dear(status.obstacle))
+        .await?;
     // It goes itself as soon as it is worth it.
-    sending.sender()?.set_pressure(Pressure {
-        deadline_permille: 800,
-        carrier: Some(Carrier::Calldata),
-        ..Pressure::default()
-    });
-    until("it offers enough", || async {
-        let l1 = sending.l1.state();
-        let mut waiting = l1.pool.of(sending.wallet.address());
-        let enough = waiting.any(|tx| {
-            tx.envelope.max_fee_per_blob_gas() >= Some(60 * u128::from(GWEI))
-                && tx.envelope.to() == Some(INBOX)
-        });
-        Ok(enough.then_some(()))
-    })
-    .await?;
+    sending.hurry()?;
+    sending.until_offered(60, INBOX).await?;
     sending.l1.state().mine();
     ensure!(confirmed(stuck).await?.nonce == 0);
-    sending.until_waiting(1).await?;
-    sending.l1.state().mine();
+    sending.mine(1).await?;
     ensure!(confirmed(behind).await?.nonce == 1);
     sending.stop().await
 }
@@ -391,13 +457,9 @@ async fn what_others_left_is_replaced() -> Result<()> {
     let ours = sending.send(in_calldata(1)).await?;
     sending.until_emptied(count).await?;
     sending.l1.state().mine();
-    sending.until_waiting(1).await?;
-    sending.l1.state().mine();
+    sending.mine(1).await?;
     confirmed(ours).await?;
     ensure!(sending.nonce() == 3);
-    until("an empty journal", || async {
-        Ok(sending.journal_is_empty()?.then_some(()))
-    })
-    .await?;
+    sending.until_journal_is_empty().await?;
     sending.stop().await
 }

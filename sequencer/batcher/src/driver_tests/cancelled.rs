@@ -18,11 +18,8 @@ async fn what_is_cancelled_is_posted_again() {
     let (second, cancelled) = l1.take();
     let (third, given_back) = l1.take();
     for candidate in [&first, &second, &third] {
-        assert!(
-            candidate
-                .otherwise
-                .is_some_and(|gas| gas.blob_gas == 131_072)
-        );
+        let gas = candidate.data_gas.expect("said");
+        assert_eq!((gas.present.blob_gas, gas.other.blob_gas), (0, 131_072));
         assert!(!candidate.begins);
     }
     cancelled

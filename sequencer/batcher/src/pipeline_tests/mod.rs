@@ -8,7 +8,8 @@ mod resume;
 
 use super::*;
 use crate::{
-    DataAvailability, RederiveError, batch_of,
+    BatchOfBlockError, DataAvailability, RederiveError, batch_of,
+    tag::ChannelTag,
     testing::{FakeSource, block_batch, config, l1},
 };
 use alloy_primitives::Bytes;

@@ -79,7 +79,7 @@ struct World {
     pipeline: Pipeline,
     config: BatcherConfig,
     l1: u64,
-    /// Sent and not included; those without info were sent before a restart.
+    /// Sent and not included; those without info are forgotten.
     pending: VecDeque<(Option<ChannelTxInfo>, Vec<Bytes>)>,
     assembler: ChannelAssembler,
     derived: u64,
@@ -114,6 +114,12 @@ impl World {
             {
                 Advance::Idle => break,
                 Advance::More => {}
+                Advance::Unwound { .. } => {
+                    let is_held = |info: &ChannelTxInfo| self.pipeline.channel(*info).is_some();
+                    for (info, _) in &mut self.pending {
+                        *info = info.filter(is_held);
+                    }
+                }
                 Advance::Restart(_) => self.restart(),
             }
         }
@@ -136,11 +142,9 @@ impl World {
             Event::Include(count) => (0..count).for_each(|_| self.include()),
             Event::Derive => self.source.set_safe(self.derived),
             Event::Unwind(blocks) => {
-                self.pending.clear();
                 let head = self.source.unsafe_head().number;
                 self.source
                     .unwind(head.saturating_sub(u64::from(blocks)).max(self.derived));
-                self.restart();
             }
             Event::Lose => self.restart(),
             Event::Corrupt => self.pipeline.corrupt_next = true,

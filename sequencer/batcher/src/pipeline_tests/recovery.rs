@@ -4,32 +4,119 @@ use super::*;
 
 #[test]
 fn an_unwound_block_is_posted_again_in_its_new_form() {
-    let source = FakeSource::new();
-    source.seal(6, &[5]);
-    let mut pipeline = pipeline(&source, config());
-    pipeline.advance(&source, l1(10)).expect("advances");
-    pipeline.advance(&source, l1(11)).expect("advances");
-    let sent = send_all(&mut pipeline);
-    pipeline
-        .confirm(sent[0].info, inclusion(11), 22)
-        .expect("in time");
-    source.set_safe(4);
-    let posted = pipeline.cursor();
-
     // Shorter, of equal length, and longer: each is noticed.
     for sealed in [1, 2, 3] {
+        let source = FakeSource::new();
+        source.seal(6, &[5]);
+        let mut pipeline = pipeline(&source, config());
+        pipeline.advance(&source, l1(10)).expect("advances");
+        pipeline.advance(&source, l1(11)).expect("advances");
+        let sent = send_all(&mut pipeline);
+        pipeline
+            .confirm(sent[0].info, inclusion(11), 22)
+            .expect("in time");
+        source.set_safe(4);
+        let posted = pipeline.cursor();
+
         source.unwind(4);
         source.seal(sealed, &[6, 6]);
         let outcome = pipeline.advance(&source, l1(12)).expect("advances");
-        assert_eq!(outcome, Advance::Restart(RestartReason::Unwound { posted }));
+        assert_eq!(outcome, Advance::Unwound { posted });
+        assert_eq!((pipeline.submitted_to(), pipeline.confirmed_to()), (4, 4));
+        pipeline.advance(&source, l1(12)).expect("advances");
+        pipeline.advance(&source, l1(13)).expect("advances");
+        let again = send_all(&mut pipeline);
+        let expected: Vec<_> = (5..=4 + sealed)
+            .map(|number| block_batch(&source, number))
+            .collect();
+        assert_eq!(decode(again.iter().map(data)), expected);
     }
-    pipeline.restart(source.safe_head());
-    assert_eq!((pipeline.submitted_to(), pipeline.confirmed_to()), (4, 4));
+}
+
+/// Channels of two blocks each, of which the first `confirmed` are on L1.
+fn channels_of_two(
+    source: &FakeSource,
+    count: u64,
+    confirmed: usize,
+) -> (Pipeline, Vec<ChannelTx>) {
+    let config = BatcherConfig {
+        channel_duration_max: 0,
+        safe_lag_max: 10,
+        ..config()
+    };
+    let mut pipeline = pipeline(source, config);
+    let mut sent = Vec::new();
+    for _ in 0..count {
+        source.seal(2, &[5]);
+        pipeline.advance(source, l1(10)).expect("advances");
+        sent.extend(send_all(&mut pipeline));
+    }
+    for tx in &sent[..confirmed] {
+        pipeline
+            .confirm(tx.info, inclusion(11), 22)
+            .expect("in time");
+    }
+    (pipeline, sent)
+}
+
+#[test]
+fn what_is_still_canonical_is_not_posted_twice() {
+    let source = FakeSource::new();
+    let (mut pipeline, sent) = channels_of_two(&source, 3, 1);
+    source.set_safe(2);
+    pipeline.advance(&source, l1(11)).expect("advances");
+    let posted = pipeline.cursor();
+
+    // An L1 reorg: the safe head goes back, and blocks 5 and 6 had an origin that is gone. The first
+    // channel is on the new branch as well, and the second may be any time.
+    source.set_safe(0);
+    source.unwind(4);
+    source.seal(3, &[6]);
+    let outcome = pipeline.advance(&source, l1(12)).expect("advances");
+    assert_eq!(outcome, Advance::Unwound { posted });
+    assert_eq!((pipeline.cursor().number, pipeline.pending_txs()), (4, 1));
+    assert_eq!((pipeline.submitted_to(), pipeline.confirmed_to()), (4, 2));
+    assert!(pipeline.channel(sent[1].info).is_some());
+    assert!(pipeline.channel(sent[2].info).is_none());
     pipeline.advance(&source, l1(12)).expect("advances");
-    pipeline.advance(&source, l1(13)).expect("advances");
     let again = send_all(&mut pipeline);
     let expected: Vec<_> = (5..=7).map(|number| block_batch(&source, number)).collect();
     assert_eq!(decode(again.iter().map(data)), expected);
+    for tx in [&sent[1], &again[0]] {
+        pipeline
+            .confirm(tx.info, inclusion(13), 26)
+            .expect("in time");
+    }
+    assert_eq!((pipeline.confirmed_to(), pipeline.pending_txs()), (7, 0));
+
+    // Nothing that was posted is canonical any more.
+    source.unwind(1);
+    let posted = pipeline.cursor();
+    let outcome = pipeline.advance(&source, l1(14)).expect("advances");
+    assert_eq!(outcome, Advance::Unwound { posted });
+    assert_eq!((pipeline.cursor().number, pipeline.confirmed_to()), (0, 0));
+}
+
+#[test]
+fn what_is_confirmed_and_canonical_is_waited_for_anew() {
+    let source = FakeSource::new();
+    let (mut pipeline, _) = channels_of_two(&source, 2, 2);
+    source.unwind(3);
+    source.seal(2, &[6]);
+    let outcome = pipeline.advance(&source, l1(18)).expect("advances");
+    assert!(matches!(outcome, Advance::Unwound { .. }));
+    assert_eq!((pipeline.cursor().number, pipeline.confirmed_to()), (2, 2));
+    // Ten L1 blocks from here on, not from when it was first confirmed.
+    pipeline.advance(&source, l1(18)).expect("advances");
+    let outcome = pipeline.advance(&source, l1(28)).expect("advances");
+    assert_eq!(outcome, Advance::Idle);
+    let outcome = pipeline.advance(&source, l1(29)).expect("advances");
+    let stalled = RestartReason::SafeHeadStalled {
+        safe: 0,
+        expected: 2,
+        l1_number: 29,
+    };
+    assert_eq!(outcome, Advance::Restart(stalled));
 }
 
 #[test]
@@ -136,8 +223,8 @@ fn a_safe_head_that_does_not_follow_is_waited_for_then_posted_for_again() {
             .expect("advances"),
         Advance::Idle
     );
-    assert!(pipeline.awaiting_safe.is_empty());
-    assert_eq!(pipeline.stalls, 0);
+    assert_eq!(pipeline.safe_watch.newest_first().count(), 0);
+    assert_eq!(pipeline.safe_watch.stalls(), 0);
 }
 
 #[test]

@@ -117,3 +117,76 @@ fn what_is_cancelled_is_put_into_channels_anew() {
     pipeline.advance(&source, l1(13)).expect("advances");
     assert_eq!(send_all(&mut pipeline)[0].tag.from, second.from);
 }
+
+#[test]
+fn what_is_cancelled_is_posted_at_once() {
+    let source = FakeSource::new();
+    source.seal(3, &[10]);
+    let config = BatcherConfig {
+        channel_duration_max: 25,
+        ..config()
+    };
+    let mut pipeline = pipeline(&source, config);
+    pipeline.advance(&source, l1(10)).expect("advances");
+    pipeline.advance(&source, l1(35)).expect("advances");
+    let sent = send_all(&mut pipeline);
+    source.seal(2, &[10]);
+    pipeline.advance(&source, l1(36)).expect("advances");
+    assert_eq!(pipeline.waited(l1(40)), 10);
+
+    assert!(pipeline.cancel(sent[0].info));
+    pipeline.advance(&source, l1(40)).expect("advances");
+    let again = send_all(&mut pipeline);
+    let tag = again[0].tag;
+    assert_eq!((again.len(), tag.from, tag.to.number), (1, 1, 5));
+    // It has waited since it was closed first.
+    assert_eq!(pipeline.waited(l1(41)), 12);
+
+    // Others wait for more blocks as ever.
+    pipeline
+        .confirm(again[0].info, inclusion(41), 82)
+        .expect("in time");
+    source.seal(1, &[10]);
+    pipeline.advance(&source, l1(42)).expect("advances");
+    pipeline.advance(&source, l1(66)).expect("advances");
+    assert!(pipeline.next_tx().is_none());
+    pipeline.advance(&source, l1(67)).expect("advances");
+    assert_eq!(send_all(&mut pipeline)[0].tag.from, 6);
+    assert_eq!(pipeline.waited(l1(70)), 6);
+}
+
+#[test]
+fn what_is_cancelled_is_carried_in_what_is_cheaper() {
+    let source = FakeSource::new();
+    let config = BatcherConfig {
+        channel_duration_max: 0,
+        data_availability: DataAvailability::Auto,
+        ..BatcherConfig::new(config().chain)
+    };
+    let mut pipeline = pipeline(&source, config);
+    let carrier = |pipeline: &mut Pipeline, cancel: Option<ChannelTxInfo>, l1| {
+        match cancel {
+            Some(info) => assert!(pipeline.cancel(info)),
+            None => source.seal(1, &[100_000]),
+        }
+        pipeline.advance(&source, l1).expect("advances");
+        let sent = send_all(pipeline);
+        assert_eq!(sent.len(), 1);
+        (sent[0].carrier, sent[0].info)
+    };
+    let (first, _) = carrier(&mut pipeline, None, l1(10));
+    assert_eq!(first, Carrier::Blobs);
+    // Calldata is cheaper, though not by so much that it is worth a wait.
+    let params = alloy_eips::eip7840::BlobParams::prague();
+    let excess_blob_gas = (0..)
+        .step_by(100_000)
+        .find(|excess| params.calc_blob_fee(*excess) >= 35_000_000_000);
+    let dearer = L1Point {
+        excess_blob_gas,
+        ..l1(11)
+    };
+    let (second, info) = carrier(&mut pipeline, None, dearer);
+    assert_eq!(second, Carrier::Blobs);
+    let (again, _) = carrier(&mut pipeline, Some(info), dearer);
+    assert_eq!(again, Carrier::Calldata);
+}

@@ -1,0 +1,108 @@
+//! Whether the safe head follows what was posted.
+
+use crate::{BatcherConfig, L1Point, RestartReason};
+use alloy_eips::BlockNumHash;
+use std::collections::VecDeque;
+
+/// Confirmed channels that wait for the safe head, at most.
+const AWAITED_MAX: usize = 1024;
+/// How often the time that the safe head gets is doubled.
+const DOUBLINGS_MAX: u32 = 5;
+
+/// A confirmed channel.
+#[derive(Debug)]
+struct Awaited {
+    /// Its last block.
+    to: BlockNumHash,
+    /// The L1 block from which on the safe head's time counts.
+    since: u64,
+}
+
+/// The confirmed channels whose blocks are not safe yet.
+#[derive(Debug)]
+pub(super) struct SafeWatch {
+    awaited: VecDeque<Awaited>,
+    /// The safe head when it was last looked at.
+    safe_number: u64,
+    /// How often it stalled since it moved last.
+    stalls: u32,
+}
+
+impl SafeWatch {
+    pub(super) const fn new(safe_number: u64) -> Self {
+        Self {
+            awaited: VecDeque::new(),
+            safe_number,
+            stalls: 0,
+        }
+    }
+
+    /// Begins anew at a safe head; how often it stalled is remembered.
+    pub(super) fn restart(&mut self, safe_number: u64) {
+        self.awaited.clear();
+        self.safe_number = safe_number;
+    }
+
+    /// How often the safe head stalled since it moved last.
+    #[cfg(test)]
+    pub(super) const fn stalls(&self) -> u32 {
+        self.stalls
+    }
+
+    pub(super) fn is_full(&self) -> bool {
+        self.awaited.len() >= AWAITED_MAX
+    }
+
+    /// Notes that a channel is complete in an L1 block.
+    pub(super) fn expect(&mut self, to: BlockNumHash, included_in: u64) {
+        self.awaited.push_back(Awaited {
+            to,
+            since: included_in,
+        });
+    }
+
+    /// The last blocks of the channels, the newest first.
+    pub(super) fn newest_first(&self) -> impl Iterator<Item = BlockNumHash> {
+        self.awaited.iter().rev().map(|channel| channel.to)
+    }
+
+    /// Forgets channels that end behind block `number`. The others get the whole time again: where L2
+    /// was unwound, L1 was as a rule, and may include them in other blocks.
+    pub(super) fn truncate(&mut self, number: u64, l1: L1Point) {
+        self.awaited.retain(|channel| channel.to.number <= number);
+        for channel in &mut self.awaited {
+            channel.since = channel.since.max(l1.number);
+        }
+    }
+
+    /// Looks at the safe head. Answers the reason to start over if it should be further.
+    pub(super) fn look(
+        &mut self,
+        safe: BlockNumHash,
+        l1: L1Point,
+        config: &BatcherConfig,
+    ) -> Option<RestartReason> {
+        if safe.number > self.safe_number {
+            self.stalls = 0;
+        }
+        self.safe_number = safe.number;
+        while self
+            .awaited
+            .front()
+            .is_some_and(|channel| channel.to.number <= safe.number)
+        {
+            self.awaited.pop_front();
+        }
+        let patience = config.safe_lag_max.saturating_mul(1 << self.stalls);
+        let channel = self.awaited.front()?;
+        if channel.since.saturating_add(patience) >= l1.number {
+            return None;
+        }
+        self.stalls = self.stalls.saturating_add(1).min(DOUBLINGS_MAX);
+        Some(RestartReason::SafeHeadStalled {
+            safe: safe.number,
+            expected: channel.to.number,
+            l1_number: l1.number,
+        })
+    }
+}
