@@ -51,7 +51,9 @@ step_contracts() {
 # Unit, property and integration tests, which also replay the fuzzing corpora.
 step_rust() {
     build_command &&
-        cargo nextest run --workspace --no-fail-fast --status-level slow --final-status-level fail --show-progress none
+        rm -rf "$CARGO_TARGET_DIR/records" &&
+        OPENLEDGER_RECORDS="$CARGO_TARGET_DIR/records" cargo nextest run --workspace --no-fail-fast --status-level slow \
+            --final-status-level fail --show-progress none
 }
 
 # The crash test's short form: apart from other load, so that its kills come at the instants that it means.
@@ -67,8 +69,14 @@ step_doc_tests() {
     cargo test --workspace --doc --quiet
 }
 
+# kona derives what journeys recorded of the L1, and must come to the same attributes.
 step_kona() {
-    CARGO_TARGET_DIR="$CARGO_TARGET_DIR/kona" cargo test --quiet --locked --manifest-path crates/testing/kona/Cargo.toml
+    # With all of the workspace, so that what the step rust built is taken. Other records there are of that step.
+    local records="$CARGO_TARGET_DIR/records"
+    OPENLEDGER_RECORDS="$records" cargo nextest run --workspace --test journeys --status-level fail --show-progress none \
+        -E "test(/^independent::/)" || return 1
+    OPENLEDGER_RECORDS="$records" CARGO_TARGET_DIR="$CARGO_TARGET_DIR/kona" \
+        cargo test --quiet --locked --manifest-path crates/testing/kona/Cargo.toml
 }
 
 step_links() {

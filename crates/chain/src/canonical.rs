@@ -407,7 +407,8 @@ impl Chain {
     /// what L1 says, it can be taken back.
     ///
     /// # Errors
-    /// [`ChainError::UnwindTooDeep`] below the finalized head; store errors.
+    /// [`ChainError::UnwindTooDeep`] below the finalized head; store errors, of which
+    /// [`StoreError::HistoryPruned`] says that the state after `to` is gone: nothing was removed then.
     pub fn unwind(&self, to: u64) -> Result<Arc<Vec<SealedBlock>>, ChainError> {
         self.unwind_above(to, |heads| heads.finalized.number)
     }
@@ -432,6 +433,11 @@ impl Chain {
                 to,
                 finalized: heads.finalized.number,
             });
+        }
+        // Else the first of several steps would be taken before the last is refused.
+        let oldest = self.store.oldest_history()?;
+        if to < oldest {
+            return Err(StoreError::HistoryPruned { number: to, oldest }.into());
         }
         self.set_open_block(None);
         let (removed, failure) = self.unwind_in_steps(heads.unsafe_head.number, to)?;

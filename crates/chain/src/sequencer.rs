@@ -44,7 +44,7 @@ pub enum SequencerError {
     /// It already is in that state.
     #[error("the sequencer already is {state}")]
     Already {
-        /// `running` or `stopped`.
+        /// In words: `running`, `stopped`, or started and waiting for derivation.
         state: &'static str,
     },
     /// The given head is not the unsafe head.
@@ -143,7 +143,7 @@ pub trait Sequencer: Send + Sync + std::fmt::Debug + 'static {
     /// The pool.
     fn mempool(&self) -> &Mempool;
 
-    /// Whether blocks are being built.
+    /// Whether blocks are being built; not while derivation has the chain to itself.
     fn is_active(&self) -> bool;
 
     /// Starts building on `head` (any, if zero).

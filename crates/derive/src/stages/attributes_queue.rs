@@ -64,10 +64,19 @@ impl AttributesQueue {
             .ok_or(DeriveError::MissingOrigin {
                 number: batch.epoch_num,
             })?;
+        let mut system_config = epoch.system_config;
+        let first_of_epoch = epoch.block.number != parent.l1_origin.number;
+        let from_parent = parent.number != self.config.genesis.l2.number
+            && !(first_of_epoch && epoch.sets_fee_params);
+        if from_parent && system_config.eip1559_params.is_zero() {
+            // The specification takes the configuration from the parent, which names the chain's
+            // defaults where the configuration says zero.
+            system_config.eip1559_params = self.config.eip1559_params_default();
+        }
         let mut attributes = payload_attributes(
             &self.config,
             parent,
-            &epoch.system_config,
+            &system_config,
             &epoch.block,
             &epoch.deposits,
             batch.timestamp,

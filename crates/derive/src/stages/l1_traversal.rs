@@ -2,7 +2,7 @@ use crate::{DeriveError, InboxTransaction, L1Input};
 use alloc::{sync::Arc, vec::Vec};
 use alloy_eips::BlockNumHash;
 use openledger_primitives::{ChainConfig, SystemConfig, Transaction};
-use openledger_protocol::{ConfigUpdateError, L1Block};
+use openledger_protocol::{ConfigUpdate, ConfigUpdateError, L1Block};
 
 /// An L1 block as the origin of L2 blocks.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -11,6 +11,8 @@ pub struct Epoch {
     pub block: L1Block,
     /// The system configuration as of the block, its own updates included.
     pub system_config: SystemConfig,
+    /// Whether the block's own updates set the EIP-1559 parameters.
+    pub sets_fee_params: bool,
     /// The user deposits of its first L2 block.
     pub deposits: Vec<Transaction>,
 }
@@ -104,6 +106,10 @@ impl L1Traversal {
             });
         }
         let mut system_config = self.system_config;
+        let sets_fee_params = input
+            .config_updates
+            .iter()
+            .any(|update| matches!(update, ConfigUpdate::Eip1559Params(_)));
         for update in input.config_updates {
             match update.apply(&mut system_config) {
                 Ok(()) => {}
@@ -125,6 +131,7 @@ impl L1Traversal {
         self.epoch = Some(Epoch {
             block,
             system_config,
+            sets_fee_params,
             deposits: input.deposits,
         });
         Ok(())

@@ -1,10 +1,10 @@
 //! The rules one by one.
 
 use crate::sim::{
-    BATCHER, Driver, STRANGER, SequencedBlock, channel, config, execute, from_batcher, genesis,
-    l1_chain, l1_hash, sequence, sequence_with, system_config, transaction,
+    BATCHER, Driver, L1_GENESIS, STRANGER, SequencedBlock, channel, config, execute, from_batcher,
+    genesis, l1_chain, l1_hash, sequence, sequence_with, system_config, transaction,
 };
-use alloy_primitives::Bytes;
+use alloy_primitives::{B64, Bytes};
 use openledger_derive::{BatchDrop, DeriveError, InboxTransaction, L1Input, Severity, Step};
 use openledger_primitives::{ChainConfig, Transaction};
 use openledger_protocol::{ConfigUpdate, L1Attributes, L2BlockRef, OriginViolation, SingularBatch};
@@ -384,6 +384,34 @@ fn the_batcher_is_the_one_of_the_block_itself() {
     assert_eq!(batcher(&driver.derived[0].transactions[0]), Ok(BATCHER));
     let last = driver.derived.last().expect("blocks");
     assert_eq!(batcher(&last.transactions[0]), Ok(STRANGER));
+}
+
+/// The configuration of a block is its parent's, which names the defaults where it was set to zero.
+#[test]
+fn fee_parameters_of_zero_are_zero_once() {
+    let mut config = config(2, 3);
+    config.genesis.system_config.eip1559_params = B64::ZERO;
+    let mut l1 = l1_chain([6; 9]);
+    let [first, second] = [B64::ZERO, B64::with_last_byte(7)];
+    l1[2]
+        .config_updates
+        .push(ConfigUpdate::Eip1559Params(first));
+    l1[4]
+        .config_updates
+        .push(ConfigUpdate::Eip1559Params(second));
+    let mut driver = Driver::new(&config, &l1);
+    driver.run().expect("derives");
+    let defaults = config.eip1559_params_default();
+    assert_eq!(defaults, B64::new([0, 0, 0, 250, 0, 0, 0, 6]));
+    for (block, attributes) in driver.blocks[1..].iter().zip(&driver.derived) {
+        let expected = match (block.l1_origin.number - L1_GENESIS, block.sequence_number) {
+            (0, 1) | (2, 0) => B64::ZERO,
+            (0..4, _) => defaults,
+            _ => second,
+        };
+        assert_eq!(attributes.eip1559_params, expected, "{block:?}");
+    }
+    assert!(driver.head.l1_origin.number > L1_GENESIS + 4);
 }
 
 #[test]

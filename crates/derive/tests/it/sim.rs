@@ -33,7 +33,8 @@ pub(crate) fn system_config() -> SystemConfig {
         overhead: B256::ZERO,
         scalar: SystemConfig::encode_scalar(1, 2),
         gas_limit: 60_000_000,
-        eip1559_params: B64::ZERO,
+        // The defaults: what zero would come to from the second block on.
+        eip1559_params: B64::new([0, 0, 0, 250, 0, 0, 0, 6]),
         operator_fee_params: B256::ZERO,
     }
 }
@@ -295,7 +296,7 @@ impl<'a> Driver<'a> {
             Arc::new(l1_config()),
             head,
             derived_to,
-            system_config(),
+            config.genesis.system_config,
             start,
         );
         Self {

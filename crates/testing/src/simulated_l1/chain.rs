@@ -83,6 +83,8 @@ pub struct State {
     pub base_fee: Option<u64>,
     /// Excess blob gas of the next blocks, instead of what follows from the block before.
     pub excess_blob_gas: Option<u64>,
+    /// Seconds between the next blocks, instead of what the options say.
+    pub block_time: Option<u64>,
     /// Finalized blocks don't leave the chain; a finality that goes on is kept here.
     finalized: u64,
     /// Reorganizations so far: makes blocks of the same height differ.
@@ -123,6 +125,7 @@ impl State {
             sidecars: SidecarRule::BlobProofs,
             base_fee: None,
             excess_blob_gas: None,
+            block_time: None,
             finalized: 0,
             forks: 0,
         }
@@ -217,7 +220,8 @@ impl State {
         let number = parent.header.number + 1;
         let mut header = Header {
             parent_hash: parent.hash,
-            timestamp: parent.header.timestamp + self.options.block_time,
+            timestamp: parent.header.timestamp
+                + self.block_time.unwrap_or(self.options.block_time),
             base_fee_per_gas: Some(base_fee),
             excess_blob_gas: Some(excess),
             ..blank(&self.options, number, self.forks)

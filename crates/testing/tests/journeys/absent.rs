@@ -1,16 +1,21 @@
 //! The sequencer is dead past the sequencing window: what was forced on L1 is in every verifier's chain.
 
-use crate::{Tuning, World, until};
+use crate::{Tuning, World, l1::L1, until};
 use anyhow::{Result, ensure};
+use openledger_batcher::DataAvailability;
 use openledger_primitives::Transaction;
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn dead_past_the_window() -> Result<()> {
-    let mut world = World::new(Tuning {
+on_each_l1!(dead_past_the_window);
+
+async fn dead_past_the_window<L: L1>() -> Result<()> {
+    let tuning = Tuning {
         window: 12,
+        batcher: |config| config.data_availability = DataAvailability::Calldata,
         ..Tuning::default()
-    })
-    .await?;
+    };
+    let Some(mut world) = World::<L>::start(tuning).await? else {
+        return Ok(());
+    };
     world.transfers(3, 100).await?;
     world.ticks(3).await?;
     world.settle().await?;
@@ -18,13 +23,13 @@ async fn dead_past_the_window() -> Result<()> {
     // Acknowledged, sealed, and never posted.
     for _ in 0..2 {
         world.transfers(2, 100).await?;
-        world.l1.state().mine_with(&[], &|tx| tx.sender != batcher);
+        world.l1.mine_only(batcher, 0).await?;
         world.catch_up().await?;
     }
     world.kill_sequencer().await?;
-    world.l1.state().pool.forget(Some(batcher));
+    world.l1.forget(batcher).await?;
     let safe = world.verifier()?.heads().safe.number;
-    let forced = world.deposit()?;
+    let forced = world.deposit().await?;
     let blocks = 14 + world.random.below(8);
     world.ticks(blocks).await?;
     let chain = world.verifier()?.chain.clone();

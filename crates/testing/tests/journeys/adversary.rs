@@ -1,7 +1,8 @@
 //! Frames from the batcher's own key that no honest batcher writes.
 
-use crate::{Tuning, World};
-use alloy_primitives::{B256, Bytes};
+use crate::{Tuning, World, l1::L1};
+use alloy_consensus::Transaction as _;
+use alloy_primitives::{B256, Bytes, keccak256};
 use anyhow::{Context as _, Result, ensure};
 use openledger_batcher::{DataAvailability, batch_of};
 use openledger_protocol::{
@@ -47,7 +48,7 @@ fn channel(id: u64, content: &[Vec<u8>], frame_bytes: usize) -> Result<Vec<Frame
     Ok(channel.output_frames(frame_bytes)?)
 }
 
-impl World {
+impl<L: L1> World<L> {
     /// The sequencer's block of this number as a batch.
     fn batch_at(&self, number: u64) -> Result<SingularBatch> {
         let block = self.verifier()?.chain.block(number)?.context("a block")?;
@@ -67,43 +68,50 @@ impl World {
     }
 
     /// An L1 block that begins with transactions of the batcher's key to the inbox.
-    fn mine_from_batcher(&mut self, data: &[Bytes], gas_limit: u64) -> Result<()> {
+    async fn mine_from_batcher(&self, data: &[Bytes], gas_limit: u64) -> Result<()> {
         let inbox = self.files.rollup.batch_inbox_address;
-        let mut l1 = self.l1.state();
-        let raw: Vec<Bytes> = (0..)
-            .zip(data)
-            .map(|(ahead, data)| {
-                let order = Order::call(inbox, data.clone()).with_gas_limit(gas_limit);
-                l1.sign(&order, &self.batcher, ahead)
-            })
-            .collect();
-        let block = l1.mine_with(&raw, &|_| true);
-        ensure!(
-            block.transactions.len() >= data.len(),
-            "not all were included"
-        );
+        let first = self.l1.nonce(self.batcher.address()).await?;
+        let sign = |(nonce, data): (u64, &Bytes)| {
+            let order = Order::call(inbox, data.clone()).with_gas_limit(gas_limit);
+            order.sign(L::CHAIN_ID, &self.batcher, nonce)
+        };
+        let raw: Vec<Bytes> = (first..).zip(data).map(sign).collect();
+        self.l1.mine_with(&raw).await?;
+        let included = self.newest().await?;
+        for raw in &raw {
+            let hash = keccak256(raw);
+            let mut hashes = included.iter().map(|tx| tx.envelope.tx_hash());
+            ensure!(
+                hashes.any(|included| *included == hash),
+                "{hash} is left out"
+            );
+        }
         Ok(())
     }
 
     /// Calldata of all that the batcher posted so far.
-    fn posted(&self) -> Vec<Bytes> {
-        use alloy_consensus::Transaction as _;
-        let l1 = self.l1.state();
-        let all = l1.blocks().iter().flat_map(|block| &block.transactions);
-        all.filter(|tx| tx.sender == self.batcher.address())
-            .map(|tx| tx.envelope.input().clone())
-            .collect()
+    async fn posted(&self) -> Result<Vec<Bytes>> {
+        let included = self.included_of(self.batcher.address(), 0).await?;
+        let data = included.iter().map(|tx| tx.envelope.input().clone());
+        Ok(data.collect())
     }
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn frames_without_effect() -> Result<()> {
-    let mut world = World::new(calldata()).await?;
+on_each_l1!(
+    frames_without_effect,
+    an_inbox_call_runs_out_of_gas,
+    batches_against_the_sequencer,
+);
+
+async fn frames_without_effect<L: L1>() -> Result<()> {
+    let Some(mut world) = World::<L>::start(calldata()).await? else {
+        return Ok(());
+    };
     world.transfers(3, 200).await?;
     world.ticks(3).await?;
     world.settle().await?;
     let mark = world.safe().await?;
-    let posted = world.posted();
+    let posted = world.posted().await?;
     let next = world.next_batch()?;
     let span = |batch: SingularBatch| Batch::Singular(batch);
     let good = frames(1, &[span(next.clone())], 60)?;
@@ -208,7 +216,7 @@ async fn frames_without_effect() -> Result<()> {
     }
     for (name, data) in &cases {
         println!("{name}: {} transactions", data.len());
-        world.mine_from_batcher(data, 5_000_000)?;
+        world.mine_from_batcher(data, 5_000_000).await?;
         if world.random.below(3) == 0 {
             world.transfers(1, 50).await?;
             world.catch_up().await?;
@@ -226,31 +234,23 @@ async fn frames_without_effect() -> Result<()> {
 }
 
 /// An inbox call that runs out of gas: the inbox does not record it, derivation reads it.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn an_inbox_call_runs_out_of_gas() -> Result<()> {
-    let mut world = World::new(calldata()).await?;
+async fn an_inbox_call_runs_out_of_gas<L: L1>() -> Result<()> {
+    let Some(mut world) = World::<L>::start(calldata()).await? else {
+        return Ok(());
+    };
     world.transfers(3, 200).await?;
     let batcher = world.batcher.address();
     // The batcher's own transaction waits; one with its data and too little gas takes its nonce.
-    let data = loop {
-        world.l1.state().mine_with(&[], &|tx| tx.sender != batcher);
-        world.catch_up().await?;
-        let waiting = {
-            use alloy_consensus::Transaction as _;
-            let l1 = world.l1.state();
-            let first = l1.pool.of(batcher).next();
-            first.map(|tx| tx.envelope.input().clone())
-        };
-        match waiting {
-            Some(data) => break data,
-            None => tokio::time::sleep(crate::LOOK).await,
-        }
-    };
+    world.tick_until_waiting(1).await?;
+    let waiting = world.l1.waiting(batcher).await?;
+    let data = waiting.first().context("it waits")?.input().clone();
     let tokens: u64 = data.iter().map(|byte| if *byte == 0 { 1 } else { 4 }).sum();
-    world.mine_from_batcher(&[data], 21_000 + 10 * tokens + 100)?;
-    let head = world.l1.state().head().clone();
+    let gas_limit = 21_000 + 10 * tokens + 100;
+    world.mine_from_batcher(&[data], gas_limit).await?;
+    let included = world.newest().await?;
+    let first = included.iter().find(|tx| tx.sender == batcher);
     ensure!(
-        !head.transactions[0].receipt.status(),
+        !first.context("the call")?.receipt.status(),
         "it did not run out of gas"
     );
     world.catch_up().await?;
@@ -261,9 +261,10 @@ async fn an_inbox_call_runs_out_of_gas() -> Result<()> {
 
 /// Batches that take effect and are not what the sequencer sealed: its chain gives way to L1's, and what it
 /// acknowledged goes into later blocks.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn batches_against_the_sequencer() -> Result<()> {
-    let mut world = World::new(calldata()).await?;
+async fn batches_against_the_sequencer<L: L1>() -> Result<()> {
+    let Some(mut world) = World::<L>::start(calldata()).await? else {
+        return Ok(());
+    };
     world.transfers(3, 200).await?;
     world.ticks(3).await?;
     world.settle().await?;
@@ -271,7 +272,7 @@ async fn batches_against_the_sequencer() -> Result<()> {
     let next = world.next_batch()?;
     // Sealed, and not posted.
     world.transfers(2, 100).await?;
-    world.l1.state().mine_with(&[], &|tx| tx.sender != batcher);
+    world.l1.mine_only(batcher, 0).await?;
     world.catch_up().await?;
     let transactions: Vec<Bytes> = match world.random.below(3) {
         // A block without transactions, though the sequencer's has some.
@@ -289,7 +290,7 @@ async fn batches_against_the_sequencer() -> Result<()> {
         ..next
     });
     let data = Bytes::from(encode_frames_tx(&frames(1, &[batch], 10_000)?));
-    world.mine_from_batcher(&[data], 5_000_000)?;
+    world.mine_from_batcher(&[data], 5_000_000).await?;
     world.catch_up().await?;
     world.ticks(3).await?;
     world.transfers(2, 100).await?;

@@ -1,368 +1,251 @@
-//! Three of the journeys on anvil: an L1 that others wrote, mined by request so that time is the journey's
-//! here, too.
+//! Anvil as the L1 of a journey: one that others wrote, with its own pool and its own blobs, mined by request
+//! so that time is the journey's here, too.
+//!
+//! It takes transactions with blobs and without of one account at the same time, where geth says "address
+//! already reserved": that they are not sent at the same time is looked for in its blocks
+//! ([`batcher::carriers_take_turns`](crate::batcher::carriers_take_turns)).
 
 use crate::{
-    Site, Tuning, check, random,
-    sequencer::Sequencer,
-    until,
-    verifier::Verifier,
-    world::{deploy, transfer},
+    Tuning, World,
+    beacon::Beacon,
+    l1::{Included, L1, L1Head},
+    world::ETH,
 };
-use alloy_primitives::{B256, Bytes, U256};
-use alloy_sol_types::SolCall as _;
+use alloy_consensus::{Transaction as _, TxEnvelope};
+use alloy_eips::Decodable2718 as _;
+use alloy_primitives::{Address, Bytes, U256};
 use anyhow::{Context as _, Result, ensure};
 use openledger_batcher::DataAvailability;
-use openledger_l1::{
-    L1Client, RequestConfig,
-    anvil::Anvil,
-    contracts::{OPEN, RollupPortal},
+use openledger_l1::{L1Client, RequestConfig, anvil::Anvil};
+use openledger_testing::{
+    rpc::{Client, quantity},
+    simulated_l1::Order,
+    wallet::Wallet,
 };
-use openledger_testing::{load::Random, rpc::quantity, simulated_l1::Order, wallet::Wallet};
 use serde_json::{Value, json};
 use std::{
-    sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering},
-    },
-    time::Duration,
+    net::{Ipv4Addr, SocketAddr},
+    sync::atomic::{AtomicU64, Ordering},
 };
-use tempfile::TempDir;
 
-/// Seconds between L1 blocks.
-const L1_BLOCK_TIME: u64 = 3;
-/// Anvil's chain id.
-const L1_CHAIN_ID: u64 = 31_337;
-/// L1 blocks within which everything must come to rest.
-const SETTLE_BLOCKS_MAX: u64 = 60;
+pub(crate) struct AnvilL1 {
+    anvil: Anvil,
+    client: L1Client,
+    beacon: Beacon,
+    /// Base fee of the next blocks, wei; 0 for what follows from the block before.
+    base_fee: AtomicU64,
+}
 
-fn small_transactions() -> Tuning {
-    Tuning {
-        batcher: |config| {
-            config.data_availability = DataAvailability::Calldata;
-            config.tx_bytes_target = 1_200;
-            config.channel_txs_target = 5;
-        },
-        sender: |config| {
-            config.fee_target_wei = 20_000_000_000;
-            config.fee_max_wei = 100_000_000_000;
-        },
-        ..Tuning::default()
+impl AnvilL1 {
+    async fn request(&self, method: &str, params: Value) -> Result<Value> {
+        // On a connection of its own: whoever asks may stop waiting for the answer.
+        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, self.anvil.port()));
+        let mut rpc = Client::open(address).await?;
+        rpc.call(method, params).await
+    }
+
+    async fn submit(&self, raw: &Bytes) -> Result<()> {
+        self.request("eth_sendRawTransaction", json!([raw])).await?;
+        Ok(())
+    }
+
+    /// What an account has waiting as it was sent, by nonce.
+    async fn waiting_raw(&self, sender: Address) -> Result<Vec<(TxEnvelope, Bytes)>> {
+        let content = self.request("txpool_content", json!([])).await?;
+        let mut waiting = Vec::new();
+        for state in ["pending", "queued"] {
+            let accounts = content[state].as_object().context("a pool")?;
+            for (account, transactions) in accounts {
+                if account.parse::<Address>()? != sender {
+                    continue;
+                }
+                for tx in transactions.as_object().context("transactions")?.values() {
+                    let raw = json!([tx["hash"]]);
+                    let raw = self.request("eth_getRawTransactionByHash", raw).await?;
+                    // It is replaced by now.
+                    let Some(raw) = serde_json::from_value::<Option<Bytes>>(raw)? else {
+                        continue;
+                    };
+                    waiting.push((TxEnvelope::decode_2718_exact(&raw)?, raw));
+                }
+            }
+        }
+        waiting.sort_by_key(|(envelope, _)| envelope.nonce());
+        Ok(waiting)
     }
 }
 
-struct OnAnvil {
-    anvil: Anvil,
-    client: L1Client,
-    site: Site,
-    random: Random,
-    batcher: Wallet,
-    depositor: Wallet,
-    user: Wallet,
-    /// Nonce of the user on L2.
-    nonce: u64,
-    acknowledged: Vec<B256>,
-    sequencer: Option<Sequencer>,
-    verifier: Verifier,
-    _directory: TempDir,
-}
+impl L1 for AnvilL1 {
+    const CHAIN_ID: u64 = 31_337;
 
-impl OnAnvil {
-    /// `None` where the operator asked for no such tests.
-    async fn start(tuning: Tuning) -> Result<Option<Self>> {
+    async fn run(tuning: &Tuning, _: u64, funded: &[Address]) -> Result<Option<Self>> {
         let Some(anvil) = Anvil::start(&["--no-mining"]).await? else {
             return Ok(None);
         };
-        let random = random();
-        let interval = json!([L1_BLOCK_TIME]);
-        anvil
-            .request("anvil_setBlockTimestampInterval", interval)
-            .await?;
-        let [owner, batcher, depositor, user] = Wallet::development()?[..4]
-            .to_vec()
-            .try_into()
-            .map_err(|_| anyhow::anyhow!("ten wallets"))?;
-        let users = [depositor.clone(), user.clone()];
-        let files = deploy(
-            anvil.url(),
-            mine_what_waits(&anvil),
-            &owner,
-            &batcher,
-            &users,
-            tuning.window,
-        )
-        .await?;
-        let client = L1Client::new(&[anvil.url()], RequestConfig::default())?;
-        let directory = tempfile::tempdir()?;
-        let site = Site {
-            l1_url: anvil.url(),
-            clock: Arc::new(AtomicU64::new(files.rollup.genesis.l2_time * 1_000)),
-            files,
-            directory: directory.path().to_owned(),
-            tuning,
-        };
-        let sequencer = Some(Sequencer::start(&site, &batcher).await?);
-        let verifier = Verifier::start(&site, "verifier")?;
-        let world = Self {
+        let l1 = Self {
+            client: L1Client::new(&[anvil.url()], RequestConfig::default())?,
+            beacon: Beacon::start(anvil.url()).await?,
+            base_fee: AtomicU64::new(0),
             anvil,
-            client,
-            site,
-            random,
-            batcher,
-            depositor,
-            user,
-            nonce: 0,
-            acknowledged: Vec::new(),
-            sequencer,
-            verifier,
-            _directory: directory,
         };
-        let approve = OPEN::approveCall {
-            spender: world.site.files.l1.contracts.portal,
-            value: U256::MAX,
-        };
-        world
-            .order(world.site.files.l1.contracts.open, approve.abi_encode())
+        let interval = json!([tuning.l1_block_time]);
+        l1.request("anvil_setBlockTimestampInterval", interval)
             .await?;
-        Ok(Some(world))
+        for account in funded {
+            let balance = json!([account, U256::from(ETH)]);
+            l1.request("anvil_setBalance", balance).await?;
+        }
+        Ok(Some(l1))
     }
 
-    /// The depositor calls a contract on L1.
-    async fn order(&self, to: alloy_primitives::Address, input: Vec<u8>) -> Result<B256> {
-        let nonce = self
-            .client
-            .nonce(self.depositor.address(), alloy_eips::BlockId::pending())
-            .await?;
-        let raw = Order::call(to, input).sign(L1_CHAIN_ID, &self.depositor, nonce);
-        Ok(self.client.broadcast(raw).await?)
+    fn url(&self) -> String {
+        self.anvil.url()
     }
 
-    fn sequencer(&mut self) -> Result<&mut Sequencer> {
-        self.sequencer.as_mut().context("no sequencer runs")
+    fn beacon_url(&self) -> String {
+        self.beacon.url()
+    }
+
+    fn set_beacon_down(&self, down: bool) {
+        self.beacon.faults().down = down;
+    }
+
+    fn withhold_blobs_from(&self, from: Option<u64>) {
+        self.beacon.faults().withheld_from = from;
+    }
+
+    fn is_readable(&self) -> bool {
+        true
+    }
+
+    fn set_base_fee(&self, base_fee: Option<u64>) {
+        self.base_fee
+            .store(base_fee.unwrap_or_default(), Ordering::Release);
+    }
+
+    async fn head(&self) -> Result<L1Head> {
+        let head = self.client.latest().await?;
+        Ok(L1Head {
+            number: head.number,
+            hash: head.hash(),
+            timestamp: head.timestamp,
+        })
+    }
+
+    async fn block(&self, number: u64) -> Result<Vec<Included>> {
+        let block = self.client.block_with_receipts(number).await?;
+        let transactions = block.transactions.into_iter().zip(block.receipts);
+        transactions
+            .map(|(tx, receipt)| {
+                Ok(Included {
+                    sender: tx.sender().context("a sender")?,
+                    envelope: tx.envelope,
+                    receipt,
+                })
+            })
+            .collect()
+    }
+
+    async fn nonce(&self, account: Address) -> Result<u64> {
+        let latest = json!([account, "latest"]);
+        quantity(&self.request("eth_getTransactionCount", latest).await?)
+    }
+
+    async fn balance(&self, account: Address) -> Result<U256> {
+        let latest = json!([account, "latest"]);
+        let balance = self.request("eth_getBalance", latest).await?;
+        Ok(serde_json::from_value(balance)?)
+    }
+
+    async fn waiting(&self, sender: Address) -> Result<Vec<TxEnvelope>> {
+        let waiting = self.waiting_raw(sender).await?;
+        Ok(waiting.into_iter().map(|(envelope, _)| envelope).collect())
+    }
+
+    async fn waiting_count(&self) -> Result<usize> {
+        let status = self.request("txpool_status", json!([])).await?;
+        let waiting = quantity(&status["pending"])? + quantity(&status["queued"])?;
+        Ok(usize::try_from(waiting)?)
+    }
+
+    async fn order(&self, order: &Order, wallet: &Wallet) -> Result<()> {
+        let pending = json!([wallet.address(), "pending"]);
+        let nonce = quantity(&self.request("eth_getTransactionCount", pending).await?)?;
+        self.submit(&order.sign(Self::CHAIN_ID, wallet, nonce))
+            .await
+    }
+
+    async fn forget(&self, sender: Address) -> Result<()> {
+        self.request("anvil_removePoolTransactions", json!([sender]))
+            .await?;
+        Ok(())
     }
 
     async fn mine(&self) -> Result<()> {
-        self.anvil.request("evm_mine", json!([])).await?;
+        let base_fee = self.base_fee.load(Ordering::Acquire);
+        if base_fee > 0 {
+            let base_fee = json!([U256::from(base_fee)]);
+            self.request("anvil_setNextBlockBaseFeePerGas", base_fee)
+                .await?;
+        }
+        self.request("evm_mine", json!([])).await?;
         Ok(())
     }
 
-    async fn waiting(&self) -> Result<u64> {
-        waiting(&self.anvil).await
+    async fn mine_with(&self, raw: &[Bytes]) -> Result<()> {
+        // They offer more than what they replace.
+        for raw in raw {
+            self.submit(raw).await?;
+        }
+        self.mine().await
     }
 
-    /// Seconds pass on L2 while no L1 block comes.
-    fn pass(&self, seconds: u64) {
-        self.site.clock.fetch_add(seconds * 1_000, Ordering::AcqRel);
-    }
-
-    /// An L1 block is mined with what waits, and the time until then passes on L2.
-    async fn tick(&mut self) -> Result<()> {
+    async fn mine_only(&self, sender: Address, count: usize) -> Result<()> {
+        let mut first = self.waiting_raw(sender).await?;
+        let rest = first.split_off(count.min(first.len()));
+        self.forget(sender).await?;
+        // What is refused, its sender has sent again meanwhile.
+        for (_, raw) in &first {
+            let _ = self.submit(raw).await;
+        }
         self.mine().await?;
-        self.catch_up().await
-    }
-
-    async fn catch_up(&mut self) -> Result<()> {
-        let head = self.client.latest().await?;
-        self.site
-            .clock
-            .fetch_max(head.timestamp * 1_000, Ordering::AcqRel);
-        let now = self.site.clock.load(Ordering::Acquire) / 1_000;
-        let Some(sequencer) = &mut self.sequencer else {
-            return Ok(());
-        };
-        let start = tokio::time::Instant::now();
-        loop {
-            let heads = sequencer.heads().await?;
-            if heads.l1 == head.hash() && heads.unsafe_time >= now {
-                return Ok(());
-            }
-            ensure!(
-                start.elapsed() < crate::PATIENCE,
-                "the sequencer stands still"
-            );
-            tokio::time::sleep(crate::LOOK).await;
-        }
-    }
-
-    async fn transfers(&mut self, count: usize) -> Result<()> {
-        for _ in 0..count {
-            let to = self.random.address();
-            let input: Vec<u8> = (0..300).map(|_| self.random.next() as u8).collect();
-            let raw = transfer(&self.user, self.nonce, to, 1, input.into());
-            let hash = self.sequencer()?.submit(&raw).await?;
-            self.nonce += 1;
-            self.acknowledged.push(hash);
+        for (_, raw) in &rest {
+            let _ = self.submit(raw).await;
         }
         Ok(())
     }
 
-    /// Somebody deposits OPEN; answers the recipient.
-    async fn deposit(&mut self) -> Result<alloy_primitives::Address> {
-        let to = self.random.address();
-        let call = RollupPortal::depositERC20TransactionCall {
-            to,
-            mint: U256::from(7),
-            value: U256::from(7),
-            gasLimit: 100_000,
-            isCreation: false,
-            data: Bytes::new(),
-        };
-        self.order(self.site.files.l1.contracts.portal, call.abi_encode())
-            .await?;
-        Ok(to)
-    }
-
-    /// Lets everything come to rest; then the two nodes and a new verifier have the same chain, with all
-    /// that was acknowledged and each of these deposits once.
-    async fn finish(mut self, deposits: &[alloy_primitives::Address]) -> Result<()> {
-        self.tick().await?;
-        self.tick().await?;
-        let (mut mined, mut looks) = (0, 0_u32);
-        let head = loop {
-            let heads = self.sequencer()?.heads().await?;
-            let verified = self.verifier.heads();
-            if heads.safe == heads.unsafe_head && verified.safe == heads.safe {
-                break heads.safe.number;
-            }
-            looks += 1;
-            if self.waiting().await? > 0 || looks.is_multiple_of(50) {
-                ensure!(mined < SETTLE_BLOCKS_MAX, "{heads:?} {verified:?}");
-                self.mine().await?;
-                mined += 1;
-            }
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        };
-        let sequencer = self.sequencer.as_mut().context("no sequencer runs")?;
-        check::compare(sequencer, &self.verifier, head).await?;
-        check::derive_anew(&self.site, &self.verifier, head).await?;
-        let derived = check::derived(&self.verifier, head)?;
-        for hash in &self.acknowledged {
-            ensure!(derived.signed.contains(hash), "{hash} is lost");
-        }
-        let recipients = derived
-            .deposits
-            .iter()
-            .filter_map(|(to, _)| to.to().copied());
-        let mut found: Vec<_> = recipients.collect();
-        let mut expected = deposits.to_vec();
-        found.sort();
-        expected.sort();
-        ensure!(found == expected, "deposits {found:?}, not {expected:?}");
+    async fn reorganize(&self, depth: u64) -> Result<()> {
+        self.request("anvil_reorg", json!([depth, []])).await?;
         Ok(())
     }
 }
 
-async fn waiting(anvil: &Anvil) -> Result<u64> {
-    let status: Value = anvil.request("txpool_status", json!([])).await?;
-    Ok(quantity(&status["pending"])? + quantity(&status["queued"])?)
-}
-
-async fn mine_what_waits(anvil: &Anvil) -> Result<()> {
-    let mut before = 0;
-    loop {
-        tokio::time::sleep(Duration::from_millis(10)).await;
-        let waiting = waiting(anvil).await?;
-        if waiting > 0 && waiting == before {
-            anvil.request("evm_mine", json!([])).await?;
-        }
-        before = waiting;
-    }
-}
-
+/// Deposits and batches are lost with the blocks that they were in, at two depths.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn an_l1_reorg_on_anvil() -> Result<()> {
-    let Some(mut world) = OnAnvil::start(small_transactions()).await? else {
+async fn an_l1_reorg() -> Result<()> {
+    let tuning = Tuning {
+        batcher: |config| {
+            config.data_availability = DataAvailability::Calldata;
+            // What is sent again and no longer fits is soon noticed.
+            config.safe_lag_max = 6;
+        },
+        ..Tuning::default()
+    };
+    let Some(mut world) = World::<AnvilL1>::start(tuning).await? else {
         return Ok(());
     };
     world.tick().await?;
-    world.transfers(2).await?;
-    world.tick().await?;
-    // Everything from here on is orphaned, a deposit and batches among it.
-    let orphaned = 2 + world.random.below(4);
-    for index in 0..orphaned {
-        if index == 0 {
-            world.deposit().await?;
-        }
-        world.transfers(1).await?;
-        world.tick().await?;
+    for base in [1, 4] {
+        let depth = base + world.random.below(4);
+        println!("reorganization of {depth} blocks");
+        world.deposit().await?;
+        world.activity(depth).await?;
+        let before = world.l1.head().await?.hash;
+        world.l1.reorganize(depth).await?;
+        ensure!(world.l1.head().await?.hash != before);
+        world.catch_up().await?;
     }
-    world
-        .anvil
-        .request("anvil_reorg", json!([orphaned, []]))
-        .await?;
-    world.catch_up().await?;
-    let kept = world.deposit().await?;
-    world.transfers(2).await?;
-    for _ in 0..3 {
-        world.tick().await?;
-    }
-    world.finish(&[kept]).await
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_killed_batcher_on_anvil() -> Result<()> {
-    let Some(mut world) = OnAnvil::start(small_transactions()).await? else {
-        return Ok(());
-    };
-    world.tick().await?;
-    // More than a channel holds, while no L1 block is mined: what the batcher sends waits.
-    world.transfers(24).await?;
-    world.pass(2);
-    until("transactions of the batcher", || async {
-        Ok((world.waiting().await? >= 2).then_some(()))
-    })
-    .await?;
-    let killed = world.sequencer.take().context("a sequencer runs")?;
-    killed.kill().await?;
-    if world.random.below(2) == 0 {
-        // What waited is forgotten; otherwise it is included while nobody is there.
-        world
-            .anvil
-            .request("anvil_dropAllTransactions", json!([]))
-            .await?;
-    }
-    world.mine().await?;
-    world.sequencer = Some(Sequencer::start(&world.site, &world.batcher).await?);
-    world.transfers(3).await?;
-    world.tick().await?;
-    world.tick().await?;
-    world.finish(&[]).await
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_fee_spike_on_anvil() -> Result<()> {
-    let Some(mut world) = OnAnvil::start(small_transactions()).await? else {
-        return Ok(());
-    };
-    world.tick().await?;
-    world.transfers(3).await?;
-    world.tick().await?;
-    let gwei = 1_000_000_000_u64;
-    let batcher = world.batcher.address();
-    let latest = alloy_eips::BlockId::latest();
-    let spike = U256::from((200 + world.random.below(1_000)) * gwei);
-    let set = |fee: U256| json!([fee]);
-    world
-        .anvil
-        .request("anvil_setNextBlockBaseFeePerGas", set(spike))
-        .await?;
-    world.tick().await?;
-    let posted = world.client.nonce(batcher, latest).await?;
-    for _ in 0..4 {
-        world.transfers(2).await?;
-        world
-            .anvil
-            .request("anvil_setNextBlockBaseFeePerGas", set(spike))
-            .await?;
-        world.tick().await?;
-    }
-    ensure!(
-        world.client.nonce(batcher, latest).await? == posted,
-        "it paid the spike"
-    );
-    world
-        .anvil
-        .request("anvil_setNextBlockBaseFeePerGas", set(U256::from(gwei)))
-        .await?;
-    world.tick().await?;
-    world.finish(&[]).await
+    world.activity(3).await?;
+    world.finish().await
 }

@@ -1,6 +1,6 @@
 //! What the L1 holds can't be had for a while: blobs, the beacon node, JSON-RPC, receipts.
 
-use crate::{Tuning, World};
+use crate::{Tuning, World, l1::L1};
 use anyhow::{Context as _, Result, ensure};
 use openledger_batcher::DataAvailability;
 
@@ -11,37 +11,39 @@ fn in_blobs() -> Tuning {
     }
 }
 
-impl World {
+impl<L: L1> World<L> {
     /// Ticks until an L1 block has a batch.
     pub(crate) async fn tick_until_posted(&mut self) -> Result<u64> {
         let batcher = self.batcher.address();
-        for _ in 0..100 {
+        let start = tokio::time::Instant::now();
+        while start.elapsed() < crate::PATIENCE {
             self.tick().await?;
-            {
-                let l1 = self.l1.state();
-                let head = l1.head();
-                if head.transactions.iter().any(|tx| tx.sender == batcher) {
-                    return Ok(head.header.number);
-                }
+            let head = self.l1.head().await?.number;
+            let block = self.l1.block(head).await?;
+            if block.iter().any(|tx| tx.sender == batcher) {
+                return Ok(head);
             }
-            tokio::time::sleep(crate::LOOK).await;
+            self.wait_for_batcher(1).await?;
         }
-        anyhow::bail!("nothing was posted in 100 L1 blocks")
+        anyhow::bail!("nothing is posted")
     }
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn missing_then_late_blobs() -> Result<()> {
-    let mut world = World::new(in_blobs()).await?;
+on_each_l1!(missing_then_late_blobs, beacon_down);
+
+async fn missing_then_late_blobs<L: L1>() -> Result<()> {
+    let Some(mut world) = World::<L>::start(in_blobs()).await? else {
+        return Ok(());
+    };
     world.transfers(3, 200).await?;
     world.tick_until_posted().await?;
     world.settle().await?;
     let before = world.verifier()?.heads().safe;
 
-    let from = world.l1.state().head().header.number + 1;
-    world.l1.state().faults.blobs_withheld_from = Some(from);
+    let from = world.l1.head().await?.number + 1;
+    world.l1.withhold_blobs_from(Some(from));
     world.transfers(3, 200).await?;
-    world.deposit()?;
+    world.deposit().await?;
     let posted = world.tick_until_posted().await?;
     ensure!(posted >= from);
     let more = 2 + world.random.below(6);
@@ -56,14 +58,15 @@ async fn missing_then_late_blobs() -> Result<()> {
         verifier.stop().await?;
         world.start_verifier()?;
     }
-    world.l1.state().faults.blobs_withheld_from = None;
+    world.l1.withhold_blobs_from(None);
     world.finish().await
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn beacon_down() -> Result<()> {
-    let mut world = World::new(in_blobs()).await?;
-    world.l1.state().faults.beacon_down = true;
+async fn beacon_down<L: L1>() -> Result<()> {
+    let Some(mut world) = World::<L>::start(in_blobs()).await? else {
+        return Ok(());
+    };
+    world.l1.set_beacon_down(true);
     world.transfers(3, 200).await?;
     world.tick_until_posted().await?;
     let ticks = 2 + world.random.below(4);
@@ -71,10 +74,10 @@ async fn beacon_down() -> Result<()> {
     ensure!(world.verifier()?.heads().safe.number == 0);
     // The L1 reorganizes while a blob is waited for that is on no branch any more.
     if world.random.below(2) == 0 {
-        world.l1.state().reorganize(2);
+        world.l1.reorganize(2).await?;
         world.catch_up().await?;
     }
-    world.l1.state().faults.beacon_down = false;
+    world.l1.set_beacon_down(false);
     world.finish().await
 }
 
@@ -89,7 +92,7 @@ async fn rpc_down_and_lagging() -> Result<()> {
     world.ticks(4).await?;
     world.l1.state().faults.rpc_down = false;
     world.be_seen().await?;
-    world.deposit()?;
+    world.deposit().await?;
     world.ticks(2).await?;
     // An endpoint that is behind, and one that has no receipts yet.
     world.l1.state().faults.lag = 1 + world.random.below(5);
@@ -100,7 +103,7 @@ async fn rpc_down_and_lagging() -> Result<()> {
         l1.faults.lag = 0;
         l1.faults.receipts_withheld = true;
     }
-    world.deposit()?;
+    world.deposit().await?;
     world.ticks(3).await?;
     world.l1.state().faults.receipts_withheld = false;
     world.finish().await

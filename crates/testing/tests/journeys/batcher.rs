@@ -1,13 +1,16 @@
 //! The batcher: killed, doubled, replaced, and without money.
 
-use crate::{Tuning, World, random, second::SecondBatcher};
-use alloy_primitives::U256;
+use crate::{Tuning, World, l1::L1, random, second::SecondBatcher};
+use alloy_primitives::{Bytes, U256};
 use alloy_sol_types::SolCall as _;
 use anyhow::{Context as _, Result, ensure};
 use openledger_batcher::DataAvailability;
 use openledger_l1::contracts::SystemConfig;
 use openledger_testing::{simulated_l1::Order, wallet::Wallet};
 use std::time::Duration;
+
+/// For how long no L1 block comes where the batcher may be at work.
+const BATCHER_TIME: Duration = Duration::from_millis(600);
 
 /// Channels of several small transactions of calldata.
 fn many_transactions() -> Tuning {
@@ -21,54 +24,66 @@ fn many_transactions() -> Tuning {
     }
 }
 
-impl World {
+impl<L: L1> World<L> {
     /// L1 blocks without the batcher's transactions, until so many of them wait.
-    async fn tick_until_waiting(&mut self, count: usize) -> Result<()> {
+    pub(crate) async fn tick_until_waiting(&mut self, count: usize) -> Result<()> {
         let batcher = self.batcher.address();
-        for _ in 0..200 {
-            if self.l1.state().pool.of(batcher).count() >= count {
-                return Ok(());
-            }
-            self.l1.state().mine_with(&[], &|tx| tx.sender != batcher);
+        let start = tokio::time::Instant::now();
+        while self.l1.waiting(batcher).await?.len() < count {
+            ensure!(
+                start.elapsed() < crate::PATIENCE,
+                "fewer than {count} transactions of the batcher wait"
+            );
+            self.l1.mine_only(batcher, 0).await?;
             self.catch_up().await?;
-            tokio::time::sleep(crate::LOOK).await;
+            self.wait_for_batcher(count).await?;
         }
-        anyhow::bail!("fewer than {count} transactions of the batcher wait")
+        Ok(())
     }
 
-    /// An L1 block with the first so many of those that wait of the batcher's.
-    fn mine_first(&mut self, count: u64) {
-        let batcher = self.batcher.address();
-        let mut l1 = self.l1.state();
-        let next = l1.head().account(batcher).nonce;
-        l1.mine_with(&[], &|tx| {
-            use alloy_consensus::Transaction as _;
-            tx.sender != batcher || tx.envelope.nonce() < next + count
-        });
+    /// Waits until so many of the batcher's transactions wait, though not for long: it may want more blocks
+    /// before. Without this, many L1 blocks pass while it makes the proofs of its first blob.
+    pub(crate) async fn wait_for_batcher(&self, count: usize) -> Result<()> {
+        let start = tokio::time::Instant::now();
+        while start.elapsed() < BATCHER_TIME
+            && self.l1.waiting(self.batcher.address()).await?.len() < count
+        {
+            tokio::time::sleep(crate::LOOK).await;
+        }
+        Ok(())
     }
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn killed_in_the_middle_of_a_channel() -> Result<()> {
-    let mut world = World::new(many_transactions()).await?;
+on_each_l1!(
+    killed_in_the_middle_of_a_channel,
+    two_batchers_at_once,
+    rotated_within_a_block,
+    an_empty_wallet_is_refilled,
+    carriers_take_turns,
+);
+
+async fn killed_in_the_middle_of_a_channel<L: L1>() -> Result<()> {
+    let Some(mut world) = World::<L>::start(many_transactions()).await? else {
+        return Ok(());
+    };
     for round in 0..3 {
         world.transfers(12, 400).await?;
         world.tick_until_waiting(3).await?;
-        world.mine_first(1 + round % 2);
-        world.kill_sequencer().await?;
         let batcher = world.batcher.address();
+        world.l1.mine_only(batcher, 1 + round % 2).await?;
+        world.kill_sequencer().await?;
         match world.random.below(4) {
             0 => println!("what waited is forgotten"),
             1 => {
                 println!("all is included meanwhile");
-                world.l1.state().mine();
-                world.l1.state().mine();
+                world.l1.mine().await?;
+                world.l1.mine().await?;
                 world.start_sequencer().await?;
                 continue;
             }
             2 => {
                 println!("the L1 reorganizes meanwhile");
-                world.l1.state().reorganize(2);
+                world.l1.reorganize(2).await?;
                 world.start_sequencer().await?;
                 continue;
             }
@@ -78,7 +93,7 @@ async fn killed_in_the_middle_of_a_channel() -> Result<()> {
                 continue;
             }
         }
-        world.l1.state().pool.forget(Some(batcher));
+        world.l1.forget(batcher).await?;
         world.start_sequencer().await?;
     }
     world.transfers(2, 100).await?;
@@ -86,9 +101,10 @@ async fn killed_in_the_middle_of_a_channel() -> Result<()> {
     world.finish().await
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn two_batchers_at_once() -> Result<()> {
-    let mut world = World::new(many_transactions()).await?;
+async fn two_batchers_at_once<L: L1>() -> Result<()> {
+    let Some(mut world) = World::<L>::start(many_transactions()).await? else {
+        return Ok(());
+    };
     world.transfers(4, 200).await?;
     world.ticks(3).await?;
     let second = SecondBatcher::start(&mut world).await?;
@@ -101,9 +117,10 @@ async fn two_batchers_at_once() -> Result<()> {
     world.finish().await
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn rotated_within_a_block() -> Result<()> {
-    let mut world = World::new(many_transactions()).await?;
+async fn rotated_within_a_block<L: L1>() -> Result<()> {
+    let Some(mut world) = World::<L>::start(many_transactions()).await? else {
+        return Ok(());
+    };
     world.transfers(6, 300).await?;
     world.tick_until_waiting(2).await?;
     // The block that changes the batcher includes a batch of the old one, which no longer counts.
@@ -111,20 +128,20 @@ async fn rotated_within_a_block() -> Result<()> {
         newBatcherHash: world.successor.address().into_word(),
     };
     let order = Order::call(world.files.l1.contracts.system_config, call.abi_encode());
-    let block = {
-        let mut l1 = world.l1.state();
-        let raw = l1.sign(&order, &world.owner, 0);
-        l1.mine_with(&[raw], &|_| true)
-    };
     let (old, owner) = (world.batcher.address(), world.owner.address());
-    ensure!(block.transactions.iter().any(|tx| tx.sender == old));
-    let change = block.transactions.iter().find(|tx| tx.sender == owner);
+    let is_first = world.included_of(old, 0).await?.is_empty();
+    let nonce = world.l1.nonce(owner).await?;
+    let raw = order.sign(L::CHAIN_ID, &world.owner, nonce);
+    world.l1.mine_with(&[raw]).await?;
+    let block = world.newest().await?;
+    ensure!(block.iter().any(|tx| tx.sender == old));
+    let change = block.iter().find(|tx| tx.sender == owner);
     ensure!(change.context("the change")?.receipt.status());
-    let safe = world.safe().await?;
     world.catch_up().await?;
     world.ticks(2).await?;
+    // Unless one of its batches got into a block before.
     ensure!(
-        world.safe().await? == safe,
+        !is_first || world.safe().await?.number == 0,
         "a batch of the old batcher counted"
     );
     world.kill_sequencer().await?;
@@ -136,44 +153,102 @@ async fn rotated_within_a_block() -> Result<()> {
     world.finish().await
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn an_empty_wallet_is_refilled() -> Result<()> {
-    let mut world = World::new(many_transactions()).await?;
+async fn an_empty_wallet_is_refilled<L: L1>() -> Result<()> {
+    let Some(mut world) = World::<L>::start(many_transactions()).await? else {
+        return Ok(());
+    };
     world.transfers(2, 100).await?;
     world.ticks(2).await?;
     world.settle().await?;
     let (owner, batcher) = (world.owner.clone(), world.batcher.clone());
-    let empty = |world: &World| send_all(world, &batcher, &owner);
-    let raw = empty(&world);
-    world.l1.state().mine_with(&[raw], &|_| true);
-    ensure!(world.l1.state().head().transactions[0].receipt.status());
+    let raw = send_all(&world, &batcher, &owner).await?;
+    world.l1.mine_with(&[raw]).await?;
+    let block = world.newest().await?;
+    let emptying = block.iter().find(|tx| tx.sender == batcher.address());
+    ensure!(emptying.context("the transfer")?.receipt.status());
+    ensure!(world.l1.balance(batcher.address()).await?.is_zero());
     world.transfers(6, 300).await?;
-    let posted = world.l1.state().head().account(batcher.address()).nonce;
+    let posted = world.l1.nonce(batcher.address()).await?;
     world.ticks(6).await?;
-    ensure!(world.l1.state().head().account(batcher.address()).nonce == posted);
+    ensure!(world.l1.nonce(batcher.address()).await? == posted);
     let refill = Order {
         value: U256::from(10_000_000_000_000_000_000_u128),
         ..Order::call(batcher.address(), Vec::new())
     };
-    world.l1.state().order(&refill, &owner)?;
+    world.l1.order(&refill, &owner).await?;
     world.ticks(2).await?;
     world.finish().await
 }
 
-/// All that an account has, but a little for nothing.
-fn send_all(world: &World, from: &Wallet, to: &Wallet) -> alloy_primitives::Bytes {
-    let l1 = world.l1.state();
+/// All that an account has, to another.
+async fn send_all<L: L1>(world: &World<L>, from: &Wallet, to: &Wallet) -> Result<Bytes> {
     let gas_price = 1_000_000_000_000_u128;
     let fee = U256::from(21_000 * gas_price);
     let order = Order {
-        value: l1.head().account(from.address()).balance - fee,
+        value: world.l1.balance(from.address()).await? - fee,
         gas_limit: 21_000,
         max_fee: gas_price,
         // All of it is paid, so that nothing is left.
         tip: gas_price,
         ..Order::call(to.address(), Vec::new())
     };
-    l1.sign(&order, from, 0)
+    let nonce = world.l1.nonce(from.address()).await?;
+    Ok(order.sign(L::CHAIN_ID, from, nonce))
+}
+
+/// What is carried otherwise waits for what is pending: nodes take transactions with blobs, or without, of an
+/// account at a time, and say "address already reserved" to the others. Where an L1 takes both, a block shows
+/// whether both were sent.
+async fn carriers_take_turns<L: L1>() -> Result<()> {
+    let tuning = Tuning {
+        batcher: |config| config.data_availability = DataAvailability::Auto,
+        // What no block takes for a while is not stuck.
+        sender: |config| config.resubmit_after = Duration::from_secs(60),
+        ..Tuning::default()
+    };
+    let Some(mut world) = World::<L>::start(tuning).await? else {
+        return Ok(());
+    };
+    let batcher = world.batcher.address();
+    // Blob gas costs a wei: at this base fee blobs are cheaper than calldata, ...
+    world.l1.set_base_fee(Some(1_000_000_000));
+    world.transfers(8, 400).await?;
+    world.tick_until_posted().await?;
+    for (base_fee, ballast) in [(1, 50), (1_000_000_000, 3_000)] {
+        world.transfers(2, 400).await?;
+        world.tick_until_waiting(1).await?;
+        let pending = world.l1.waiting(batcher).await?;
+        let in_blobs = pending.first().context("it waits")?.is_eip4844();
+        ensure!(in_blobs == (base_fee == 1), "it did not switch");
+        // ... and at a wei a gas little data is dearer in them, or the other way round.
+        world.l1.set_base_fee(Some(base_fee));
+        for _ in 0..4 {
+            world.transfers(1, ballast).await?;
+            world.l1.mine_only(batcher, 0).await?;
+            world.catch_up().await?;
+        }
+        let from = world.l1.head().await?.number + 1;
+        let start = tokio::time::Instant::now();
+        loop {
+            world.tick().await?;
+            let included = world.newest().await?;
+            let carried = included.iter().filter(|tx| tx.sender == batcher);
+            let (blobs, calldata): (Vec<_>, Vec<_>) =
+                carried.partition(|tx| tx.envelope.is_eip4844());
+            ensure!(blobs.is_empty() || calldata.is_empty(), "both in a block");
+            let switched = if in_blobs { calldata } else { blobs };
+            if !switched.is_empty() {
+                break;
+            }
+            ensure!(start.elapsed() < crate::PATIENCE, "it does not switch");
+            world.transfers(1, ballast).await?;
+        }
+        // What was pending came first, and was carried as it was.
+        let first = world.included_of(batcher, from).await?;
+        let first = first.first().context("a transaction")?;
+        ensure!(first.envelope.is_eip4844() == in_blobs, "it was replaced");
+    }
+    world.finish().await
 }
 
 /// What becomes of a transaction that keeps the batcher's from the pool.

@@ -1,6 +1,6 @@
 //! What must hold at the end of every journey.
 
-use crate::{Site, World, sequencer::Sequencer, verifier::Verifier};
+use crate::{Site, World, l1::L1, sequencer::Sequencer, verifier::Verifier};
 use alloy_primitives::{B256, TxKind};
 use alloy_sol_types::SolEvent as _;
 use anyhow::{Context as _, Result, ensure};
@@ -18,7 +18,7 @@ const SEAL_TICKS_MAX: u64 = 5;
 /// Times that things must come to rest within.
 const ROUNDS_MAX: u64 = 5;
 
-impl World {
+impl<L: L1> World<L> {
     /// Verifier = sequencer in heads, hashes and output roots; a verifier that begins anew comes to the
     /// same; every acknowledged transaction is in the chain, and every deposit of the L1 once.
     pub(crate) async fn check(&mut self) -> Result<()> {
@@ -39,7 +39,7 @@ impl World {
         let sequencer = self.sequencer.as_mut().context("no sequencer runs")?;
         compare(sequencer, verifier, head).await?;
         derive_anew(&site, verifier, head).await?;
-        self.check_transactions(head)
+        self.check_transactions(head).await
     }
 
     /// Lets everything come to rest, then checks it.
@@ -49,7 +49,8 @@ impl World {
             self.settle().await?;
             // What a reorganization unwound late waits for another block.
             if self.unsealed().await? == 0 {
-                return self.check().await;
+                self.check().await?;
+                return self.record();
             }
         }
         anyhow::bail!(
@@ -82,7 +83,7 @@ impl World {
         Ok(())
     }
 
-    fn check_transactions(&self, head: u64) -> Result<()> {
+    async fn check_transactions(&self, head: u64) -> Result<()> {
         let Derived {
             signed,
             deposits,
@@ -95,13 +96,12 @@ impl World {
             );
         }
         // What L1 says up to the head's origin, in its order.
-        let l1 = self.l1.state();
         let portal = self.files.l1.contracts.portal;
         let first = self.files.rollup.genesis.l1.number + 1;
         let mut expected = Vec::new();
         for number in first..=origin {
-            let block = l1.block(number).context("an L1 block")?;
-            let logs = block.transactions.iter().flat_map(|tx| tx.receipt.logs());
+            let block = self.l1.block(number).await?;
+            let logs = block.iter().flat_map(|tx| tx.receipt.logs());
             for log in logs.filter(|log| log.address == portal) {
                 if log.topics().first() == Some(&RollupPortal::TransactionDeposited::SIGNATURE_HASH)
                 {

@@ -1,6 +1,6 @@
 //! L1 fees: a spike, and blob gas that becomes dear.
 
-use crate::{Tuning, World, cancel::excess_at};
+use crate::{Tuning, World, cancel::excess_at, l1::L1};
 use alloy_consensus::Transaction as _;
 use anyhow::{Result, ensure};
 use openledger_batcher::DataAvailability;
@@ -8,33 +8,40 @@ use std::time::Duration;
 
 const GWEI: u64 = 1_000_000_000;
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn l1_fee_spike() -> Result<()> {
-    let mut world = World::new(Tuning {
+on_each_l1!(l1_fee_spike);
+
+async fn l1_fee_spike<L: L1>() -> Result<()> {
+    let tuning = Tuning {
         batcher: |config| config.data_availability = DataAvailability::Calldata,
         sender: |config| {
             config.fee_target_wei = 20_000_000_000;
             config.fee_max_wei = 100_000_000_000;
         },
         ..Tuning::default()
-    })
-    .await?;
+    };
+    let Some(mut world) = World::<L>::start(tuning).await? else {
+        return Ok(());
+    };
     let batcher = world.batcher.address();
     world.transfers(2, 100).await?;
     world.ticks(2).await?;
     // Far above what is ever paid: what waits gets stuck, what comes later is not sent.
-    world.l1.state().base_fee = Some((200 + world.random.below(1_000)) * GWEI);
+    let spike = (200 + world.random.below(1_000)) * GWEI;
+    world.l1.set_base_fee(Some(spike));
     world.tick().await?;
-    let posted = world.l1.state().head().account(batcher).nonce;
+    let posted = world.l1.nonce(batcher).await?;
     world.transfers(4, 200).await?;
     let ticks = 5 + world.random.below(5);
     world.ticks(ticks).await?;
-    ensure!(world.l1.state().head().account(batcher).nonce == posted);
+    ensure!(
+        world.l1.nonce(batcher).await? == posted,
+        "it paid the spike"
+    );
     // Above what is paid without hesitation: it waits until that is worth it, or for better times.
-    world.l1.state().base_fee = Some(30 * GWEI);
+    world.l1.set_base_fee(Some(30 * GWEI));
     world.transfers(2, 100).await?;
     world.ticks(3).await?;
-    world.l1.state().base_fee = Some(5 * GWEI);
+    world.l1.set_base_fee(Some(5 * GWEI));
     world.ticks(2).await?;
     world.finish().await
 }

@@ -1,5 +1,6 @@
 //! Journeys: a real sequencer (builder, batcher, L1 sender with its journal) and a real verifier (L1 and
-//! chain files only) through everything that an L1 may do to them, on the simulated L1.
+//! chain files only) through everything that an L1 may do to them, on the simulated L1 and, where that
+//! can be made to do it, on anvil ([`l1::L1`], `on_each_l1`).
 //!
 //! A [`World`] is the L1, the chain on it, its users, and both nodes; time is the test's: no L1 block
 //! comes and no second passes unless the journey says so. What a journey chooses (amounts, depths, what
@@ -8,19 +9,38 @@
 //! [`World::check`]: verifier = sequencer in heads, hashes and output roots, unsafe = safe, and every
 //! acknowledged transaction and every deposit in the chain.
 //!
-//! Three journeys are gone through on anvil as well ([`anvil`]).
-//!
 //! The long form runs many seeds: `scripts/journeys.sh --seeds N`. Start reading at [`plain`].
+
+/// Tests of journeys that any L1 can be gone through with: `NAME::simulated`, and `NAME::anvil`.
+macro_rules! on_each_l1 {
+    ($($journey:ident),+ $(,)?) => { $(
+        mod $journey {
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn simulated() -> anyhow::Result<()> {
+                super::$journey::<openledger_testing::simulated_l1::SimulatedL1>().await
+            }
+
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn anvil() -> anyhow::Result<()> {
+                super::$journey::<crate::anvil::AnvilL1>().await
+            }
+        }
+    )+ };
+}
 
 mod absent;
 mod adversary;
 mod anvil;
 mod availability;
 mod batcher;
+mod beacon;
 mod cancel;
 mod check;
 mod fees;
+mod independent;
+mod l1;
 mod plain;
+mod record;
 mod reorg;
 mod second;
 mod sequencer;

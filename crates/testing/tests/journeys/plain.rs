@@ -10,11 +10,11 @@ async fn plain() -> Result<()> {
         let count = world.random.below(4);
         world.transfers(count as usize, 100).await?;
         if world.random.below(2) == 0 {
-            world.deposit()?;
+            world.deposit().await?;
         }
         world.tick().await?;
     }
-    world.deposit()?;
+    world.deposit().await?;
     world.finish().await?;
     let safe = world.safe().await?.number;
     ensure!(safe >= 18, "only {safe} blocks");

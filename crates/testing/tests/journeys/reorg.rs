@@ -1,6 +1,6 @@
 //! The L1 reorganizes: at every depth, with deposits and batches in the part that goes.
 
-use crate::{Tuning, World};
+use crate::{Tuning, World, l1::L1};
 use anyhow::{Context as _, Result};
 use openledger_testing::wallet::Wallet;
 
@@ -53,13 +53,16 @@ impl World {
             }
         }
     }
+}
 
-    async fn activity(&mut self, ticks: u64) -> Result<()> {
+impl<L: L1> World<L> {
+    /// L1 blocks with transfers and deposits.
+    pub(crate) async fn activity(&mut self, ticks: u64) -> Result<()> {
         for _ in 0..ticks {
             let count = self.random.below(3);
             self.transfers(usize::try_from(count)?, 50).await?;
             if self.random.below(2) == 0 {
-                self.deposit()?;
+                self.deposit().await?;
             }
             self.tick().await?;
         }
@@ -96,7 +99,7 @@ async fn what_lives_on_an_orphaned_deposit_comes_back() -> Result<()> {
     world.ticks(2).await?;
     let newcomer = Wallet::from_seed(world.random.next(), 0)?;
     let ether = 1_000_000_000_000_000_000;
-    world.deposit_to(newcomer.address(), ether)?;
+    world.deposit_to(newcomer.address(), ether).await?;
     world.ticks(2).await?;
     let to = world.random.address();
     let raw = world.sign_as(&newcomer, 0, to, 1, Default::default());

@@ -1,7 +1,7 @@
 //! A second batcher with the same key, which reads the sequencer's blocks over JSON-RPC: what an operator
 //! has who starts a replacement while the first still runs.
 
-use crate::World;
+use crate::{World, l1::L1};
 use alloy_eips::{BlockNumHash, Decodable2718 as _};
 use alloy_primitives::{Bytes, U256};
 use alloy_signer_local::PrivateKeySigner;
@@ -102,7 +102,7 @@ impl BlockSource for Remote {
 }
 
 impl SecondBatcher {
-    pub(crate) async fn start(world: &mut World) -> Result<Self> {
+    pub(crate) async fn start<L: L1>(world: &mut World<L>) -> Result<Self> {
         let stop = CancellationToken::new();
         let remote = Arc::new(Remote {
             address: world.sequencer()?.address(),

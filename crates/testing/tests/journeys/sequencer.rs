@@ -11,6 +11,7 @@ use openledger_builder::{BuilderConfig, TimeSource};
 use openledger_cli::node::{L1Role, Node, NodeConfig};
 use openledger_l1::{BlobSourceConfig, TxSenderConfig};
 use openledger_mempool::MempoolConfig;
+use openledger_node::WatchdogConfig;
 use openledger_rpc::{Namespace, RpcConfig};
 use openledger_store::{StoreError, StoreOptions};
 use openledger_testing::{rpc::Client, wallet::Wallet};
@@ -82,7 +83,7 @@ impl Sequencer {
                 urls: vec![site.l1_url.clone()],
                 whole: false,
                 blobs: BlobSourceConfig {
-                    beacon_urls: vec![site.l1_url.clone()],
+                    beacon_urls: vec![site.beacon_url.clone()],
                     ..BlobSourceConfig::default()
                 },
                 block_time: L1_PACE,
@@ -92,6 +93,7 @@ impl Sequencer {
                 sender,
                 proposer: None,
                 challenger: None,
+                watchdog: WatchdogConfig::for_intervals(L1_PACE, L1_PACE),
             }),
             feed_key: None,
             files,
@@ -114,6 +116,17 @@ impl Sequencer {
                     runtime.shutdown_background();
                     return Err(error.context("the sequencer does not start"));
                 }
+            }
+        };
+        let begins = runtime.spawn(async move {
+            let mut node = node;
+            node.begun().await.map(|_| node)
+        });
+        let node = match begins.await? {
+            Ok(node) => node,
+            Err(error) => {
+                runtime.shutdown_background();
+                return Err(error.context("the sequencer does not begin"));
             }
         };
         let address = node.addresses().0;

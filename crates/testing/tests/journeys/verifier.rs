@@ -32,7 +32,7 @@ impl Verifier {
         let chain = Chain::open(&site.files, store, ChainOptions::default())?;
         let chain = Arc::new(chain);
         let blobs = BlobSource::new(BlobSourceConfig {
-            beacon_urls: vec![site.l1_url.clone()],
+            beacon_urls: vec![site.beacon_url.clone()],
             ..BlobSourceConfig::default()
         })?;
         let client = L1Client::new(std::slice::from_ref(&site.l1_url), RequestConfig::default())?
@@ -86,7 +86,12 @@ impl Verifier {
         for task in self.tasks {
             task.await?;
         }
-        Ok(())
+        // What they left to other threads ends a little later.
+        let chain = self.chain;
+        crate::until("the end of the verifier's work", || async {
+            Ok((Arc::strong_count(&chain) == 1).then_some(()))
+        })
+        .await
     }
 }
 

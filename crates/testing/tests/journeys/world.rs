@@ -1,6 +1,11 @@
 //! The L1, the chain on it, its users, and the two nodes.
 
-use crate::{random, sequencer::Sequencer, verifier::Verifier};
+use crate::{
+    l1::{Included, L1},
+    random,
+    sequencer::Sequencer,
+    verifier::Verifier,
+};
 use alloy_eips::BlockNumHash;
 use alloy_primitives::{Address, B256, Bytes, U256};
 use alloy_signer_local::PrivateKeySigner;
@@ -17,7 +22,7 @@ use openledger_l1::{
 use openledger_primitives::GenesisId;
 use openledger_testing::{
     load::Random,
-    simulated_l1::{Options, Order, SimulatedL1},
+    simulated_l1::{Order, SimulatedL1},
     wallet::Wallet,
 };
 use std::{
@@ -32,10 +37,6 @@ use std::{
 };
 use tempfile::TempDir;
 
-/// Chain id of the L1.
-const L1_CHAIN_ID: u64 = 900;
-/// Timestamp of the L1's block 0: any will do, for all time is the journey's.
-const L1_GENESIS: u64 = 1_800_000_000;
 /// Keys: who deploys and owns, who posts batches, who does so after a rotation, and the users.
 const KEYS: u64 = 0x01_0e;
 /// Users with OPEN on both chains, and ETH; the first of them deposit, which takes nonces of theirs on L2, the
@@ -43,11 +44,11 @@ const KEYS: u64 = 0x01_0e;
 const USERS: usize = 5;
 const DEPOSITORS: usize = 2;
 /// ETH of each account on the L1, wei.
-const ETH: u128 = 1_000_000_000_000_000_000_000;
+pub(crate) const ETH: u128 = 1_000_000_000_000_000_000_000;
 /// OPEN of each user on either chain, wei.
 const TOKENS: u128 = 1_000_000_000_000_000_000_000;
 /// L1 blocks within which what is sealed must be safe once the L1 works.
-const SETTLE_BLOCKS_MAX: u64 = 40;
+const SETTLE_BLOCKS_MAX: u64 = 60;
 
 /// What differs between journeys.
 #[derive(Clone, Copy)]
@@ -80,6 +81,7 @@ impl Default for Tuning {
 #[derive(Clone)]
 pub(crate) struct Site {
     pub(crate) l1_url: String,
+    pub(crate) beacon_url: String,
     pub(crate) files: ChainFiles,
     pub(crate) directory: PathBuf,
     /// Milliseconds since the epoch on the sequencer's clock.
@@ -96,8 +98,8 @@ pub(crate) struct Deposited {
     pub(crate) mint: u64,
 }
 
-pub(crate) struct World {
-    pub(crate) l1: SimulatedL1,
+pub(crate) struct World<L = SimulatedL1> {
+    pub(crate) l1: L,
     pub(crate) files: ChainFiles,
     pub(crate) random: Random,
     pub(crate) tuning: Tuning,
@@ -120,40 +122,32 @@ pub(crate) struct World {
 }
 
 impl World {
-    /// An L1 with the contracts, the chain's files, and both nodes at genesis.
+    /// The same as [`World::start`] on the simulated L1.
     pub(crate) async fn new(tuning: Tuning) -> Result<Self> {
-        let mut world = Self::without_nodes(tuning).await?;
-        world.start_sequencer().await?;
-        world.start_verifier()?;
-        Ok(world)
+        let world = Self::start(tuning).await?;
+        world.context("the simulated L1 is always there")
     }
+}
 
-    pub(crate) async fn without_nodes(tuning: Tuning) -> Result<Self> {
+impl<L: L1> World<L> {
+    /// An L1 with the contracts, the chain's files, and both nodes at genesis; `None` where the operator
+    /// asked for no such L1.
+    pub(crate) async fn start(tuning: Tuning) -> Result<Option<Self>> {
         let random = random();
         let wallets = (0..3 + USERS)
             .map(|index| Wallet::from_seed(KEYS, index))
             .collect::<Result<Vec<_>>>()?;
-        let funded = wallets
-            .iter()
-            .map(|wallet| (wallet.address(), U256::from(ETH)));
-        let l1 = SimulatedL1::start(Options {
-            seed: random.clone().next(),
-            chain_id: L1_CHAIN_ID,
-            timestamp: L1_GENESIS,
-            block_time: tuning.l1_block_time,
-            base_fee: 1_000_000_000,
-            safe_depth: 4,
-            final_depth: tuning.final_depth,
-            funded: funded.collect(),
-        })
-        .await?;
+        let funded: Vec<Address> = wallets.iter().map(Wallet::address).collect();
+        let Some(l1) = L::run(&tuning, random.clone().next(), &funded).await? else {
+            return Ok(None);
+        };
         let [owner, batcher, successor, users @ ..] = wallets.as_slice() else {
             anyhow::bail!("too few wallets")
         };
         let users = users.to_vec();
-        let mining = mine_what_waits(&l1);
+        let mining = l1.mine_what_waits();
         let files = deploy(l1.url(), mining, owner, batcher, &users, tuning.window).await?;
-        let world = Self {
+        let mut world = Self {
             clock: Arc::new(AtomicU64::new(files.rollup.genesis.l2_time * 1_000)),
             files,
             random,
@@ -174,21 +168,21 @@ impl World {
             value: U256::MAX,
         };
         let approve = Order::call(world.files.l1.contracts.open, approve.abi_encode());
-        {
-            let mut l1 = world.l1.state();
-            for user in &world.users {
-                l1.order(&approve, user)?;
-            }
-            l1.mine();
+        for user in &world.users {
+            world.l1.order(&approve, user).await?;
         }
-        world.pass_time();
-        Ok(world)
+        world.l1.mine().await?;
+        world.pass_time().await?;
+        world.start_sequencer().await?;
+        world.start_verifier()?;
+        Ok(Some(world))
     }
 
     /// Where its nodes run.
     pub(crate) fn site(&self) -> Site {
         Site {
             l1_url: self.l1.url(),
+            beacon_url: self.l1.beacon_url(),
             files: self.files.clone(),
             directory: self.directory.path().to_owned(),
             clock: self.clock.clone(),
@@ -229,21 +223,22 @@ impl World {
     }
 
     /// The sequencer's clock comes to where the L1's is.
-    fn pass_time(&self) {
-        let now = self.l1.state().head().header.timestamp;
+    async fn pass_time(&self) -> Result<()> {
+        let now = self.l1.head().await?.timestamp;
         self.clock.fetch_max(now * 1_000, Ordering::AcqRel);
+        Ok(())
     }
 
     /// An L1 block is mined with what waits, and the time until then passes on L2.
     pub(crate) async fn tick(&mut self) -> Result<()> {
-        self.l1.state().mine();
+        self.l1.mine().await?;
         self.catch_up().await
     }
 
     /// The sequencer sees the newest L1 block, and the time until then passes on L2.
     pub(crate) async fn catch_up(&mut self) -> Result<()> {
         self.be_seen().await?;
-        self.pass_time();
+        self.pass_time().await?;
         let now = self.clock.load(Ordering::Acquire) / 1_000;
         let Some(sequencer) = &mut self.sequencer else {
             return Ok(());
@@ -261,11 +256,9 @@ impl World {
 
     /// Waits until the sequencer has seen the newest L1 block, if it can.
     pub(crate) async fn be_seen(&mut self) -> Result<()> {
-        let (head, down) = {
-            let l1 = self.l1.state();
-            (l1.head().hash, l1.faults.rpc_down || l1.faults.lag > 0)
-        };
-        let Some(sequencer) = self.sequencer.as_mut().filter(|_| !down) else {
+        let head = self.l1.head().await?.hash;
+        let is_readable = self.l1.is_readable();
+        let Some(sequencer) = self.sequencer.as_mut().filter(|_| is_readable) else {
             return Ok(());
         };
         let start = tokio::time::Instant::now();
@@ -333,14 +326,14 @@ impl World {
     }
 
     /// A user deposits OPEN: the transaction waits in the L1's pool.
-    pub(crate) fn deposit(&mut self) -> Result<Deposited> {
+    pub(crate) async fn deposit(&mut self) -> Result<Deposited> {
         let to = self.random.address();
         let mint = 1 + self.random.below(1_000_000);
-        self.deposit_to(to, mint)
+        self.deposit_to(to, mint).await
     }
 
     /// The same with a recipient and an amount in wei.
-    pub(crate) fn deposit_to(&mut self, to: Address, mint: u64) -> Result<Deposited> {
+    pub(crate) async fn deposit_to(&mut self, to: Address, mint: u64) -> Result<Deposited> {
         let user = usize::try_from(self.random.below(DEPOSITORS as u64))?;
         let call = RollupPortal::depositERC20TransactionCall {
             to,
@@ -351,8 +344,23 @@ impl World {
             data: Bytes::new(),
         };
         let order = Order::call(self.files.l1.contracts.portal, call.abi_encode());
-        self.l1.state().order(&order, &self.users[user])?;
+        self.l1.order(&order, &self.users[user]).await?;
         Ok(Deposited { to, mint })
+    }
+
+    /// What the newest L1 block includes.
+    pub(crate) async fn newest(&self) -> Result<Vec<Included>> {
+        self.l1.block(self.l1.head().await?.number).await
+    }
+
+    /// What the L1's blocks include of an account, from block `from` on.
+    pub(crate) async fn included_of(&self, account: Address, from: u64) -> Result<Vec<Included>> {
+        let mut included = Vec::new();
+        for number in from..=self.l1.head().await?.number {
+            let block = self.l1.block(number).await?;
+            included.extend(block.into_iter().filter(|tx| tx.sender == account));
+        }
+        Ok(included)
     }
 
     /// Number and hash of the sequencer's safe head.
@@ -364,6 +372,8 @@ impl World {
     pub(crate) async fn settle(&mut self) -> Result<()> {
         let mut mined = 0;
         let mut looks = 0_u32;
+        // What no block takes as it is: it is sent again with higher fees, or what it follows is.
+        let mut stuck = 0;
         loop {
             let heads = self.sequencer()?.heads().await?;
             let verified = self.verifier()?.heads();
@@ -376,15 +386,16 @@ impl World {
             looks += 1;
             // What is under way between the two arrives by itself; a block is mined when something waits
             // for one, or nothing has happened for long.
-            let waits = !self.l1.state().pool.is_empty();
-            if waits || looks.is_multiple_of(50) {
+            let waiting = self.l1.waiting_count().await?;
+            let patience = if waiting == 0 { 50 } else { 10 };
+            if waiting != stuck || looks.is_multiple_of(patience) {
                 ensure!(
                     mined < SETTLE_BLOCKS_MAX,
-                    "{mined} L1 blocks later: sequencer {heads:?}, verifier {verified:?}, {} wait on L1",
-                    self.l1.state().pool.len()
+                    "{mined} L1 blocks later: sequencer {heads:?}, verifier {verified:?}, {waiting} wait on L1",
                 );
-                self.l1.state().mine();
+                self.l1.mine().await?;
                 mined += 1;
+                stuck = self.l1.waiting_count().await?;
             }
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
@@ -462,17 +473,4 @@ pub(crate) async fn deploy(
     // What the contract was set up with.
     files.rollup.genesis.system_config = config.system_config();
     Ok(files)
-}
-
-/// Mines whenever something waits and no more of it comes.
-async fn mine_what_waits(l1: &SimulatedL1) -> Result<()> {
-    let mut before = 0;
-    loop {
-        tokio::time::sleep(Duration::from_millis(5)).await;
-        let waiting = l1.state().pool.len();
-        if waiting > 0 && waiting == before {
-            l1.state().mine();
-        }
-        before = waiting;
-    }
 }

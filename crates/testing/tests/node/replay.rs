@@ -7,7 +7,7 @@ use openledger_chain::{ChainError, Sequencer as _, Submission};
 use openledger_execution::ExecutionError;
 use openledger_mempool::RecoveredTransaction;
 use openledger_primitives::{Block, BlockAttributes, BlockNumHash, SealedBlock, Transaction};
-use openledger_store::StoreOptions;
+use openledger_store::{StoreError, StoreOptions};
 use openledger_testing::{
     fixture::{Fixture, FixtureOptions, decode},
     load::{Random, call_data, token_creation},
@@ -188,6 +188,44 @@ fn more_is_unwound_than_goes_in_one_write() -> Result<()> {
         fixture.chain.execute(&attributes_of(block)?)?;
     }
     assert_eq!(hashes(&fixture)?, before);
+    verify(&fixture)
+}
+
+#[test]
+fn nothing_is_unwound_to_where_the_state_is_gone() -> Result<()> {
+    let fixture = Fixture::new(FixtureOptions {
+        store: StoreOptions {
+            unwind_blocks_max: 7,
+            ..StoreOptions::default()
+        },
+        ..FixtureOptions::default()
+    })?;
+    grow(&fixture, 30, 2)?;
+    let before = hashes(&fixture)?;
+    let block = BlockNumHash {
+        number: 20,
+        hash: before[20],
+    };
+    fixture.chain.set_heads(block, block)?;
+    let pruned = fixture.chain.store().prune(20, u64::MAX)?;
+    assert_eq!(pruned.oldest, 20);
+    // An L1 that reorganized finalized blocks away.
+    let below = BlockNumHash {
+        number: 10,
+        hash: before[10],
+    };
+    fixture.chain.set_heads(below, below)?;
+    let error = fixture.chain.unwind(10).unwrap_err();
+    let refused = matches!(
+        error,
+        ChainError::Store(StoreError::HistoryPruned {
+            number: 10,
+            oldest: 20
+        })
+    );
+    assert!(refused, "{error}");
+    assert_eq!(hashes(&fixture)?, before);
+    assert_eq!(fixture.chain.unwind(20)?.len(), 10);
     verify(&fixture)
 }
 

@@ -1,0 +1,3 @@
+//! kona over the records that journeys wrote.
+
+mod records;
