@@ -7,7 +7,7 @@ use anyhow::ensure;
 use openledger_batcher::{Batcher, BatcherConfig, BlockSource, DataAvailability, SourceError};
 use openledger_builder::BuilderHandle;
 use openledger_chain::{Chain, Sequencer};
-use openledger_l1::{DaThrottle, TxSigner};
+use openledger_l1::{DaThrottle, L1Client, TxSigner};
 use openledger_primitives::{Block, BlockNumHash, StateReader, predeploys};
 use std::{sync::Arc, time::Duration};
 use tokio_util::sync::CancellationToken;
@@ -23,10 +23,26 @@ pub(crate) const POSTING_FEE_VAULTS: [Address; 2] =
 /// Storage slot of a fee vault's `totalProcessed`: what left it (`contracts/src/L2/FeeVault.sol`).
 pub(crate) const FEE_VAULT_PROCESSED_SLOT: U256 = U256::ZERO;
 
+/// Settles what batches may be carried in by a node that reads its L1 through `client`.
+///
+/// # Errors
+/// Blobs that could not be read back.
+pub(crate) fn settle_carrier(config: &mut BatcherConfig, client: &L1Client) -> anyhow::Result<()> {
+    if client.blobs().is_none() {
+        // What this node could not read back would stop its own safe head.
+        ensure!(
+            config.data_availability != DataAvailability::Blobs,
+            "batcher.data-availability is blobs, but no l1.beacon-url or l1.blob-archive is given to read them back"
+        );
+        config.data_availability = DataAvailability::Calldata;
+    }
+    Ok(())
+}
+
 /// Starts the batcher, the L1 sender that it posts through, and what passes its throttle on to `builder`.
 ///
 /// # Errors
-/// A journal that can't be read; blobs that could not be read back.
+/// A journal that can't be read.
 pub(crate) fn start_batcher(
     senders: &mut L1Roles<'_>,
     signer: &TxSigner,
@@ -38,14 +54,6 @@ pub(crate) fn start_batcher(
         warn!(key = %signer.address(), %batcher, "the key is not of the chain's first batcher: is it the present one?");
     }
     config.l1_chain = Some(senders.chain.l1_config().clone());
-    if senders.client.blobs().is_none() {
-        // What this node could not read back would stop its own safe head.
-        ensure!(
-            config.data_availability != DataAvailability::Blobs,
-            "batcher.data-availability is blobs, but no l1.beacon-url or l1.blob-archive is given to read them back"
-        );
-        config.data_availability = DataAvailability::Calldata;
-    }
     let throttle = config.throttle.clone();
     let own = senders.start_sender("L1 sender", JOURNAL, signer)?;
     let (batcher, task) = Batcher::run(

@@ -113,6 +113,11 @@ mod tests {
             refused(&["openledger", "dev", "--instant", "--block-time", "2"]),
             ArgumentConflict
         );
+        // The local L1 answers a beacon node's routes itself.
+        assert_eq!(
+            refused(&["openledger", "dev", "--l1.beacon-url", "http://localhost:1"]),
+            clap::error::ErrorKind::MissingRequiredArgument
+        );
     }
 
     #[test]

@@ -1,8 +1,10 @@
 //! Derives a chain up to the L1's head: what a starting node and `batch verify` share.
 
-use anyhow::{Context, bail};
+use anyhow::Context;
 use openledger_chain::{Chain, Derivation, DerivedL1, OnContradiction, SafeBlock};
-use openledger_l1::{BlobSource, BlobSourceConfig, L1Client, L1Heads, L1Tag, RequestConfig};
+use openledger_l1::{
+    BlobSource, BlobSourceConfig, L1Client, L1Error, L1Heads, L1Tag, RequestConfig,
+};
 use std::sync::Arc;
 use tokio::sync::watch;
 
@@ -43,20 +45,35 @@ pub async fn derive(
 /// The L1 client of a command that was given URLs.
 ///
 /// # Errors
-/// If a URL is invalid, or the L1 has another chain id than `expected`.
+/// If a URL is invalid, no L1 answers, or it has another chain id than `expected`.
 pub async fn connect(urls: &[String], expected: u64) -> anyhow::Result<L1Client> {
-    let client = L1Client::new(urls, RequestConfig::default())?;
-    // The URL itself may hold a key, so that it is not repeated.
-    let actual = client
-        .chain_id()
-        .await
-        .context("no L1 answers at the URL of l1.rpc-url")?;
-    if actual != expected {
-        bail!(
-            "the L1 at the URL of l1.rpc-url has chain id {actual}, but the chain's L1 has {expected}"
-        );
-    }
+    let client = client(urls)?;
+    require_chain(&client, expected).await?;
     Ok(client)
+}
+
+/// The L1 client for these URLs. Nothing is sent.
+///
+/// # Errors
+/// If a URL is invalid, or there are too many.
+pub(crate) fn client(urls: &[String]) -> anyhow::Result<L1Client> {
+    L1Client::new(urls, RequestConfig::default()).context("l1.rpc-url")
+}
+
+/// Checks that the L1 is the chain's.
+///
+/// # Errors
+/// If no L1 answers, or it has another chain id than `expected`.
+pub(crate) async fn require_chain(client: &L1Client, expected: u64) -> anyhow::Result<()> {
+    // The URL itself may hold a key, so that it is not repeated.
+    let checked = client.require_chain_id(expected).await;
+    checked.map_err(|error| {
+        let what = match error {
+            L1Error::WrongChain { .. } => "the URL of l1.rpc-url is of another L1 than the chain's",
+            _ => "no L1 answers at the URL of l1.rpc-url",
+        };
+        anyhow::Error::from(error).context(what)
+    })
 }
 
 /// The same client with its sources of blobs, if any are given.

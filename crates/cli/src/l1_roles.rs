@@ -22,7 +22,7 @@ pub(crate) struct L1Roles<'a> {
     pub(crate) directory: &'a Path,
     /// Stops the roles.
     pub(crate) services: &'a CancellationToken,
-    pub(crate) roles: &'a mut Roles,
+    pub(crate) roles: &'a Roles,
     pub(crate) status: &'a mut RoleStatus,
 }
 

@@ -21,6 +21,7 @@ pub mod attribution;
 pub mod batch;
 mod batcher;
 mod bridge;
+mod catch_up;
 pub mod cli;
 pub mod config;
 pub mod db;

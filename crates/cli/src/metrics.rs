@@ -1,11 +1,13 @@
 //! Lines of `/metrics` about the node's roles on L1, beside those of the JSON-RPC server.
 
+use crate::catch_up::Waits;
 use alloy_primitives::U256;
 use openledger_batcher::{BatcherStatus, PostingBalance};
-use openledger_l1::{BlobStatus, L1Client, L1Heads, LagStatus, Obstacle, SenderStatus};
+use openledger_l1::{BlobStatus, Carrier, L1Client, L1Heads, LagStatus, Obstacle, SenderStatus};
 use openledger_primitives::SealedHeader;
 use openledger_proposer::{ChallengerStatus, ProposerStatus};
 use openledger_rpc::MetricsHook;
+use parking_lot::RwLock;
 use std::{fmt::Write, sync::Arc};
 use tokio::sync::watch;
 
@@ -15,6 +17,8 @@ const WEI_PER_GWEI: u128 = 1_000_000_000;
 /// Where the roles report their state.
 #[derive(Debug, Default, Clone)]
 pub(crate) struct RoleStatus {
+    /// What the node waits for before it begins.
+    pub(crate) waits: Option<Waits>,
     pub(crate) l1: Option<watch::Receiver<L1Heads>>,
     /// Who reads the L1, and knows which endpoints lag.
     pub(crate) l1_client: Option<L1Client>,
@@ -27,13 +31,26 @@ pub(crate) struct RoleStatus {
     pub(crate) challenger_sender: Option<watch::Receiver<SenderStatus>>,
 }
 
+/// [`RoleStatus`] of a node whose roles start one after the other.
+pub(crate) type SharedStatus = Arc<RwLock<RoleStatus>>;
+
 impl RoleStatus {
-    /// Writes the metrics of the roles that run.
-    pub(crate) fn hook(self) -> MetricsHook {
-        Arc::new(move |out| self.write(&mut Lines(out)))
+    /// Writes the metrics of the roles that run by then.
+    pub(crate) fn hook(status: SharedStatus) -> MetricsHook {
+        Arc::new(move |out| {
+            let status = status.read().clone();
+            status.write(&mut Lines(out));
+        })
     }
 
     fn write(&self, lines: &mut Lines<'_>) {
+        if let Some(waits) = &self.waits {
+            lines.gauge(
+                "starting",
+                "Whether what comes first at a start is not done yet.",
+                waits.borrow().is_some(),
+            );
+        }
         if let Some(heads) = &self.l1 {
             lines.heads(&heads.borrow());
         }
@@ -112,10 +129,27 @@ impl Lines<'_> {
 
     fn batcher(&mut self, status: &BatcherStatus) {
         self.gauge(
+            "batcher_submitted_block",
+            "Last L2 block whose batch was given to the L1 sender as a whole.",
+            status.submitted_to,
+        );
+        self.gauge(
             "batcher_confirmed_block",
             "Last L2 block whose batch is on L1.",
             status.confirmed_to,
         );
+        self.gauge(
+            "batcher_inclusion_l1_block",
+            "L1 block that completed that batch.",
+            status.l1_inclusion.number,
+        );
+        if let Some(carrier) = status.carrier {
+            self.gauge(
+                "batcher_carries_blobs",
+                "Whether the last batch was carried in blobs; in calldata if not.",
+                carrier == Carrier::Blobs,
+            );
+        }
         self.gauge(
             "batcher_backlog_blocks",
             "Sealed blocks in no channel.",
@@ -128,7 +162,7 @@ impl Lines<'_> {
         );
         self.counter(
             "batcher_restarts_total",
-            "Restarts from the safe head.",
+            "Times that it had to start over.",
             status.restarts,
         );
         self.gauge(
@@ -172,6 +206,11 @@ impl Lines<'_> {
             "batcher_refused_channels_total",
             "Channels that were not posted because they would have come out wrong.",
             status.refused_channels,
+        );
+        self.counter(
+            "batcher_cancelled_transactions_total",
+            "L1 transactions that were cancelled, or given back behind one that was.",
+            status.cancelled_txs,
         );
     }
 
@@ -280,6 +319,23 @@ impl Lines<'_> {
             "Whether that is too little.",
             status.balance_low,
         );
+        self.gauge(
+            &format!("{role}_in_flight_transactions"),
+            "L1 transactions of the account that are sent and not confirmed.",
+            status.in_flight as u128,
+        );
+        self.gauge(
+            &format!("{role}_cancelling_transactions"),
+            "How many of them are being cancelled.",
+            status.cancelling as u128,
+        );
+        if let Some(nonce) = status.next_nonce {
+            self.gauge(
+                &format!("{role}_next_nonce"),
+                "Nonce that the account's next L1 transaction gets.",
+                nonce,
+            );
+        }
         // Waiting for its own transactions is no trouble.
         let obstacle = status
             .obstacle
@@ -294,6 +350,11 @@ impl Lines<'_> {
             "Most that is offered now, gwei a gas.",
             status.ceiling.fee_wei / WEI_PER_GWEI,
         );
+        self.gauge(
+            &format!("{role}_blob_fee_ceiling_gwei"),
+            "The same, gwei a blob gas.",
+            status.ceiling.blob_fee_wei / WEI_PER_GWEI,
+        );
     }
 }
 
@@ -304,7 +365,9 @@ fn gwei(wei: U256) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use alloy_primitives::Address;
     use openledger_batcher::PostingBalance;
+    use openledger_l1::FeeCeiling;
     use openledger_primitives::Header;
 
     #[test]
@@ -325,7 +388,22 @@ mod tests {
                 cost_open_wei: U256::from(3_000_000_000_u64),
                 fees_open_wei: U256::from(2_000_000_000_u64),
             }),
+            carrier: Some(Carrier::Blobs),
+            cancelled_txs: 7,
             ..BatcherStatus::default()
+        };
+        let sender = SenderStatus {
+            account: Address::ZERO,
+            balance: None,
+            balance_low: false,
+            in_flight: 4,
+            cancelling: 2,
+            next_nonce: Some(6),
+            obstacle: Some(Obstacle::Cancelling),
+            ceiling: FeeCeiling {
+                fee_wei: 8 * WEI_PER_GWEI,
+                blob_fee_wei: 9 * WEI_PER_GWEI,
+            },
         };
         let proposer = ProposerStatus {
             claimed_to: 4,
@@ -337,15 +415,18 @@ mod tests {
             ..ChallengerStatus::default()
         };
         let status = RoleStatus {
+            waits: Some(watch::channel(Some("the L1".into())).1),
             l1: Some(watch::channel(heads).1),
             batcher: Some(watch::channel(batcher).1),
+            sender: Some(watch::channel(sender).1),
             proposer: Some(watch::channel(proposer).1),
             challenger: Some(watch::channel(challenger).1),
             ..RoleStatus::default()
         };
         let mut text = String::new();
-        status.hook()(&mut text);
+        RoleStatus::hook(Arc::new(RwLock::new(status)))(&mut text);
         assert!(text.contains("\nopenledger_l1_head 9\n"), "{text}");
+        assert!(text.contains("\nopenledger_starting 1\n"), "{text}");
         assert!(
             text.contains("\nopenledger_batcher_confirmed_block 5\n"),
             "{text}"
@@ -366,7 +447,20 @@ mod tests {
             text.contains("\nopenledger_challenger_missed_claims 3\n"),
             "{text}"
         );
-        assert!(!text.contains("balance"), "{text}");
+        for line in [
+            "carries_blobs 1",
+            "cancelled_transactions_total 7",
+            "in_flight_transactions 4",
+            "cancelling_transactions 2",
+            "next_nonce 6",
+            "obstacle 1",
+            "fee_ceiling_gwei 8",
+            "blob_fee_ceiling_gwei 9",
+        ] {
+            let line = format!("\nopenledger_batcher_{line}\n");
+            assert!(text.contains(&line), "{line} {text}");
+        }
+        assert!(!text.contains("balance_gwei"), "{text}");
         assert!(
             text.lines()
                 .all(|line| line.starts_with("# ") || line.starts_with("openledger_"))

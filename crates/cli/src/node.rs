@@ -2,37 +2,32 @@
 //! opposite one.
 //!
 //! `dev` and `sequencer` differ only in the [`NodeConfig`] that they make. Every long-running role is a
-//! task of one set; the first that ends by itself ends the node.
+//! task of one set; the first that ends by itself ends the node. JSON-RPC, `/health` and `/metrics` are there at
+//! once. What builds, posts and claims begins when `catch_up.rs` has done what comes first.
 
 use crate::{
-    batcher::start_batcher,
-    derivation::{connect, derive, with_blobs},
+    batcher::{settle_carrier, start_batcher},
+    catch_up::{CatchUp, Recovered},
+    derivation::{client, with_blobs},
     l1_roles::{L1Roles, sender_config},
-    metrics::RoleStatus,
-    one_line,
+    metrics::{RoleStatus, SharedStatus},
     proposer::{ChallengerRole, ProposerRole, start_challenger, start_proposer},
     roles::{Roles, blocking},
-    services::{client_version, open_chain, tend_store},
+    services::{client_version, open_chain, start_watchdog, tend_store},
     shutdown::Service,
     sync_status::l1_status,
     unsettled,
-    verifier::BATCH_INTERVAL,
 };
-use alloy_primitives::B256;
 use alloy_signer_local::PrivateKeySigner;
-use anyhow::{Context, anyhow};
+use anyhow::anyhow;
 use openledger_batcher::BatcherConfig;
 use openledger_builder::{Builder, BuilderConfig, BuilderHandle, OriginFeed, follow};
-use openledger_chain::{
-    Chain, ChainEvent, ChainFiles, GiveWay, OnContradiction, Sequencer, TrackError, l1_holds,
-    newest_with_origin, track_beside,
-};
+use openledger_chain::{Chain, ChainFiles, GiveWay, Sequencer, track_beside};
 use openledger_l1::{
-    BlobSourceConfig, L1Client, L1Error, L1Watcher, TxSenderConfig, TxSigner, WatcherConfig,
+    BlobSourceConfig, L1Client, L1Heads, L1Watcher, TxSenderConfig, TxSigner, WatcherConfig,
 };
 use openledger_mempool::{Mempool, MempoolConfig};
-use openledger_node::{WatchdogConfig, watch};
-use openledger_protocol::L1Attributes;
+use openledger_node::WatchdogConfig;
 use openledger_rpc::{RpcConfig, RpcContext, serve};
 use openledger_store::StoreOptions;
 use std::{
@@ -41,13 +36,12 @@ use std::{
     sync::Arc,
     time::Duration,
 };
+use tokio::sync::{oneshot, watch};
 use tokio_util::sync::CancellationToken;
-use tracing::warn;
+use tracing::{info, warn};
 
 /// L1 blocks that the builder may read ahead.
 const ORIGINS_MAX: usize = 64;
-/// Pause before the L1 is tried again.
-const RETRY: Duration = Duration::from_secs(2);
 /// How long requests may go on when the node stops.
 const DRAIN_TIMEOUT: Duration = Duration::from_secs(6);
 
@@ -75,18 +69,8 @@ pub struct L1Role {
     pub proposer: Option<ProposerRole>,
     /// Who vetoes wrong ones; `None` vetoes none.
     pub challenger: Option<ChallengerRole>,
-}
-
-impl L1Role {
     /// What is taken for a stall of the L1, or of the heads that follow it.
-    fn watchdog_limits(&self) -> WatchdogConfig {
-        let channel = u32::try_from(self.batcher.channel_duration_max).unwrap_or(u32::MAX);
-        let batch_interval = match self.batcher_signer {
-            Some(_) => self.block_time.saturating_mul(channel),
-            None => BATCH_INTERVAL,
-        };
-        WatchdogConfig::for_intervals(self.block_time, batch_interval)
-    }
+    pub watchdog: WatchdogConfig,
 }
 
 /// What a node is started with.
@@ -110,15 +94,6 @@ pub struct NodeConfig {
     pub feed_key: Option<PrivateKeySigner>,
 }
 
-/// What was undone at the start because the L1 is older than the chain.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Recovered {
-    /// Blocks unwound.
-    pub blocks: usize,
-    /// Their transactions, which are queued again.
-    pub transactions: usize,
-}
-
 /// A running node.
 #[derive(Debug)]
 pub struct Node {
@@ -126,12 +101,14 @@ pub struct Node {
     roles: Roles,
     /// Stops what serves and what follows.
     services: CancellationToken,
-    recovered: Option<Recovered>,
+    /// Told when what comes first is done.
+    begun: oneshot::Receiver<Option<Recovered>>,
     addresses: (SocketAddr, Option<SocketAddr>),
 }
 
 impl Node {
-    /// Opens the store and starts every role.
+    /// Opens the store, serves, and starts every role. Those that need the L1 begin when it has been read, however
+    /// long that takes.
     ///
     /// # Errors
     /// The first role that can't be started; those before it are then stopped.
@@ -146,20 +123,22 @@ impl Node {
         .await?;
         let mempool = Arc::new(Mempool::new(config.mempool.clone()));
         let origins = Arc::new(OriginFeed::new(ORIGINS_MAX));
-        let mut roles = Roles::default();
+        let roles = Roles::default();
 
-        let l1 = match &config.l1 {
-            Some(role) => {
-                let client = connect(&role.urls, chain.config().l1_chain_id).await?;
-                let mut client = with_blobs(client, role.blobs.clone())?;
+        let l1 = match config.l1 {
+            Some(mut role) => {
+                let mut client = with_blobs(client(&role.urls)?, role.blobs.clone())?;
                 if role.whole {
                     client = client.of_whole_l1();
+                }
+                if role.batcher_signer.is_some() {
+                    settle_carrier(&mut role.batcher, &client)?;
                 }
                 let mut polling = WatcherConfig::for_block_time(role.block_time);
                 polling.poll_interval = role.poll_interval.unwrap_or(polling.poll_interval);
                 let (watcher, task) = L1Watcher::spawn(client.clone(), polling, services.clone());
                 roles.spawn("L1 watcher", async move { Ok(task.await?) });
-                Some((role, client, watcher))
+                Some((role, client, watcher.heads()))
             }
             None => {
                 let origin = unsettled::origin(chain.config().genesis.l2_time, chain.l1_config());
@@ -170,11 +149,10 @@ impl Node {
             }
         };
 
-        // Blocks are built only once it is known that the L1 has the origins of those that exist.
-        let active = config.builder.active;
         let builder_config = BuilderConfig {
-            active: active && l1.is_none(),
-            ..config.builder.clone()
+            // What the L1 holds of the chain comes first: whoever builds on an older head forks it.
+            gives_way: l1.is_some(),
+            ..config.builder
         };
         let (builder, thread) = {
             let (chain, mempool, origins) = (chain.clone(), mempool.clone(), origins.clone());
@@ -188,104 +166,78 @@ impl Node {
             }
         });
 
-        let mut recovered = None;
-        let mut status = RoleStatus::default();
-        if let Some((role, client, watcher)) = &l1 {
-            recovered = unwind_lost_origins(&chain, client, &builder).await?;
-            // What the L1 holds of the chain comes first: whoever builds on an older head forks it. The
-            // batcher goes on from the safe head, so that has to be right as well.
-            let l1_head = derive_all(&chain, client, &builder)
-                .await
-                .context("what the L1 holds of the chain can't be derived")?;
-            origins.set_l1_head(l1_head);
-            if active {
-                builder
-                    .start(B256::ZERO)
-                    .await
-                    .context("the sequencer could not be started")?;
+        let (begin, begun) = oneshot::channel();
+        let status = SharedStatus::default();
+        let mut troubles = Vec::new();
+        let mut l1_heads = None;
+        match l1 {
+            None => {
+                // Nobody waits yet.
+                let _ = begin.send(None);
             }
-            roles.spawn("L1 follower", {
-                let (chain, client, origins, builder) = (
-                    chain.clone(),
-                    client.clone(),
-                    origins.clone(),
-                    builder.clone(),
-                );
-                let (heads, services) = (watcher.heads(), services.clone());
-                async move {
-                    follow(chain, client, heads, origins, builder, services).await;
-                    Ok(())
-                }
-            });
-            roles.spawn("safe head", {
-                let (chain, client, builder) = (chain.clone(), client.clone(), builder.clone());
-                let (heads, services) = (watcher.heads(), services.clone());
-                async move {
-                    track_beside(chain, client, heads, builder, services).await;
-                    Ok(())
-                }
-            });
-            status.l1 = Some(watcher.heads());
-            status.l1_client = Some(client.clone());
-            status.blobs = client.blobs().map(|source| source.status());
-            let mut senders = L1Roles {
-                chain: &chain,
-                client,
-                sender: sender_config(role.sender, role.block_time, &chain),
-                directory: config.store_path.parent().unwrap_or(Path::new("")),
-                services: &services,
-                roles: &mut roles,
-                status: &mut status,
-            };
-            if let Some(signer) = &role.batcher_signer {
-                start_batcher(&mut senders, signer, role.batcher.clone(), &builder)?;
-            }
-            if let Some(proposer) = &role.proposer {
-                start_proposer(&mut senders, proposer)?;
-            }
-            if let Some(challenger) = &role.challenger {
-                start_challenger(&mut senders, challenger)?;
+            Some((role, client, heads)) => {
+                let (catch_up, waits) =
+                    CatchUp::new(chain.clone(), client.clone(), Some(builder.clone()));
+                *status.write() = RoleStatus {
+                    waits: Some(waits.clone()),
+                    l1: Some(heads.clone()),
+                    l1_client: Some(client.clone()),
+                    blobs: client.blobs().map(|source| source.status()),
+                    ..RoleStatus::default()
+                };
+                l1_heads = Some(heads.clone());
+                let feed = None;
+                let limits = role.watchdog;
+                let stall = start_watchdog(&chain, heads.clone(), feed, limits, &services, &roles);
+                troubles.extend([waits, stall]);
+                let settled = Settled {
+                    role,
+                    client,
+                    heads,
+                    chain: chain.clone(),
+                    builder: builder.clone(),
+                    origins,
+                    directory: directory_of(&config.store_path),
+                    services: services.clone(),
+                    roles: roles.clone(),
+                    status: status.clone(),
+                };
+                roles.spawn("L1 follower", settled.run(catch_up, begin));
             }
         }
-        tend_store(&chain, &services, &mut roles);
-        let stall = l1.as_ref().map(|(role, _, watcher)| {
-            let limits = role.watchdog_limits();
-            let (stall, watching) = watch(chain.clone(), watcher.heads(), limits, services.clone());
-            roles.spawn("watchdog", async move {
-                watching.await;
-                Ok(())
-            });
-            stall
-        });
+        tend_store(&chain, &services, &roles);
 
         let context = RpcContext {
             sequencer: Some(builder.clone()),
-            stall,
-            l1_status: status
-                .l1
-                .clone()
-                .map(|heads| l1_status(heads, &services, &mut roles)),
-            metrics: Some(status.hook()),
+            troubles,
+            l1_status: l1_heads.map(|heads| l1_status(heads, &services, &roles)),
+            metrics: Some(RoleStatus::hook(status)),
             feed_key: config.feed_key,
             ..RpcContext::new(chain.clone(), client_version())
         };
         let server = serve(config.rpc, context, services.clone()).await?;
         let addresses = (server.http(), server.privileged());
         roles.spawn("JSON-RPC", async move { Ok(server.ended().await?) });
-
         stop_on_error.disarm();
         Ok(Self {
             builder,
             roles,
             services,
-            recovered,
+            begun,
             addresses,
         })
     }
 
-    /// What was undone at the start, if anything.
-    pub const fn recovered(&self) -> Option<Recovered> {
-        self.recovered
+    /// Waits until what comes first is done, and blocks are built unless the configuration says otherwise; answers
+    /// what was undone, if anything. To be called once.
+    ///
+    /// # Errors
+    /// A role that failed meanwhile.
+    pub async fn begun(&mut self) -> anyhow::Result<Option<Recovered>> {
+        tokio::select! {
+            Ok(recovered) = &mut self.begun => Ok(recovered),
+            failure = self.roles.failed() => Err(failure),
+        }
     }
 
     /// Where the public and the privileged listener are bound.
@@ -300,7 +252,7 @@ impl Service for Node {
     }
 
     /// First stops what serves and follows, then the builder, whose open block stays in the journal.
-    async fn stop(mut self) -> anyhow::Result<()> {
+    async fn stop(self) -> anyhow::Result<()> {
         self.services.cancel();
         let mut outcome = Ok(());
         // Requests that are under way still get the builder's answer, so that it ends last.
@@ -315,87 +267,97 @@ impl Service for Node {
     }
 }
 
-/// Derives what the L1 holds of the chain, and answers the number of its newest block. Blocks that contradict it, such as those of a sequencer that was
-/// away for longer than the sequencing window, give way.
-async fn derive_all(
-    chain: &Arc<Chain>,
-    client: &L1Client,
-    builder: &BuilderHandle,
-) -> anyhow::Result<u64> {
-    let mut policy = OnContradiction::Report;
-    loop {
-        let l1_head = client.latest().await?.number;
-        let Err(error) = derive(chain, client, policy, l1_head, |_| true).await else {
-            builder.go_on();
-            return Ok(l1_head);
+/// The directory beside the store.
+fn directory_of(store: &Path) -> PathBuf {
+    store.parent().unwrap_or(Path::new("")).to_owned()
+}
+
+/// What a chain that posts to L1 needs beside its builder.
+struct Settled {
+    role: L1Role,
+    client: L1Client,
+    heads: watch::Receiver<L1Heads>,
+    chain: Arc<Chain>,
+    builder: Arc<BuilderHandle>,
+    origins: Arc<OriginFeed>,
+    /// Where the senders' journals are.
+    directory: PathBuf,
+    services: CancellationToken,
+    roles: Roles,
+    status: SharedStatus,
+}
+
+impl Settled {
+    /// Does what comes first, has blocks built, starts the roles that wait for that, and follows the L1.
+    async fn run(
+        self,
+        catch_up: CatchUp,
+        begin: oneshot::Sender<Option<Recovered>>,
+    ) -> anyhow::Result<()> {
+        let caught_up = self.services.run_until_cancelled(catch_up.run()).await;
+        let Some(caught_up) = caught_up else {
+            return Ok(());
         };
-        let cause = error.downcast_ref::<TrackError>();
-        let is_passing = |cause: &TrackError| cause.is_reading() || cause.is_reset();
-        if cause.is_some_and(is_passing) || error.is::<L1Error>() {
-            warn!(
-                error = one_line(&error),
-                "what the L1 holds of the chain can't be read, trying again"
-            );
-            tokio::time::sleep(RETRY).await;
-            continue;
-        }
-        let Some(number) = cause.and_then(TrackError::contradiction) else {
-            return Err(error);
-        };
-        warn!(
-            error = one_line(&error),
-            "L1 holds other blocks than this chain: giving way"
+        let caught_up = caught_up?;
+        self.origins.set_l1_head(caught_up.l1_head);
+        self.builder.go_on();
+        // The batcher goes on from the safe head, which is right by now.
+        self.start_roles()?;
+        catch_up.done();
+        let building = self.builder.is_active();
+        info!(
+            block = self.chain.head().number,
+            building, "the sequencer begins"
         );
-        let unwound = builder.give_way(number).await;
-        unwound.map_err(|source| anyhow!("block {number} can't be unwound: {source}"))?;
-        policy = OnContradiction::Follow;
+        // Nobody may wait for it.
+        let _ = begin.send(caught_up.recovered);
+        follow(
+            self.chain,
+            self.client,
+            self.heads,
+            self.origins,
+            self.builder,
+            self.services,
+        )
+        .await;
+        Ok(())
     }
-}
 
-/// Unwinds blocks whose origin the L1 does not have: its state may have been saved before the chain's.
-async fn unwind_lost_origins(
-    chain: &Arc<Chain>,
-    client: &L1Client,
-    builder: &BuilderHandle,
-) -> anyhow::Result<Option<Recovered>> {
-    let head = chain.head().number;
-    let newest = newest_with_origin(chain, client, head).await?;
-    if newest.number == head && open_origin_exists(chain, client).await? {
-        return Ok(None);
-    }
-    let mut events = chain.subscribe();
-    let mut transactions = chain.open_block().map_or(0, |open| {
-        open.transactions
-            .iter()
-            .filter(|entry| !entry.transaction.is_deposit())
-            .count()
-    });
-    let blocks = builder.reorganize(newest.l1_origin.number).await?;
-    while let Ok(event) = events.try_recv() {
-        if let ChainEvent::Unwound { removed, .. } = event {
-            let bodies = removed
-                .iter()
-                .flat_map(|block| &block.block.body.transactions);
-            transactions += bodies
-                .filter(|transaction| !transaction.is_deposit())
-                .count();
+    fn start_roles(&self) -> anyhow::Result<()> {
+        self.roles.spawn("safe head", {
+            let (chain, client) = (self.chain.clone(), self.client.clone());
+            let (builder, heads) = (self.builder.clone(), self.heads.clone());
+            let services = self.services.clone();
+            async move {
+                track_beside(chain, client, heads, builder, services).await;
+                Ok(())
+            }
+        });
+        let mut status = self.status.read().clone();
+        let mut senders = L1Roles {
+            chain: &self.chain,
+            client: &self.client,
+            sender: sender_config(self.role.sender, self.role.block_time, &self.chain),
+            directory: &self.directory,
+            services: &self.services,
+            roles: &self.roles,
+            status: &mut status,
+        };
+        if let Some(signer) = &self.role.batcher_signer {
+            start_batcher(
+                &mut senders,
+                signer,
+                self.role.batcher.clone(),
+                &self.builder,
+            )?;
         }
+        if let Some(proposer) = &self.role.proposer {
+            start_proposer(&mut senders, proposer)?;
+        }
+        if let Some(challenger) = &self.role.challenger {
+            start_challenger(&mut senders, challenger)?;
+        }
+        *self.status.write() = status;
+        Ok(())
     }
-    Ok(Some(Recovered {
-        blocks,
-        transactions,
-    }))
-}
-
-/// Whether the L1 has the origin of the open block, which the journal brought back; true if none is open.
-async fn open_origin_exists(chain: &Chain, client: &L1Client) -> anyhow::Result<bool> {
-    let Some(open) = chain.open_block() else {
-        return Ok(true);
-    };
-    let Some(first) = open.attributes.transactions.first() else {
-        return Ok(true);
-    };
-    let attributes =
-        L1Attributes::from_deposit(first).context("the open block's first transaction")?;
-    Ok(l1_holds(client, (attributes.number, attributes.hash).into()).await?)
 }

@@ -2,30 +2,43 @@
 
 use crate::one_line;
 use anyhow::anyhow;
-use std::{future::Future, time::Duration};
-use tokio::task::JoinSet;
+use parking_lot::Mutex;
+use std::{
+    future::{Future, poll_fn},
+    sync::Arc,
+    time::Duration,
+};
+use tokio::task::{JoinError, JoinSet};
 use tracing::error;
 
 /// How long the roles may take to end.
 const STOP_TIMEOUT: Duration = Duration::from_secs(20);
 
-/// The running tasks, with the names that messages give them.
-#[derive(Debug, Default)]
-pub(crate) struct Roles(JoinSet<(&'static str, anyhow::Result<()>)>);
+/// What a role ended with, and the name that messages give it.
+type Ended = (&'static str, anyhow::Result<()>);
+
+/// The running tasks. Cheap to clone: a role starts others, where these have to wait for what it does first.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Roles(Arc<Mutex<JoinSet<Ended>>>);
 
 impl Roles {
     /// Starts a role.
     pub(crate) fn spawn(
-        &mut self,
+        &self,
         name: &'static str,
         role: impl Future<Output = anyhow::Result<()>> + Send + 'static,
     ) {
-        self.0.spawn(async move { (name, role.await) });
+        self.0.lock().spawn(async move { (name, role.await) });
+    }
+
+    /// The next role that ends; `None` if none runs. One caller at a time.
+    async fn next_ended(&self) -> Option<Result<Ended, JoinError>> {
+        poll_fn(|context| self.0.lock().poll_join_next(context)).await
     }
 
     /// Completes when a role ends by itself, with the reason.
-    pub(crate) async fn failed(&mut self) -> anyhow::Error {
-        match self.0.join_next().await {
+    pub(crate) async fn failed(&self) -> anyhow::Error {
+        match self.next_ended().await {
             Some(Ok((name, Ok(())))) => anyhow!("the {name} ended by itself"),
             Some(Ok((name, Err(error)))) => error.context(format!("the {name} failed")),
             Some(Err(error)) => anyhow::Error::from(error).context("a role panicked"),
@@ -34,7 +47,7 @@ impl Roles {
     }
 
     /// Waits until all roles have ended, for a while; keeps the last failure.
-    pub(crate) async fn end(&mut self, outcome: &mut anyhow::Result<()>) {
+    pub(crate) async fn end(&self, outcome: &mut anyhow::Result<()>) {
         let all = self.end_all_but(0, outcome);
         if tokio::time::timeout(STOP_TIMEOUT, all).await.is_err() {
             *outcome = Err(anyhow!("not every role stopped within {STOP_TIMEOUT:?}"));
@@ -42,9 +55,9 @@ impl Roles {
     }
 
     /// Waits until at most `count` roles run; keeps the last failure.
-    pub(crate) async fn end_all_but(&mut self, count: usize, outcome: &mut anyhow::Result<()>) {
-        while self.0.len() > count {
-            let error = match self.0.join_next().await {
+    pub(crate) async fn end_all_but(&self, count: usize, outcome: &mut anyhow::Result<()>) {
+        while self.0.lock().len() > count {
+            let error = match self.next_ended().await {
                 None => return,
                 Some(Ok((_, Ok(())))) => continue,
                 Some(Ok((name, Err(error)))) => error.context(format!("the {name} failed")),
@@ -76,7 +89,7 @@ mod tests {
             (1, "the watchdog failed: no clock"),
             (2, "a role panicked"),
         ] {
-            let mut roles = Roles::default();
+            let roles = Roles::default();
             roles.spawn("JSON-RPC", std::future::pending());
             roles.spawn("watchdog", async move {
                 match role {
@@ -91,9 +104,33 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_role_starts_another_while_failures_are_waited_for() {
+        let roles = Roles::default();
+        let (begin, begun) = tokio::sync::oneshot::channel();
+        roles.spawn("derivation", {
+            let roles = roles.clone();
+            async move {
+                begun.await?;
+                roles.spawn("feed", async { bail!("no sequencer") });
+                std::future::pending().await
+            }
+        });
+        let failed = tokio::spawn({
+            let roles = roles.clone();
+            async move { roles.failed().await }
+        });
+        tokio::task::yield_now().await;
+        begin.send(()).unwrap();
+        assert_eq!(
+            one_line(&failed.await.unwrap()),
+            "the feed failed: no sequencer"
+        );
+    }
+
+    #[tokio::test]
     async fn stopping_waits_for_all_and_keeps_what_failed() {
         let stop = CancellationToken::new();
-        let mut roles = Roles::default();
+        let roles = Roles::default();
         for name in ["watchdog", "pruning", "JSON-RPC"] {
             let stop = stop.clone();
             roles.spawn(name, async move {
@@ -107,7 +144,7 @@ mod tests {
         stop.cancel();
         let mut outcome = Ok(());
         roles.end(&mut outcome).await;
-        assert_eq!(roles.0.len(), 0);
+        assert_eq!(roles.0.lock().len(), 0);
         let failure = outcome.unwrap_err();
         assert_eq!(one_line(&failure), "the pruning failed: no disk");
     }

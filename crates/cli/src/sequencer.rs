@@ -38,13 +38,16 @@ async fn start(args: SequencerArgs) -> anyhow::Result<Node> {
     let store_path = store_path(&settings.node.data_dir)?;
     let role = settings.l1_role(&Arc::new(files.rollup.clone()), &files.l1.contracts)?;
     let feed_key = settings.feed_key()?;
+    let block_time = files.rollup.block_time;
+    let health = settings.health_limits(block_time)?;
     let config = NodeConfig {
         store_path,
-        store: settings.node.store_options(files.rollup.block_time),
+        store: settings.node.store_options(block_time),
+        builder: settings.builder(block_time)?,
         mempool: settings.mempool,
-        builder: settings.builder,
         rpc: RpcConfig {
             settled: true,
+            health_head_age_max: health.head_age_max,
             ..settings.node.rpc
         },
         l1: Some(role),

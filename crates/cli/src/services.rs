@@ -3,6 +3,8 @@
 use crate::roles::{Roles, blocking};
 use anyhow::Context;
 use openledger_chain::{Chain, ChainFiles, ChainOptions};
+use openledger_l1::L1Heads;
+use openledger_node::{FeedTrouble, WatchdogConfig, watch};
 use openledger_store::{AddressIndexReport, Store, StoreOptions};
 use std::{
     fs,
@@ -10,9 +12,13 @@ use std::{
     sync::Arc,
     time::{Duration, Instant},
 };
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
+/// The longest that a batcher usually waits before it posts, for a node that doesn't know its batcher's
+/// setting: what is taken for a stall must not be a quiet hour.
+pub(crate) const BATCH_INTERVAL: Duration = Duration::from_secs(3_600);
 /// How often history beyond the window is pruned.
 const PRUNE_INTERVAL: Duration = Duration::from_secs(600);
 /// Blocks that one pruning step covers.
@@ -64,7 +70,7 @@ pub(crate) fn client_version() -> String {
 
 /// Starts the roles that care for the store of every node: the pruning of history and, where it is asked
 /// for, the index of transactions by address.
-pub(crate) fn tend_store(chain: &Arc<Chain>, services: &CancellationToken, roles: &mut Roles) {
+pub(crate) fn tend_store(chain: &Arc<Chain>, services: &CancellationToken, roles: &Roles) {
     roles.spawn("pruning", prune_regularly(chain.clone(), services.clone()));
     if chain.store().options().index_addresses {
         roles.spawn(
@@ -72,6 +78,24 @@ pub(crate) fn tend_store(chain: &Arc<Chain>, services: &CancellationToken, roles
             index_addresses(chain.clone(), services.clone()),
         );
     }
+}
+
+/// Starts the role that watches over the heads, and over the feed where one is followed; answers what stands
+/// still.
+pub(crate) fn start_watchdog(
+    chain: &Arc<Chain>,
+    l1: watch::Receiver<L1Heads>,
+    feed: Option<watch::Receiver<Option<FeedTrouble>>>,
+    limits: WatchdogConfig,
+    services: &CancellationToken,
+    roles: &Roles,
+) -> watch::Receiver<Option<Arc<str>>> {
+    let (stall, watching) = watch(chain.clone(), l1, feed, limits, services.clone());
+    roles.spawn("watchdog", async move {
+        watching.await;
+        Ok(())
+    });
+    stall
 }
 
 /// Keeps the index of transactions by address at the sealed head.

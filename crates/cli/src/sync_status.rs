@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 pub(crate) fn l1_status(
     heads: watch::Receiver<L1Heads>,
     shutdown: &CancellationToken,
-    roles: &mut Roles,
+    roles: &Roles,
 ) -> watch::Receiver<L1Status> {
     let (sender, receiver) = watch::channel(status(&heads.borrow()));
     let shutdown = shutdown.clone();
@@ -84,8 +84,8 @@ mod tests {
     #[tokio::test]
     async fn heads_are_passed_on_until_the_shutdown() {
         let (heads, seen) = watch::channel(L1Heads::default());
-        let (shutdown, mut roles) = (CancellationToken::new(), Roles::default());
-        let mut told = l1_status(seen, &shutdown, &mut roles);
+        let (shutdown, roles) = (CancellationToken::new(), Roles::default());
+        let mut told = l1_status(seen, &shutdown, &roles);
         heads.send_modify(|heads| heads.latest = Some(header(9)));
         let status = told.wait_for(|status| status.head.number == 9).await;
         assert_eq!(status.unwrap().current.number, 9);

@@ -1,32 +1,26 @@
 //! `openledger verifier`: a node that has the chain from L1, and serves it.
 
 use crate::{
+    catch_up::CatchUp,
     config::{SETTINGS_HELP, VerifierFlags, VerifierSettings},
-    derivation::{connect, derive, with_blobs},
+    derivation::{client, with_blobs},
     l1_roles::{L1Roles, sender_config},
-    metrics::RoleStatus,
-    one_line,
-    proposer::start_challenger,
+    metrics::{RoleStatus, SharedStatus},
+    proposer::{ChallengerRole, start_challenger},
     roles::Roles,
-    services::{client_version, open_chain, store_path, tend_store},
+    services::{client_version, open_chain, start_watchdog, store_path, tend_store},
     shutdown::{self, Service},
     sync_status::l1_status,
 };
 use clap::Args;
-use openledger_chain::{Chain, ChainFiles, OnContradiction, track, unwind_lost_origins};
+use openledger_chain::{Chain, ChainFiles, track};
 use openledger_l1::{L1Client, L1Heads, L1Watcher, TxSenderConfig, WatcherConfig};
-use openledger_node::{WatchdogConfig, follow_feed, watch};
+use openledger_node::{FeedConfig, FeedTrouble, follow_feed};
 use openledger_rpc::{RpcConfig, RpcContext, serve};
 use std::{path::PathBuf, process::ExitCode, sync::Arc, time::Duration};
 use tokio::sync::watch;
 use tokio_util::sync::{CancellationToken, DropGuard};
-use tracing::{info, warn};
-
-/// Pause before the L1 is tried again.
-const RETRY: Duration = Duration::from_secs(2);
-/// The longest that a batcher usually waits before it posts, for a node that doesn't know its batcher's
-/// setting: what is taken for a stall must not be a quiet hour.
-pub(crate) const BATCH_INTERVAL: Duration = Duration::from_secs(3_600);
+use tracing::info;
 
 /// Flags of `openledger verifier`.
 #[derive(Debug, Clone, Default, Args)]
@@ -60,7 +54,7 @@ impl Service for Verifier {
         self.roles.failed().await
     }
 
-    async fn stop(mut self) -> anyhow::Result<()> {
+    async fn stop(self) -> anyhow::Result<()> {
         drop(self.services);
         let mut outcome = Ok(());
         self.roles.end(&mut outcome).await;
@@ -72,75 +66,67 @@ async fn start(args: VerifierArgs) -> anyhow::Result<Verifier> {
     let settings = VerifierSettings::resolve(args.config.as_deref(), args.flags)?;
     let services = CancellationToken::new();
     let guard = services.clone().drop_guard();
+    let files = ChainFiles::read(&settings.node.chain)?;
+    let challenger = settings.node.challenger_role(&files.l1.contracts)?;
+    let limits = settings.health_limits(files.rollup.block_time)?;
     let node = settings.node;
-    let files = ChainFiles::read(&node.chain)?;
-    let challenger = node.challenger_role(&files.l1.contracts)?;
     let options = node.store_options(files.rollup.block_time);
     let chain = open_chain(files, store_path(&node.data_dir)?, options).await?;
-    let client = connect(&node.l1_rpc_urls, chain.config().l1_chain_id).await?;
-    let client = with_blobs(client, node.blobs.clone())?;
+    let client = with_blobs(client(&node.l1_rpc_urls)?, node.blobs.clone())?;
 
-    let mut roles = Roles::default();
+    let roles = Roles::default();
     let polling = WatcherConfig::for_block_time(node.l1_block_time);
     let (watcher, task) = L1Watcher::spawn(client.clone(), polling, services.clone());
     roles.spawn("L1 watcher", async move { Ok(task.await?) });
-    let caught_up = CancellationToken::new();
-    roles.spawn("derivation", {
-        let (chain, client, caught_up) = (chain.clone(), client.clone(), caught_up.clone());
-        let (heads, services) = (watcher.heads(), services.clone());
-        async move {
-            follow_l1(chain, client, heads, caught_up, services).await;
-            Ok(())
+    let heads = watcher.heads();
+    let (feed, feed_trouble) = match settings.feed {
+        Some(feed) => {
+            let (trouble, told) = watch::channel(None);
+            (Some((feed, trouble)), Some(told))
         }
-    });
-    if let Some(feed) = settings.feed {
-        let (chain, client, services) = (chain.clone(), client.clone(), services.clone());
-        roles.spawn("feed", async move {
-            // What L1 holds comes from L1: blocks of the feed belong on top of it.
-            tokio::select! {
-                () = caught_up.cancelled() => {}
-                () = services.cancelled() => return Ok(()),
-            }
-            follow_feed(chain, client, feed, services).await;
-            Ok(())
-        });
-    }
-    tend_store(&chain, &services, &mut roles);
-
-    let mut status = RoleStatus {
-        l1: Some(watcher.heads()),
+        None => (None, None),
+    };
+    let (catch_up, waits) = CatchUp::new(chain.clone(), client.clone(), None);
+    let status = RoleStatus {
+        waits: Some(waits.clone()),
+        l1: Some(heads.clone()),
         l1_client: Some(client.clone()),
         blobs: client.blobs().map(|source| source.status()),
         ..RoleStatus::default()
     };
-    if let Some(challenger) = challenger {
-        let mut senders = L1Roles {
-            chain: &chain,
-            client: &client,
-            sender: sender_config(TxSenderConfig::default(), node.l1_block_time, &chain),
-            directory: &node.data_dir,
-            services: &services,
-            roles: &mut roles,
-            status: &mut status,
-        };
-        start_challenger(&mut senders, &challenger)?;
-    }
-    let limits = WatchdogConfig::for_intervals(node.l1_block_time, BATCH_INTERVAL);
-    let (stall, watching) = watch(chain.clone(), watcher.heads(), limits, services.clone());
-    roles.spawn("watchdog", async move {
-        watching.await;
-        Ok(())
-    });
+    let status = SharedStatus::new(status.into());
+    let stall = start_watchdog(
+        &chain,
+        heads.clone(),
+        feed_trouble,
+        limits.watchdog,
+        &services,
+        &roles,
+    );
+    let following = Following {
+        chain: chain.clone(),
+        client,
+        heads: heads.clone(),
+        l1_block_time: node.l1_block_time,
+        feed,
+        challenger,
+        directory: node.data_dir,
+        services: services.clone(),
+        roles: roles.clone(),
+        status: status.clone(),
+    };
+    roles.spawn("derivation", following.run(catch_up));
+    tend_store(&chain, &services, &roles);
+
     let context = RpcContext {
-        l1_status: Some(l1_status(watcher.heads(), &services, &mut roles)),
-        metrics: Some(status.hook()),
-        stall: Some(stall),
+        l1_status: Some(l1_status(heads, &services, &roles)),
+        metrics: Some(RoleStatus::hook(status)),
+        troubles: vec![waits, stall],
         ..RpcContext::new(chain, client_version())
     };
     let rpc = RpcConfig {
         settled: true,
-        // The head of a verifier is as old as the last batch.
-        health_head_age_max: limits.safe_silence_max,
+        health_head_age_max: limits.head_age_max,
         ..node.rpc
     };
     let server = serve(rpc, context, services.clone()).await?;
@@ -156,39 +142,55 @@ async fn start(args: VerifierArgs) -> anyhow::Result<Verifier> {
     })
 }
 
-/// Derives what L1 holds already, reading ahead, then follows L1; `caught_up` is cancelled in between.
-async fn follow_l1(
+/// What a verifier does about its L1.
+struct Following {
     chain: Arc<Chain>,
     client: L1Client,
     heads: watch::Receiver<L1Heads>,
-    caught_up: CancellationToken,
-    shutdown: CancellationToken,
-) {
-    loop {
-        let outcome = tokio::select! {
-            () = shutdown.cancelled() => return,
-            outcome = catch_up(&chain, &client) => outcome,
-        };
-        match outcome {
-            Ok(()) => break,
-            Err(error) => warn!(
-                error = one_line(&error),
-                "the L1 can't be derived, trying again"
-            ),
-        }
-        tokio::select! {
-            () = shutdown.cancelled() => return,
-            () = tokio::time::sleep(RETRY) => {}
-        }
-    }
-    let head = chain.heads().safe;
-    info!(block = head.number, hash = %head.hash, "derived what the L1 holds");
-    caught_up.cancel();
-    track(chain, client, heads, shutdown).await;
+    l1_block_time: Duration,
+    /// The feed that is followed, and where is told what is wrong with it.
+    feed: Option<(FeedConfig, watch::Sender<Option<FeedTrouble>>)>,
+    challenger: Option<ChallengerRole>,
+    /// Where the sender's journal is.
+    directory: PathBuf,
+    services: CancellationToken,
+    roles: Roles,
+    status: SharedStatus,
 }
 
-async fn catch_up(chain: &Arc<Chain>, client: &L1Client) -> anyhow::Result<()> {
-    unwind_lost_origins(chain, client).await?;
-    let latest = client.latest().await?.number;
-    derive(chain, client, OnContradiction::Follow, latest, |_| true).await
+impl Following {
+    /// Derives what L1 holds already, reading ahead; then starts the roles that wait for that, and follows L1.
+    async fn run(mut self, catch_up: CatchUp) -> anyhow::Result<()> {
+        let caught_up = self.services.run_until_cancelled(catch_up.run()).await;
+        let Some(caught_up) = caught_up else {
+            return Ok(());
+        };
+        caught_up?;
+        // What L1 holds comes from L1: blocks of the feed belong on top of it.
+        if let Some((feed, trouble)) = self.feed.take() {
+            let (chain, client) = (self.chain.clone(), self.client.clone());
+            let services = self.services.clone();
+            self.roles.spawn("feed", async move {
+                follow_feed(chain, client, feed, trouble, services).await;
+                Ok(())
+            });
+        }
+        if let Some(challenger) = &self.challenger {
+            let mut status = self.status.read().clone();
+            let mut senders = L1Roles {
+                chain: &self.chain,
+                client: &self.client,
+                sender: sender_config(TxSenderConfig::default(), self.l1_block_time, &self.chain),
+                directory: &self.directory,
+                services: &self.services,
+                roles: &self.roles,
+                status: &mut status,
+            };
+            start_challenger(&mut senders, challenger)?;
+            *self.status.write() = status;
+        }
+        catch_up.done();
+        track(self.chain, self.client, self.heads, self.services).await;
+        Ok(())
+    }
 }

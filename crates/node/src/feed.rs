@@ -10,7 +10,7 @@ use std::{
     sync::Arc,
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
-use tokio::net::TcpStream;
+use tokio::{net::TcpStream, sync::watch};
 use tokio_tungstenite::{
     MaybeTlsStream, WebSocketStream, connect_async_with_config,
     tungstenite::{self, Message, http::StatusCode, protocol::WebSocketConfig},
@@ -105,7 +105,46 @@ enum Problem {
     Interrupted,
 }
 
-/// Imports the blocks of a feed until `shutdown`; a connection that ends is made again.
+/// What is wrong with a feed since its last block that could be imported, in words for an operator that name
+/// no address.
+pub type FeedTrouble = &'static str;
+
+impl Problem {
+    const fn trouble(&self) -> FeedTrouble {
+        match self {
+            Self::Connect(_) => "the feed can't be followed: it can't be connected to",
+            Self::TooOld { .. } => "the feed can't be followed: it doesn't go back far enough",
+            Self::Silent => "the feed can't be followed: its server doesn't answer",
+            Self::Ended => "the feed can't be followed: the connection ended",
+            Self::Message(_) | Self::Origin { .. } => {
+                "the feed can't be followed: it tells what is no block"
+            }
+            Self::Signer { .. } => {
+                "the feed can't be followed: its blocks are not signed by the chain's sequencer"
+            }
+            Self::Ahead { .. } => "the feed can't be followed: its blocks are ahead of the clock",
+            Self::Gap { .. } => {
+                "the feed can't be followed: its blocks don't follow those of this chain"
+            }
+            Self::Contradiction { .. } => {
+                "the feed can't be followed: its blocks contradict the safe chain"
+            }
+            Self::Chain(_) | Self::Interrupted => {
+                "the feed can't be followed: its blocks can't be imported"
+            }
+            Self::L1(_) => {
+                "the feed can't be followed: L1 doesn't say whose signature its blocks need"
+            }
+        }
+    }
+}
+
+/// What is wrong with a feed that was connected to again and has not told anything since.
+const NO_BLOCK_YET: FeedTrouble =
+    "the feed can't be followed: it is connected to, but tells no block";
+
+/// Imports the blocks of a feed until `shutdown`; a connection that ends is made again. What is wrong goes
+/// to `trouble`.
 ///
 /// Blocks on top of the unsafe head are executed and become the new unsafe head. Where the sequencer
 /// reorganized its own unsafe chain this one follows, down to the safe head and never below it.
@@ -113,6 +152,7 @@ pub async fn follow_feed(
     chain: Arc<Chain>,
     l1: L1Client,
     config: FeedConfig,
+    trouble: watch::Sender<Option<FeedTrouble>>,
     shutdown: CancellationToken,
 ) {
     let mut follower = Follower {
@@ -121,6 +161,7 @@ pub async fn follow_feed(
         url: config.url,
         signer: None,
         from_safe: false,
+        trouble,
     };
     let mut pause = RETRY_MIN;
     let mut failing = false;
@@ -133,6 +174,7 @@ pub async fn follow_feed(
         if follower.chain.head().number > before {
             pause = RETRY_MIN;
         }
+        follower.trouble.send_replace(Some(problem.trouble()));
         match &problem {
             // What comes next is asked for from further back.
             Problem::Gap { .. } if !follower.from_safe => follower.from_safe = true,
@@ -157,6 +199,7 @@ struct Follower {
     signer: Option<(Address, tokio::time::Instant)>,
     /// Whether to ask from the safe head on: the unsafe chain is not the sequencer's any more.
     from_safe: bool,
+    trouble: watch::Sender<Option<FeedTrouble>>,
 }
 
 impl Follower {
@@ -166,6 +209,9 @@ impl Follower {
             Ok(socket) => socket,
             Err(problem) => return problem,
         };
+        if self.trouble.borrow().is_some() {
+            self.trouble.send_replace(Some(NO_BLOCK_YET));
+        }
         loop {
             let message = match tokio::time::timeout(SILENCE_MAX, socket.next()).await {
                 Err(_) => return Problem::Silent,
@@ -178,6 +224,8 @@ impl Follower {
             match self.import(message).await {
                 Ok(()) => {
                     self.from_safe = false;
+                    self.trouble
+                        .send_if_modified(|trouble| trouble.take().is_some());
                     if std::mem::take(failing) {
                         info!("the feed can be followed again");
                     }

@@ -1,3 +1,4 @@
+use crate::FeedTrouble;
 use openledger_chain::Chain;
 use openledger_l1::L1Heads;
 use std::{
@@ -22,7 +23,12 @@ pub struct WatchdogConfig {
     pub safe_silence_max: Duration,
     /// How long the finalized head may stand while the L1 finalizes blocks.
     pub finalized_silence_max: Duration,
+    /// How long the feed may be in trouble.
+    pub feed_silence_max: Duration,
 }
+
+/// How long the feed may be in trouble unless told otherwise: its server may be started again.
+const FEED_SILENCE_MAX: Duration = Duration::from_secs(60);
 
 impl WatchdogConfig {
     /// Limits for an L1 with blocks every `l1_block_time` and a batcher that posts at least every
@@ -39,11 +45,12 @@ impl WatchdogConfig {
             // Two epochs of 32 slots in good times.
             finalized_silence_max: safe_silence_max
                 .saturating_add(l1_block_time.saturating_mul(32 * 4)),
+            feed_silence_max: FEED_SILENCE_MAX,
         }
     }
 }
 
-/// The heads at some moment.
+/// The heads and the feed at some moment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Observation {
     /// Number of the newest L1 block.
@@ -54,6 +61,8 @@ pub struct Observation {
     pub safe: u64,
     /// Number of the finalized head.
     pub finalized: u64,
+    /// What is wrong with the feed; `None` while it is well, or where none is followed.
+    pub feed: Option<FeedTrouble>,
 }
 
 /// Judges whether the heads move as they should. Pure: the caller brings the time.
@@ -65,6 +74,8 @@ pub struct Watchdog {
     /// Since when the head stands although its L1 moved; `None` while there is nothing to wait for.
     safe_due: Option<Instant>,
     finalized_due: Option<Instant>,
+    /// Since when the feed is in trouble.
+    feed_failing: Option<Instant>,
 }
 
 impl Watchdog {
@@ -76,6 +87,7 @@ impl Watchdog {
             l1_moved: now,
             safe_due: None,
             finalized_due: None,
+            feed_failing: None,
         }
     }
 
@@ -97,6 +109,10 @@ impl Watchdog {
             seen.l1_finalized != self.last.l1_finalized,
             now,
         );
+        self.feed_failing = match seen.feed {
+            None => None,
+            Some(_) => self.feed_failing.or(Some(now)),
+        };
         self.last = seen;
         let over = |since: Option<Instant>, max| since.is_some_and(|since| now - since > max);
         if over(Some(self.l1_moved), self.config.l1_silence_max) {
@@ -107,6 +123,9 @@ impl Watchdog {
         }
         if over(self.finalized_due, self.config.finalized_silence_max) {
             return Some("the finalized head stands still while the L1 finalizes blocks");
+        }
+        if over(self.feed_failing, self.config.feed_silence_max) {
+            return seen.feed;
         }
         None
     }
@@ -121,10 +140,11 @@ fn due(since: Option<Instant>, moved: bool, source_moved: bool, now: Instant) ->
 }
 
 /// What stands still, `None` while all is well; and the watching, which the caller runs: it ends at
-/// `shutdown`.
+/// `shutdown`. `feed` tells what is wrong with the feed, where one is followed.
 pub fn watch(
     chain: Arc<Chain>,
     l1: watch::Receiver<L1Heads>,
+    feed: Option<watch::Receiver<Option<FeedTrouble>>>,
     config: WatchdogConfig,
     shutdown: CancellationToken,
 ) -> (
@@ -133,13 +153,14 @@ pub fn watch(
 ) {
     let (sender, receiver) = watch::channel(None);
     let watching = async move {
-        let mut watchdog = Watchdog::new(config, observe(&chain, &l1), Instant::now());
+        let observe = || observe(&chain, &l1, feed.as_ref());
+        let mut watchdog = Watchdog::new(config, observe(), Instant::now());
         loop {
             tokio::select! {
                 () = shutdown.cancelled() => return,
                 () = tokio::time::sleep(INTERVAL) => {}
             }
-            let stall = watchdog.observe(observe(&chain, &l1), Instant::now());
+            let stall = watchdog.observe(observe(), Instant::now());
             sender.send_if_modified(|told: &mut Option<Arc<str>>| {
                 if told.as_deref() == stall {
                     return false;
@@ -156,7 +177,11 @@ pub fn watch(
     (receiver, watching)
 }
 
-fn observe(chain: &Chain, l1: &watch::Receiver<L1Heads>) -> Observation {
+fn observe(
+    chain: &Chain,
+    l1: &watch::Receiver<L1Heads>,
+    feed: Option<&watch::Receiver<Option<FeedTrouble>>>,
+) -> Observation {
     let heads = chain.heads();
     let l1 = l1.borrow();
     let number = |header: &Option<openledger_primitives::SealedHeader>| {
@@ -167,6 +192,7 @@ fn observe(chain: &Chain, l1: &watch::Receiver<L1Heads>) -> Observation {
         l1_finalized: number(&l1.finalized),
         safe: heads.safe.number,
         finalized: heads.finalized.number,
+        feed: feed.and_then(|trouble| *trouble.borrow()),
     }
 }
 
@@ -178,6 +204,7 @@ mod tests {
         l1_silence_max: Duration::from_secs(60),
         safe_silence_max: Duration::from_secs(100),
         finalized_silence_max: Duration::from_secs(200),
+        feed_silence_max: Duration::from_secs(30),
     };
 
     /// Judges once a second while `heads` gives what is seen; the seconds and words of each change.
@@ -203,6 +230,8 @@ mod tests {
             l1_finalized: second / 384,
             safe: second / 50,
             finalized: second / 390,
+            // Its server is started again now and then.
+            feed: (second % 100 < 25).then_some("in trouble"),
         });
         assert_eq!(said, []);
     }
@@ -243,10 +272,30 @@ mod tests {
             l1_finalized: second / 100,
             safe: second / 12,
             finalized: 0,
+            ..Observation::default()
         });
         assert_eq!(said.len(), 1, "{said:?}");
         assert_eq!(said[0].0, 100 + 201);
         assert!(said[0].1.unwrap().contains("finalized"));
+    }
+
+    #[test]
+    fn a_dead_feed_is_told_with_its_trouble_and_forgiven() {
+        let said = run(200, |second| Observation {
+            l1: second,
+            safe: second,
+            feed: match second {
+                0..50 => None,
+                50..60 => Some("the connection ended"),
+                60..150 => Some("it can't be connected to"),
+                _ => None,
+            },
+            ..Observation::default()
+        });
+        assert_eq!(
+            said,
+            [(50 + 31, Some("it can't be connected to")), (150, None)]
+        );
     }
 
     #[test]

@@ -237,6 +237,17 @@ impl ChainConfig {
         )
     }
 
+    /// [`Self::base_fee_params_default`] as [`SystemConfig::eip1559_params`] has them.
+    pub fn eip1559_params_default(&self) -> B64 {
+        let FeeConfig {
+            denominator_canyon,
+            elasticity,
+            ..
+        } = self.chain_op_config;
+        // Both are 32 bits wide wherever they are encoded.
+        B64::from((denominator_canyon << 32) | (elasticity & u64::from(u32::MAX)))
+    }
+
     /// How far, in seconds, a block at `timestamp` may run ahead of its L1 origin.
     pub fn max_sequencer_drift(&self, timestamp: u64) -> u64 {
         if self.is_fjord_active_at_timestamp(timestamp) {

@@ -42,7 +42,7 @@ pub(crate) struct Api {
     pub(crate) l1_status: Option<watch::Receiver<L1Status>>,
     pub(crate) metrics_hook: Option<MetricsHook>,
     pub(crate) feed: Option<Arc<Feed>>,
-    pub(crate) stall: Option<watch::Receiver<Option<Arc<str>>>>,
+    pub(crate) troubles: Vec<watch::Receiver<Option<Arc<str>>>>,
     pub(crate) registry: Registry,
     pub(crate) metrics: ServerMetrics,
     pub(crate) workers: Workers,
@@ -97,7 +97,7 @@ impl Api {
             l1_status,
             metrics,
             feed_key,
-            stall,
+            troubles,
         } = context;
         let limits = &config.limits;
         let feed =
@@ -126,7 +126,7 @@ impl Api {
             l1_status,
             metrics_hook: metrics,
             feed,
-            stall,
+            troubles,
         }
     }
 

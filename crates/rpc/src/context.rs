@@ -50,9 +50,9 @@ pub struct RpcContext {
     pub metrics: Option<MetricsHook>,
     /// The key that signs the feed of sealed blocks; `None` serves no feed.
     pub feed_key: Option<PrivateKeySigner>,
-    /// What keeps a head from moving that should, as the node's watchdog sees it; `None` where nobody
-    /// watches. `/health` tells it.
-    pub stall: Option<watch::Receiver<Option<Arc<str>>>>,
+    /// What keeps the node from being well, in words for an operator, as each that watches over a part of it
+    /// sees it; `None` while that part is well. `/health` tells the first.
+    pub troubles: Vec<watch::Receiver<Option<Arc<str>>>>,
 }
 
 impl RpcContext {
@@ -65,7 +65,7 @@ impl RpcContext {
             l1_status: None,
             metrics: None,
             feed_key: None,
-            stall: None,
+            troubles: Vec::new(),
         }
     }
 }

@@ -282,12 +282,13 @@ async fn health(State(endpoint): Shared) -> Response {
     let head = api.chain.head();
     let heads = api.chain.heads();
     let age = now().saturating_sub(head.timestamp);
-    let stall = api.stall.as_ref().and_then(|stall| stall.borrow().clone());
+    let mut troubles = api.troubles.iter();
+    let trouble = troubles.find_map(|trouble| trouble.borrow().clone());
     let is_old = age > api.config.health_head_age_max.as_secs();
-    let is_healthy = !is_old && stall.is_none();
+    let is_healthy = !is_old && trouble.is_none();
     let health = Health {
-        status: match stall {
-            Some(stall) => stall.to_string().into(),
+        status: match trouble {
+            Some(trouble) => trouble.to_string().into(),
             None if is_old => "the head is too old".into(),
             None => "ok".into(),
         },

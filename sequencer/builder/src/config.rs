@@ -66,8 +66,11 @@ pub struct BuilderConfig {
     /// take longer than is left of the block waits for the next, so that one heavy transaction can't seal
     /// every block late; at the beginning of a block anything is tried.
     pub gas_rate_min: u64,
-    /// Whether building starts at once.
+    /// Whether blocks are built, unless somebody stops that.
     pub active: bool,
+    /// Whether derivation has the chain to itself at first: nothing is opened, executed or sealed before
+    /// [`GiveWay::go_on`](openledger_chain::GiveWay::go_on), and what is submitted waits in the pool.
+    pub gives_way: bool,
     /// Whether the pool orders by fee (it then gathers) or by arrival.
     pub gather_by_fee: bool,
     /// A block with less gas left than this takes no more transactions. While it has more, senders whose
@@ -97,6 +100,7 @@ impl Default for BuilderConfig {
             // Pairings ran at 42 to 60 million in a release build on a busy machine.
             gas_rate_min: 40_000_000,
             active: true,
+            gives_way: false,
             gather_by_fee: false,
             gas_left_min: 50_000,
             window_margin: 64,

@@ -145,8 +145,13 @@ impl Engine {
         self.shared.gives_way.load(Ordering::Relaxed)
     }
 
+    /// Whether blocks are opened, executed into and sealed now.
+    fn builds(&self) -> bool {
+        self.is_active() && !self.gives_way()
+    }
+
     fn open_if_missing(&mut self) -> Result<(), BuilderError> {
-        if self.is_active() && !self.gives_way() && self.draft.is_none() {
+        if self.builds() && self.draft.is_none() {
             self.open()?;
         }
         Ok(())
@@ -179,7 +184,9 @@ impl Engine {
         if let Some(until) = self.gather_until {
             patience = patience.min(until.saturating_duration_since(Instant::now()));
         }
-        if let Some(due) = self.due_in() {
+        if self.builds()
+            && let Some(due) = self.due_in()
+        {
             patience = patience.min(due);
         }
         patience
@@ -233,7 +240,7 @@ impl Engine {
     }
 
     fn seal_if_due(&mut self) -> Result<(), BuilderError> {
-        if self.is_active() && self.due_in().is_some_and(|due| due.is_zero()) {
+        if self.builds() && self.due_in().is_some_and(|due| due.is_zero()) {
             self.execute_pool()?;
             self.seal()?;
         }

@@ -56,7 +56,7 @@ pub struct BuilderHandle {
 /// What the handle and the thread see of each other without a command.
 #[derive(Debug)]
 pub(crate) struct Shared {
-    /// Blocks are being built.
+    /// Blocks are to be built.
     pub(crate) active: AtomicBool,
     /// Derivation has the chain to itself: no block is opened.
     pub(crate) gives_way: AtomicBool,
@@ -115,7 +115,7 @@ impl Builder {
         let (commands, receiver) = sync_channel(config.queue_max);
         let shared = Arc::new(Shared {
             active: AtomicBool::new(config.active),
-            gives_way: AtomicBool::new(false),
+            gives_way: AtomicBool::new(config.gives_way),
             stopping: AtomicBool::new(false),
             data_limits: DataLimits::default(),
         });
@@ -249,7 +249,7 @@ impl Sequencer for BuilderHandle {
     }
 
     fn is_active(&self) -> bool {
-        self.shared.active.load(Ordering::Relaxed)
+        self.shared.active.load(Ordering::Relaxed) && !self.shared.gives_way.load(Ordering::Relaxed)
     }
 
     fn start(&self, head: B256) -> BoxFuture<'_, Result<(), SequencerError>> {

@@ -2,16 +2,25 @@
 
 use super::file::BatcherSection;
 use alloy_primitives::Address;
-use anyhow::{Context, bail, ensure};
+use anyhow::{Context, bail};
 use clap::{Args, ValueEnum};
 use openledger_batcher::{BatchKind, BatcherConfig, DataAvailability};
 use openledger_l1::{BLOBS_PER_TX_MAX, RemoteSigner, TxSenderConfig, TxSigner};
 use openledger_protocol::Compression;
 use serde::Deserialize;
+use std::{fmt::Display, ops::RangeInclusive};
 
 const WEI_PER_GWEI: u128 = 1_000_000_000;
 const BROTLI_QUALITY_MAX: u8 = 11;
 const ZLIB_LEVEL_MAX: u8 = 10;
+/// Calldata that one L1 transaction may be given: enough that its own cost is a small part, and less than the
+/// 128 KiB of a transaction that L1 nodes take.
+const TX_BYTES_TARGET: RangeInclusive<usize> = 1_000..=130_000;
+/// L1 transactions of a channel: no more than the batcher has on their way at once.
+const CHANNEL_TXS_TARGET: RangeInclusive<usize> = 1..=8;
+/// L1 blocks that the safe head may be behind: more than the L1's nodes are apart, less than the usual sequencing
+/// window of 12 hours.
+const SAFE_LAG_MAX: RangeInclusive<u64> = 2..=3_600;
 
 /// What L1 transactions carry batches in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Deserialize)]
@@ -76,6 +85,28 @@ pub struct BatcherFlags {
         value_name = "BLOBS"
     )]
     pub blobs_per_tx: Option<usize>,
+    /// Most calldata of one L1 transaction, bytes [default: 120000]
+    #[arg(
+        long = "batcher.tx-bytes-target",
+        env = "OPENLEDGER_BATCHER_TX_BYTES_TARGET",
+        value_name = "BYTES"
+    )]
+    pub tx_bytes_target: Option<usize>,
+    /// L1 transactions that a full channel fills [default: 1]
+    #[arg(
+        long = "batcher.channel-txs-target",
+        env = "OPENLEDGER_BATCHER_CHANNEL_TXS_TARGET",
+        value_name = "TXS"
+    )]
+    pub channel_txs_target: Option<usize>,
+    /// L1 blocks within which a confirmed channel must have made its blocks safe before it is posted anew
+    /// [default: 30]
+    #[arg(
+        long = "batcher.safe-lag-max",
+        env = "OPENLEDGER_BATCHER_SAFE_LAG_MAX",
+        value_name = "L1_BLOCKS"
+    )]
+    pub safe_lag_max: Option<u64>,
     /// A service that signs the batcher's transactions (eth_signTransaction), in place of a key
     #[arg(
         long = "batcher.signer-url",
@@ -128,6 +159,9 @@ pub struct BatcherSettings {
     batch_kind: Option<BatchKind>,
     compression: Option<Compression>,
     blobs_per_tx: Option<usize>,
+    tx_bytes_target: Option<usize>,
+    channel_txs_target: Option<usize>,
+    safe_lag_max: Option<u64>,
     /// The service that signs, if one does.
     pub(super) signer: Option<TxSigner>,
     /// What is paid.
@@ -141,6 +175,9 @@ impl BatcherSettings {
             batch_kind,
             compression,
             blobs_per_tx,
+            tx_bytes_target,
+            channel_txs_target,
+            safe_lag_max,
             signer_url,
             signer_address,
             fee_target_gwei,
@@ -150,12 +187,13 @@ impl BatcherSettings {
         } = flags;
         let compression = compression.as_deref().or(file.compression.as_deref());
         let blobs_per_tx = blobs_per_tx.or(file.blobs_per_tx);
-        if let Some(blobs) = blobs_per_tx {
-            ensure!(
-                (1..=BLOBS_PER_TX_MAX).contains(&blobs),
-                "batcher.blobs-per-tx is {blobs}: from 1 to {BLOBS_PER_TX_MAX} are possible"
-            );
-        }
+        let tx_bytes_target = tx_bytes_target.or(file.tx_bytes_target);
+        let channel_txs_target = channel_txs_target.or(file.channel_txs_target);
+        let safe_lag_max = safe_lag_max.or(file.safe_lag_max);
+        within("blobs-per-tx", blobs_per_tx, 1..=BLOBS_PER_TX_MAX)?;
+        within("tx-bytes-target", tx_bytes_target, TX_BYTES_TARGET)?;
+        within("channel-txs-target", channel_txs_target, CHANNEL_TXS_TARGET)?;
+        within("safe-lag-max", safe_lag_max, SAFE_LAG_MAX)?;
         let signer_url = signer_url.as_ref().or(file.signer_url.as_ref());
         let signer = match (signer_url, signer_address.or(file.signer_address)) {
             (Some(url), Some(account)) => {
@@ -194,6 +232,9 @@ impl BatcherSettings {
             }),
             compression: compression.map(parse_compression).transpose()?,
             blobs_per_tx,
+            tx_bytes_target,
+            channel_txs_target,
+            safe_lag_max,
             signer,
             sender,
         })
@@ -213,7 +254,32 @@ impl BatcherSettings {
         if let Some(blobs) = self.blobs_per_tx {
             config.blobs_per_tx = blobs;
         }
+        if let Some(bytes) = self.tx_bytes_target {
+            config.tx_bytes_target = bytes;
+        }
+        if let Some(txs) = self.channel_txs_target {
+            config.channel_txs_target = txs;
+        }
+        if let Some(l1_blocks) = self.safe_lag_max {
+            config.safe_lag_max = l1_blocks;
+        }
     }
+}
+
+/// Checks a number that is set.
+fn within<N: PartialOrd + Copy + Display>(
+    name: &str,
+    given: Option<N>,
+    range: RangeInclusive<N>,
+) -> anyhow::Result<()> {
+    if let Some(given) = given.filter(|given| !range.contains(given)) {
+        bail!(
+            "batcher.{name} is {given}: from {} to {} are possible",
+            range.start(),
+            range.end()
+        );
+    }
+    Ok(())
 }
 
 fn parse_compression(text: &str) -> anyhow::Result<Compression> {
@@ -248,6 +314,9 @@ mod tests {
             batch-kind = "singular"
             compression = "zlib-9"
             blobs-per-tx = 2
+            tx-bytes-target = 90000
+            channel-txs-target = 3
+            safe-lag-max = 40
             fee-target-gwei = 5
             fee-max-gwei = 50
             blob-fee-target-gwei = 6
@@ -260,6 +329,11 @@ mod tests {
         assert_eq!(settings.batch_kind, Some(BatchKind::Singular));
         assert_eq!(settings.compression, Some(Compression::Zlib(9)));
         assert_eq!(settings.blobs_per_tx, Some(2));
+        assert_eq!(
+            (settings.tx_bytes_target, settings.channel_txs_target),
+            (Some(90_000), Some(3))
+        );
+        assert_eq!(settings.safe_lag_max, Some(40));
         let (sender, gwei) = (settings.sender, WEI_PER_GWEI);
         assert_eq!(
             (sender.fee_target_wei, sender.fee_max_wei),
@@ -296,6 +370,12 @@ mod tests {
             (r#"compression = "brotli""#, "batcher.compression is brotli"),
             ("blobs-per-tx = 0", "batcher.blobs-per-tx is 0"),
             ("blobs-per-tx = 10", "from 1 to 9"),
+            ("tx-bytes-target = 999", "batcher.tx-bytes-target is 999"),
+            ("tx-bytes-target = 130001", "from 1000 to 130000"),
+            ("channel-txs-target = 0", "batcher.channel-txs-target is 0"),
+            ("channel-txs-target = 9", "from 1 to 8"),
+            ("safe-lag-max = 1", "batcher.safe-lag-max is 1"),
+            ("safe-lag-max = 3601", "from 2 to 3600"),
             (r#"signer-url = "http://a""#, "needs batcher.signer-address"),
             (
                 r#"signer-address = "0x0000000000000000000000000000000000000009""#,

@@ -45,6 +45,8 @@ pub(super) struct File {
     pub(super) store: StoreSection,
     #[serde(default)]
     pub(super) feed: FeedSection,
+    #[serde(default)]
+    pub(super) health: HealthSection,
     /// The limits of JSON-RPC, by its own names.
     pub(super) rpc: Option<Limits>,
     /// The pool's own settings, by its own names.
@@ -83,6 +85,7 @@ pub(super) struct HttpSection {
     pub(super) port: Option<u16>,
     pub(super) api: Option<Vec<String>>,
     pub(super) cors: Option<Vec<String>>,
+    pub(super) tip_min_wei: Option<u64>,
 }
 
 #[derive(Debug, Clone, Default, PartialEq, Deserialize)]
@@ -98,6 +101,7 @@ pub(super) struct PrivilegedSection {
 pub(super) struct SequencerSection {
     pub(super) ordering: Option<openledger_mempool::Ordering>,
     pub(super) stopped: Option<bool>,
+    pub(super) seal_reserve_ms: Option<u64>,
 }
 
 #[derive(Debug, Clone, Default, PartialEq, Deserialize)]
@@ -112,6 +116,9 @@ pub(super) struct BatcherSection {
     pub(super) batch_kind: Option<BatchKindArg>,
     pub(super) compression: Option<String>,
     pub(super) blobs_per_tx: Option<usize>,
+    pub(super) tx_bytes_target: Option<usize>,
+    pub(super) channel_txs_target: Option<usize>,
+    pub(super) safe_lag_max: Option<u64>,
     pub(super) fee_target_gwei: Option<u64>,
     pub(super) fee_max_gwei: Option<u64>,
     pub(super) blob_fee_target_gwei: Option<u64>,
@@ -175,6 +182,15 @@ pub(super) struct StoreSection {
 pub(super) struct FeedSection {
     pub(super) key_file: Option<PathBuf>,
     pub(super) url: Option<String>,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub(super) struct HealthSection {
+    pub(super) head_age_max: Option<u64>,
+    pub(super) l1_silence_max: Option<u64>,
+    pub(super) safe_silence_max: Option<u64>,
+    pub(super) finalized_silence_max: Option<u64>,
 }
 
 /// Reads and parses a settings file.

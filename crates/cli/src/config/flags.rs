@@ -1,6 +1,6 @@
 //! Flags and environment.
 
-use super::{batcher::BatcherFlags, blobs::BlobFlags};
+use super::{batcher::BatcherFlags, blobs::BlobFlags, health::HealthFlags};
 use crate::dev::OrderingArg;
 use clap::Args;
 use std::{net::IpAddr, path::PathBuf};
@@ -55,6 +55,13 @@ pub struct NodeFlags {
         value_delimiter = ','
     )]
     pub http_cors: Option<Vec<String>>,
+    /// Least tip, wei a gas, that eth_maxPriorityFeePerGas suggests [default: 1000000]
+    #[arg(
+        long = "http.tip-min-wei",
+        env = "OPENLEDGER_HTTP_TIP_MIN_WEI",
+        value_name = "WEI"
+    )]
+    pub http_tip_min_wei: Option<u64>,
     /// Address of the privileged listener (every namespace, /metrics)
     #[arg(
         long = "privileged.addr",
@@ -122,6 +129,9 @@ pub struct NodeFlags {
         value_name = "MB"
     )]
     pub store_cache_mb: Option<usize>,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub health: HealthFlags,
 }
 
 /// Flags and environment of `openledger sequencer`.
@@ -145,6 +155,13 @@ pub struct SequencerFlags {
         default_missing_value = "true"
     )]
     pub sequencer_stopped: Option<bool>,
+    /// Milliseconds before a block is due from which on nothing more is executed into it [default: 60]
+    #[arg(
+        long = "sequencer.seal-reserve-ms",
+        env = "OPENLEDGER_SEQUENCER_SEAL_RESERVE_MS",
+        value_name = "MS"
+    )]
+    pub sequencer_seal_reserve_ms: Option<u64>,
     /// Whether batches are posted
     #[arg(
         long = "batcher.enabled",

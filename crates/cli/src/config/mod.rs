@@ -10,6 +10,7 @@ mod batcher;
 mod blobs;
 mod file;
 mod flags;
+mod health;
 mod node;
 #[cfg(test)]
 mod tests;
@@ -17,13 +18,17 @@ mod tests;
 pub use batcher::{BatchKindArg, BatcherFlags, BatcherSettings, DataAvailabilityArg};
 pub use blobs::BlobFlags;
 pub use flags::{NodeFlags, SequencerFlags, VerifierFlags};
+pub use health::{HealthFlags, HealthLimits, HealthSettings};
 pub use node::NodeSettings;
 
-use crate::{node::L1Role, proposer::ProposerRole};
+pub(crate) use health::default_head_age_max;
+
+use crate::{node::L1Role, proposer::ProposerRole, services::BATCH_INTERVAL};
 use alloy_primitives::Address;
 use alloy_signer_local::PrivateKeySigner;
 use anyhow::{Context, ensure};
 use file::{FeesSection, File, read_file};
+use health::NewestFrom;
 use openledger_batcher::{BatcherConfig, CostAlarm, OpenPerEth};
 use openledger_builder::BuilderConfig;
 use openledger_l1::{VETO_GAME, key_from_env, key_from_file};
@@ -48,6 +53,9 @@ pub const CHALLENGER_KEY_VARIABLE: &str = "OPENLEDGER_CHALLENGER_KEY";
 pub const FEED_KEY_VARIABLE: &str = "OPENLEDGER_FEED_KEY";
 /// For how long a channel is kept open unless said otherwise (`docs/decisions/0005-channel-duration.md`).
 const CHANNEL_DURATION: Duration = Duration::from_secs(300);
+
+/// Longest time that may be kept of a block for sealing it, milliseconds.
+const SEAL_RESERVE_MS_MAX: u64 = 10_000;
 
 /// What the help of a command with settings says of them.
 pub(crate) const SETTINGS_HELP: &str = "\
@@ -106,6 +114,7 @@ impl SequencerSettings {
             node,
             sequencer_ordering,
             sequencer_stopped,
+            sequencer_seal_reserve_ms,
             batcher_enabled,
             batcher_key_file,
             batcher_channel_duration,
@@ -143,6 +152,9 @@ impl SequencerSettings {
                 active: !sequencer_stopped
                     .or(file.sequencer.stopped)
                     .unwrap_or(false),
+                seal_reserve: seal_reserve(
+                    sequencer_seal_reserve_ms.or(file.sequencer.seal_reserve_ms),
+                )?,
                 gather_by_fee: mempool.order == openledger_mempool::Ordering::PriorityFee,
                 ..BuilderConfig::default()
             },
@@ -161,10 +173,45 @@ impl SequencerSettings {
         })
     }
 
+    /// Age of the head and silences from which on the node is not well, for a chain with this block time.
+    ///
+    /// # Errors
+    /// An age that the head has between any two blocks.
+    pub fn health_limits(&self, block_time: u64) -> anyhow::Result<HealthLimits> {
+        let (health, l1_block_time) = (self.node.health, self.node.l1_block_time);
+        let channel = u32::try_from(self.channel_duration).unwrap_or(u32::MAX);
+        let batch_interval = if self.batcher_enabled {
+            l1_block_time.saturating_mul(channel)
+        } else {
+            BATCH_INTERVAL
+        };
+        health.limits(
+            block_time,
+            l1_block_time,
+            batch_interval,
+            NewestFrom::Sealing,
+        )
+    }
+
+    /// The block builder of a chain with this block time.
+    ///
+    /// # Errors
+    /// A reserve that takes more than half of it.
+    pub fn builder(&self, block_time: u64) -> anyhow::Result<BuilderConfig> {
+        let reserve = self.builder.seal_reserve;
+        ensure!(
+            reserve * 2 <= Duration::from_secs(block_time),
+            "sequencer.seal-reserve-ms is {}: more than half of the chain's block time of {block_time} s",
+            reserve.as_millis()
+        );
+        Ok(self.builder.clone())
+    }
+
     /// The roles on the L1.
     ///
     /// # Errors
-    /// A batcher's or proposer's key that is missing; a proposer on a chain that has no games.
+    /// A batcher's or proposer's key that is missing; a proposer on a chain that has no games; limits of the
+    /// health as [`Self::health_limits`].
     pub fn l1_role(
         &self,
         chain: &Arc<ChainConfig>,
@@ -197,6 +244,7 @@ impl SequencerSettings {
             sender: self.batcher.sender,
             proposer: self.proposer_role(contracts)?,
             challenger: self.node.challenger_role(contracts)?,
+            watchdog: self.health_limits(chain.block_time)?.watchdog,
         })
     }
 
@@ -264,6 +312,31 @@ impl VerifierSettings {
             feed,
         })
     }
+
+    /// Age of the head and silences from which on the node is not well, for a chain with this block time.
+    ///
+    /// # Errors
+    /// An age that the head has between any two blocks.
+    pub fn health_limits(&self, block_time: u64) -> anyhow::Result<HealthLimits> {
+        let newest = match self.feed {
+            Some(_) => NewestFrom::Sealing,
+            None => NewestFrom::L1,
+        };
+        let (health, l1_block_time) = (self.node.health, self.node.l1_block_time);
+        health.limits(block_time, l1_block_time, BATCH_INTERVAL, newest)
+    }
+}
+
+/// Time before a block is due at which execution stops.
+fn seal_reserve(milliseconds: Option<u64>) -> anyhow::Result<Duration> {
+    let Some(milliseconds) = milliseconds else {
+        return Ok(BuilderConfig::default().seal_reserve);
+    };
+    ensure!(
+        (1..=SEAL_RESERVE_MS_MAX).contains(&milliseconds),
+        "sequencer.seal-reserve-ms is {milliseconds}: from 1 to {SEAL_RESERVE_MS_MAX} are possible"
+    );
+    Ok(Duration::from_millis(milliseconds))
 }
 
 /// When costs of posting are compared with fees.

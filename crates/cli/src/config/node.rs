@@ -6,6 +6,7 @@ use super::{
     factory,
     file::{File, read_token},
     flags::NodeFlags,
+    health::HealthSettings,
     required_key,
 };
 use crate::proposer::ChallengerRole;
@@ -24,6 +25,9 @@ use std::{
 
 const SECONDS_PER_DAY: u64 = 86_400;
 
+/// Highest tip that may be suggested at the least, wei a gas.
+const TIP_MIN_WEI_MAX: u64 = 1_000_000_000_000_000;
+
 /// Checked settings of every node.
 #[derive(Debug, Clone)]
 pub struct NodeSettings {
@@ -37,6 +41,8 @@ pub struct NodeSettings {
     pub blobs: BlobSourceConfig,
     /// Seconds between L1 blocks.
     pub l1_block_time: Duration,
+    /// From when on the node is not well.
+    pub health: HealthSettings,
     /// JSON-RPC.
     pub rpc: RpcConfig,
     /// Days of historical state.
@@ -69,6 +75,7 @@ impl NodeSettings {
             http_port,
             http_api,
             http_cors,
+            http_tip_min_wei,
             privileged_addr,
             privileged_port,
             privileged_token_file,
@@ -78,6 +85,7 @@ impl NodeSettings {
             store_cache_mb,
             challenger_enabled,
             challenger_key_file,
+            health,
         } = flags;
 
         let limits = file.rpc.clone().unwrap_or_default();
@@ -140,6 +148,7 @@ impl NodeSettings {
             }
             .sources()?,
             l1_block_time: Duration::from_secs(l1_block_time),
+            health: HealthSettings::resolve(&file.health, &health)?,
             rpc: RpcConfig {
                 http,
                 privileged: Some(privileged),
@@ -149,6 +158,7 @@ impl NodeSettings {
                     .unwrap_or_default(),
                 token,
                 limits,
+                tip_min_wei: tip_min_wei(file, http_tip_min_wei)?,
                 ..RpcConfig::default()
             },
             history_days,
@@ -200,4 +210,21 @@ impl NodeSettings {
             ..defaults
         }
     }
+}
+
+/// The least tip that is suggested, wei a gas: what the pool takes at the least, unless told otherwise.
+fn tip_min_wei(file: &File, flag: Option<u64>) -> anyhow::Result<u128> {
+    let pool = file.mempool.as_ref().map_or(0, |pool| pool.min_tip_wei);
+    let Some(tip) = flag.or(file.http.tip_min_wei) else {
+        return Ok(RpcConfig::default().tip_min_wei.max(pool));
+    };
+    ensure!(
+        tip <= TIP_MIN_WEI_MAX,
+        "http.tip-min-wei is {tip}: at most {TIP_MIN_WEI_MAX} is possible"
+    );
+    ensure!(
+        u128::from(tip) >= pool,
+        "http.tip-min-wei is {tip}, less than mempool.min_tip_wei {pool}: who takes the suggestion would be refused"
+    );
+    Ok(tip.into())
 }

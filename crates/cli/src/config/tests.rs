@@ -2,6 +2,7 @@ use super::*;
 use crate::{Cli, Command};
 use alloy_primitives::Address;
 use clap::Parser;
+use openledger_node::WatchdogConfig;
 use openledger_rpc::Namespace;
 use std::{fs, time::Duration};
 
@@ -18,6 +19,7 @@ const FULL: &str = r#"
     port = 9545
     api = ["eth", "net"]
     cors = ["*"]
+    tip-min-wei = 2000000
 
     [privileged]
     port = 9547
@@ -25,10 +27,12 @@ const FULL: &str = r#"
     [sequencer]
     ordering = "priority-fee"
     stopped = true
+    seal-reserve-ms = 100
 
     [batcher]
     enabled = false
     channel-duration = 5
+    safe-lag-max = 40
 
     [proposer]
     enabled = true
@@ -43,6 +47,12 @@ const FULL: &str = r#"
 
     [feed]
     key-file = "/feed-key"
+
+    [health]
+    head-age-max = 30
+    l1-silence-max = 40
+    safe-silence-max = 50
+    finalized-silence-max = 70
 
     [fees]
     open-per-eth = 7500.25
@@ -105,6 +115,21 @@ fn every_setting_of_the_file_is_used() {
         (Some(60), Some(5))
     );
     assert_eq!(settings.channel_duration, 5);
+    assert_eq!(settings.node.rpc.tip_min_wei, 2_000_000);
+    assert_eq!(settings.builder.seal_reserve, Duration::from_millis(100));
+    let health = settings.health_limits(1).unwrap();
+    assert_eq!(
+        (health.head_age_max, health.watchdog),
+        (
+            Duration::from_secs(30),
+            WatchdogConfig {
+                l1_silence_max: Duration::from_secs(40),
+                safe_silence_max: Duration::from_secs(50),
+                finalized_silence_max: Duration::from_secs(70),
+                feed_silence_max: Duration::from_secs(30),
+            }
+        )
+    );
     assert_eq!(
         settings.feed_key_file.as_deref(),
         Some(Path::new("/feed-key"))
@@ -164,6 +189,84 @@ fn nothing_is_needed_but_chain_data_and_l1() {
     assert_eq!(settings.node.store_options(1).history_blocks, 30 * 86_400);
     assert!(settings.batcher_enabled && settings.builder.active && settings.builder.settled);
     assert_eq!(settings.channel_duration, 25);
+    assert_eq!(settings.node.rpc.tip_min_wei, 1_000_000);
+    let health = settings.health_limits(1).unwrap();
+    assert_eq!(health.head_age_max, Duration::from_secs(60));
+    // Three channels of five minutes.
+    assert_eq!(
+        health.watchdog.safe_silence_max,
+        Duration::from_secs(3 * 300)
+    );
+    let silent = [
+        "--chain=c",
+        "--data-dir=d",
+        "--l1.rpc-url=http://l1",
+        "--batcher.enabled=false",
+    ];
+    let settings = SequencerSettings::resolve(None, flags(&silent)).unwrap();
+    let health = settings.health_limits(1).unwrap();
+    assert_eq!(
+        health.watchdog.safe_silence_max,
+        Duration::from_secs(3 * 3_600),
+        "somebody else posts"
+    );
+}
+
+#[test]
+fn what_the_chain_or_the_pool_contradicts_is_refused() {
+    let (_directory, path) = written(FULL);
+    let resolved = |more: &[&str]| SequencerSettings::resolve(Some(&path), flags(more)).unwrap();
+    let half = resolved(&["--sequencer.seal-reserve-ms", "500"]);
+    assert_eq!(
+        half.builder(1).unwrap().seal_reserve,
+        Duration::from_millis(500)
+    );
+    let more = resolved(&["--sequencer.seal-reserve-ms", "501"]);
+    let error = more.builder(1).unwrap_err().to_string();
+    assert!(
+        error.contains("sequencer.seal-reserve-ms is 501"),
+        "{error}"
+    );
+    assert!(more.builder(2).is_ok());
+    let error = resolved(&["--health.head-age-max", "2"]).health_limits(2);
+    assert!(error.is_err());
+
+    for (from, to, words) in [
+        (
+            "seal-reserve-ms = 100",
+            "seal-reserve-ms = 0",
+            "sequencer.seal-reserve-ms is 0",
+        ),
+        (
+            "seal-reserve-ms = 100",
+            "seal-reserve-ms = 10001",
+            "from 1 to 10000",
+        ),
+        (
+            "transactions_max = 7",
+            "min_tip_wei = 2000001",
+            "less than mempool.min_tip_wei 2000001",
+        ),
+        (
+            "tip-min-wei = 2000000",
+            "tip-min-wei = 1000000000000001",
+            "http.tip-min-wei is 1000000000000001: at most",
+        ),
+        (
+            "head-age-max = 30",
+            "head-age-max = 0",
+            "health.head-age-max is 0",
+        ),
+        ("head-age-max = 30", "head-age = 30", "head-age"),
+    ] {
+        let error = refused(&FULL.replace(from, to));
+        assert!(error.contains(words), "{error}");
+    }
+    // What nobody set follows the pool.
+    let dear = FULL.replace("transactions_max = 7", "min_tip_wei = 5000000");
+    let (_directory, path) = written(&dear.replace("tip-min-wei = 2000000", ""));
+    let settings = SequencerSettings::resolve(Some(&path), SequencerFlags::default()).unwrap();
+    assert_eq!(settings.node.rpc.tip_min_wei, 5_000_000);
 }
 
 #[test]
@@ -286,10 +389,17 @@ fn a_verifier_has_the_node_s_settings_and_a_feed() {
     let settings = VerifierSettings::resolve(Some(&path), VerifierFlags::default()).unwrap();
     assert_eq!(settings.node.rpc.http.to_string(), "127.0.0.1:9545");
     assert!(settings.feed.is_some());
+    let health = settings.health_limits(1).unwrap();
+    assert_eq!(health.head_age_max, Duration::from_secs(60));
+    assert_eq!(health.watchdog.feed_silence_max, health.head_age_max);
     let (_directory, path) =
         written(&VERIFIER.replace("[feed]\n    url = \"http://sequencer:8545\"", ""));
     let settings = VerifierSettings::resolve(Some(&path), VerifierFlags::default()).unwrap();
     assert!(settings.feed.is_none());
+    // Its head is as old as the last batch.
+    let health = settings.health_limits(1).unwrap();
+    assert_eq!(health.head_age_max, Duration::from_secs(3 * 3_600));
+    assert_eq!(health.head_age_max, health.watchdog.safe_silence_max);
 }
 
 #[test]

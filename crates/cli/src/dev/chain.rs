@@ -69,7 +69,10 @@ const WATCH: Duration = Duration::from_secs(3_600);
 /// How the L1 is reached.
 #[derive(Debug, Clone)]
 pub(crate) struct L1Access {
-    pub(crate) url: String,
+    /// In the order in which they are tried.
+    pub(crate) urls: Vec<String>,
+    /// Whether what it doesn't have does not exist ([`L1Client::of_whole_l1`]).
+    pub(crate) whole: bool,
     /// Deploys the contracts and posts the batches.
     pub(crate) operator: PrivateKeySigner,
     /// Claims output roots; `None` where nobody does.
@@ -79,7 +82,7 @@ pub(crate) struct L1Access {
     /// The guardian's key, where claims are watched.
     pub(crate) challenger: Option<PrivateKeySigner>,
     /// Where its blobs are got from, if anywhere.
-    pub(crate) beacon_url: Option<String>,
+    pub(crate) beacon_urls: Vec<String>,
 }
 
 impl L1Access {
@@ -430,10 +433,7 @@ async fn mine_what_waits(anvil: &Anvil, expected: u64) -> anyhow::Error {
 }
 
 fn client(l1: &L1Access) -> anyhow::Result<L1Client> {
-    Ok(L1Client::new(
-        std::slice::from_ref(&l1.url),
-        RequestConfig::default(),
-    )?)
+    Ok(L1Client::new(&l1.urls, RequestConfig::default())?)
 }
 
 #[cfg(test)]

@@ -15,21 +15,23 @@ mod ports;
 mod report;
 
 use crate::{
-    config::DataAvailabilityArg,
+    catch_up::Recovered,
+    config::{DataAvailabilityArg, default_head_age_max},
     genesis::GAS_LIMIT_RANGE,
     node::{L1Role, Node, NodeConfig},
     shutdown::{self, Service},
 };
 use accounts::DevAccounts;
 use anvil::{Anvil, AnvilOptions};
-use anyhow::anyhow;
+use anyhow::{anyhow, ensure};
 use chain::{DevChain, L1Access};
 use clap::{Args, ValueEnum};
 use directory::DataDirectory;
 use openledger_batcher::BatcherConfig;
 use openledger_builder::{BuilderConfig, Mode};
-use openledger_l1::{BlobSourceConfig, TxSenderConfig};
+use openledger_l1::{BlobSourceConfig, DeployConfig, TxSenderConfig};
 use openledger_mempool::{MempoolConfig, Ordering};
+use openledger_node::WatchdogConfig;
 use openledger_rpc::{Namespace, RpcConfig};
 use openledger_store::StoreOptions;
 use ports::Ports;
@@ -43,6 +45,9 @@ use std::{
 };
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
+
+/// L1 blocks for which a channel is open.
+const CHANNEL_DURATION: u32 = 1;
 
 /// In which order waiting transactions are taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
@@ -85,14 +90,23 @@ pub struct DevArgs {
     /// Port of the local L1; 0 takes a free one
     #[arg(long = "l1.port", value_name = "PORT", default_value_t = 8546)]
     pub l1_port: u16,
-    /// Use the L1 at this URL instead of starting one
+    /// Use the L1 at this URL instead of starting one; several are tried in order
     #[arg(
         long = "l1.rpc-url",
         value_name = "URL",
+        value_delimiter = ',',
         conflicts_with_all = ["no_batcher", "instant", "manual", "l1_port"]
     )]
-    pub l1_rpc_url: Option<String>,
-    /// Seconds between blocks [default: 1]
+    pub l1_rpc_url: Option<Vec<String>>,
+    /// Beacon nodes of that L1, from which blobs are read back, tried in order
+    #[arg(
+        long = "l1.beacon-url",
+        value_name = "URL",
+        value_delimiter = ',',
+        requires = "l1_rpc_url"
+    )]
+    pub l1_beacon_url: Option<Vec<String>>,
+    /// Seconds between blocks: 1 to 60, and to 3600 with --no-batcher [default: 1]
     #[arg(
         long,
         value_name = "SECONDS",
@@ -111,12 +125,14 @@ pub struct DevArgs {
     pub no_batcher: bool,
     /// What batches are carried in [default: calldata]
     ///
+    /// On the L1 of --l1.rpc-url, blobs need --l1.beacon-url, and auto takes calldata without.
+    ///
     /// The local L1 keeps each blob for ever, 128 KiB in memory and about 300 kB in its state's file, and the chain
     /// fills one every L1 block: post in blobs for an hour, not for days.
     #[arg(
         long,
         value_enum,
-        conflicts_with_all = ["no_batcher", "instant", "manual", "l1_rpc_url"]
+        conflicts_with_all = ["no_batcher", "instant", "manual"]
     )]
     pub data_availability: Option<DataAvailabilityArg>,
     /// Funded accounts [default: 10]
@@ -151,6 +167,30 @@ impl DevArgs {
     /// Whether the chain posts to L1.
     pub(crate) const fn settled(&self) -> bool {
         !(self.no_batcher || self.instant || self.manual)
+    }
+
+    /// Refuses what only an L1 that was deployed to could refuse otherwise.
+    fn check(&self) -> anyhow::Result<()> {
+        if !self.settled() {
+            return Ok(());
+        }
+        if let Some(seconds) = self.block_time {
+            let possible = DeployConfig::BLOCK_TIME;
+            ensure!(
+                possible.contains(&seconds),
+                "--block-time {seconds}: the blocks of a settled chain are {} to {} s apart; add --no-batcher, or \
+                 leave it out",
+                possible.start(),
+                possible.end()
+            );
+        }
+        ensure!(
+            self.data_availability != Some(DataAvailabilityArg::Blobs)
+                || self.l1_rpc_url.is_none()
+                || self.l1_beacon_url.is_some(),
+            "--data-availability blobs: name the beacon node that they are read back from by --l1.beacon-url"
+        );
+        Ok(())
     }
 
     pub(crate) const fn mode(&self) -> Mode {
@@ -219,6 +259,7 @@ async fn l1_ended(anvil: &mut Option<Anvil>) -> String {
 /// Starts the L1, makes the chain or finds it, starts the node, and says so.
 async fn start<'a>(args: &DevArgs, directory: &'a DataDirectory) -> anyhow::Result<Running<'a>> {
     let started = Instant::now();
+    args.check()?;
     let ports = ports::reserve(args)?;
     let kept = directory.chain_files()?;
     if let Some(files) = &kept {
@@ -240,7 +281,7 @@ async fn start<'a>(args: &DevArgs, directory: &'a DataDirectory) -> anyhow::Resu
         }
     };
     let config = node_config(args, &chain, directory, &ports, l1.as_ref(), &accounts);
-    let node = Node::start(config).await?;
+    let (node, recovered) = begun(config).await?;
     let dumping = CancellationToken::new();
     let dumps = anvil
         .as_ref()
@@ -251,7 +292,7 @@ async fn start<'a>(args: &DevArgs, directory: &'a DataDirectory) -> anyhow::Resu
     report.write(directory.path())?;
     println!(
         "{}",
-        report.banner(started.elapsed(), node.recovered(), directory.path())
+        report.banner(started.elapsed(), recovered, directory.path())
     );
     Ok(Running {
         directory,
@@ -260,6 +301,19 @@ async fn start<'a>(args: &DevArgs, directory: &'a DataDirectory) -> anyhow::Resu
         dumps,
         dumping,
     })
+}
+
+/// Starts the node and waits until it builds blocks; answers what was undone before.
+async fn begun(config: NodeConfig) -> anyhow::Result<(Node, Option<Recovered>)> {
+    let mut node = Node::start(config).await?;
+    match node.begun().await {
+        Ok(recovered) => Ok((node, recovered)),
+        Err(failure) => {
+            // Whatever fails now follows from that.
+            let _ = node.stop().await;
+            Err(failure)
+        }
+    }
 }
 
 /// The L1 of a settled chain, and its process if it is ours.
@@ -273,15 +327,17 @@ async fn start_l1(
     if !args.settled() {
         return Ok((None, None));
     }
-    if let Some(url) = &args.l1_rpc_url {
+    if let Some(urls) = &args.l1_rpc_url {
         let access = L1Access {
-            url: url.clone(),
+            urls: urls.clone(),
+            // One node may be all of its L1.
+            whole: urls.len() == 1,
             operator: chain::operator_key()?,
             proposer: chain::proposer_key()?,
             guardian: accounts.guardian.address(),
             // It has no ETH there.
             challenger: None,
-            beacon_url: None,
+            beacon_urls: args.l1_beacon_url.clone().unwrap_or_default(),
         };
         return Ok((Some(access), None));
     }
@@ -294,13 +350,14 @@ async fn start_l1(
     })
     .await?;
     let access = L1Access {
-        url: anvil.url().to_owned(),
+        urls: vec![anvil.url().to_owned()],
+        whole: true,
         operator: accounts.operator.clone(),
         proposer: Some(accounts.proposer.clone()),
         guardian: accounts.guardian.address(),
         challenger: Some(accounts.guardian.clone()),
         // anvil answers the beacon node's routes itself.
-        beacon_url: Some(anvil.url().to_owned()),
+        beacon_urls: vec![anvil.url().to_owned()],
     };
     Ok((Some(access), Some(anvil)))
 }
@@ -317,16 +374,18 @@ fn node_config(
     let files = chain.files.clone();
     let settled = args.settled();
     let defaults = StoreOptions::default();
+    let block_time = Duration::from_secs(files.rollup.block_time);
+    let l1_block_time = Duration::from_secs(anvil::BLOCK_TIME);
     let feed_key = l1.map(|l1| l1.operator.clone());
     let l1 = l1.map(|l1| L1Role {
-        urls: vec![l1.url.clone()],
-        whole: true,
+        urls: l1.urls.clone(),
+        whole: l1.whole,
         // Read wherever batches may be in blobs: the chain may have been run with other flags before.
         blobs: BlobSourceConfig {
-            beacon_urls: l1.beacon_url.iter().cloned().collect(),
+            beacon_urls: l1.beacon_urls.clone(),
             ..BlobSourceConfig::default()
         },
-        block_time: Duration::from_secs(anvil::BLOCK_TIME),
+        block_time: l1_block_time,
         poll_interval: None,
         batcher_signer: Some(l1.operator.clone().into()),
         batcher: BatcherConfig {
@@ -335,12 +394,16 @@ fn node_config(
                 .unwrap_or(DataAvailabilityArg::Calldata)
                 .into(),
             // The local L1 costs nothing, and who runs it waits for its safe head.
-            channel_duration_max: 1,
+            channel_duration_max: CHANNEL_DURATION.into(),
             ..BatcherConfig::new(Arc::new(files.rollup.clone()))
         },
         sender: TxSenderConfig::default(),
         proposer: l1.proposer_role(&files),
         challenger: l1.challenger_role(&files),
+        watchdog: WatchdogConfig::for_intervals(
+            l1_block_time,
+            l1_block_time.saturating_mul(CHANNEL_DURATION),
+        ),
     });
     NodeConfig {
         store_path: directory.store(),
@@ -372,7 +435,7 @@ fn node_config(
             local_accounts: accounts.signers.clone(),
             settled,
             health_head_age_max: match args.mode() {
-                Mode::Interval => RpcConfig::default().health_head_age_max,
+                Mode::Interval => default_head_age_max(block_time),
                 // Blocks come when somebody asks for them.
                 Mode::Instant | Mode::Manual => Duration::MAX,
             },

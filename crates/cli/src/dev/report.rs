@@ -7,7 +7,7 @@ use super::{
     chain::{DevChain, L1Access},
     ports::Ports,
 };
-use crate::node::Recovered;
+use crate::catch_up::Recovered;
 use alloy_primitives::{Address, hex};
 use anyhow::Context;
 use openledger_builder::Mode;
@@ -26,7 +26,7 @@ pub(crate) struct Report {
     ws_url: String,
     /// All namespaces, `/metrics` and `/health`.
     privileged_url: String,
-    /// `null` for an unsettled chain.
+    /// The first of them; `null` for an unsettled chain.
     l1_url: Option<String>,
     l1_chain_id: Option<u64>,
     /// Where the L1's blobs are got from; `null` where nothing is known of it.
@@ -120,9 +120,9 @@ impl Report {
             rpc_url: format!("http://127.0.0.1:{}", ports.http),
             ws_url: format!("ws://127.0.0.1:{}", ports.http),
             privileged_url: format!("http://127.0.0.1:{}", ports.privileged),
-            l1_url: l1.map(|l1| l1.url.clone()),
+            l1_url: l1.and_then(|l1| l1.urls.first().cloned()),
             l1_chain_id: l1.map(|_| rollup.l1_chain_id),
-            l1_beacon_url: l1.and_then(|l1| l1.beacon_url.clone()),
+            l1_beacon_url: l1.and_then(|l1| l1.beacon_urls.first().cloned()),
             mode: match args.mode() {
                 Mode::Interval => "interval",
                 Mode::Instant => "instant",

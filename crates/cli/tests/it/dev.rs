@@ -184,6 +184,27 @@ fn a_port_in_use_is_one_line_that_names_the_flag() -> anyhow::Result<()> {
     Ok(())
 }
 
+/// The contracts would refuse it, when the L1 runs and half of them are there.
+#[test]
+fn a_block_time_that_no_settled_chain_has_is_refused_first() -> anyhow::Result<()> {
+    let output = command()
+        .args(["dev", "--http.port", "0", "--l1.port", "0"])
+        .args(["--block-time", "61"])
+        .env("OPENLEDGER_ANVIL", "/nonexistent/anvil")
+        .output()?;
+    assert!(!output.status.success());
+    let text = String::from_utf8(output.stderr)?;
+    assert!(
+        text.starts_with("error: --block-time 61") && text.contains("1 to 60 s"),
+        "{text}"
+    );
+    assert!(
+        text.lines().count() == 1 && text.contains("--no-batcher"),
+        "{text}"
+    );
+    Ok(())
+}
+
 #[test]
 fn a_missing_anvil_is_one_line_that_says_how_to_install_it() -> anyhow::Result<()> {
     let output = command()

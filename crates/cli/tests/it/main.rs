@@ -3,6 +3,7 @@
 mod attribution;
 mod config;
 mod dev;
+mod late_l1;
 mod process;
 mod settled;
 mod stranger;

@@ -127,14 +127,7 @@ impl Dev {
 
     /// The value of a metric, without its `openledger_`.
     pub(crate) async fn metric(&self, name: &str) -> anyhow::Result<u64> {
-        let address = self.text("/privilegedUrl")?.trim_start_matches("http://");
-        let mut stream = TcpStream::connect(address).await?;
-        stream.write_all(b"GET /metrics HTTP/1.0\r\n\r\n").await?;
-        let mut text = String::new();
-        stream.read_to_string(&mut text).await?;
-        let line = format!("openledger_{name} ");
-        let value = text.lines().find_map(|text| text.strip_prefix(&line));
-        Ok(value.with_context(|| format!("no {name}"))?.parse()?)
+        metric(self.text("/privilegedUrl")?, name).await
     }
 
     pub(crate) fn log(&self) -> anyhow::Result<String> {
@@ -146,10 +139,31 @@ impl Dev {
     }
 }
 
+/// What a listener answers to a GET: status and body.
+async fn get(url: &str, path: &str) -> anyhow::Result<(u16, String)> {
+    let mut stream = TcpStream::connect(url.trim_start_matches("http://")).await?;
+    let request = format!("GET {path} HTTP/1.0\r\n\r\n");
+    stream.write_all(request.as_bytes()).await?;
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await?;
+    let (head, body) = answer.split_once("\r\n\r\n").context("no answer")?;
+    let status = head.split(' ').nth(1).context("no status")?.parse()?;
+    Ok((status, body.to_owned()))
+}
+
+async fn metric(url: &str, name: &str) -> anyhow::Result<u64> {
+    let (_, text) = get(url, "/metrics").await?;
+    let line = format!("openledger_{name} ");
+    let value = text.lines().find_map(|text| text.strip_prefix(&line));
+    Ok(value.with_context(|| format!("no {name}"))?.parse()?)
+}
+
 /// A running `openledger verifier` or `openledger sequencer`; killed when a test drops it.
 pub(crate) struct Verifier {
     child: Child,
     pub(crate) url: String,
+    privileged_url: String,
+    log: PathBuf,
 }
 
 impl Verifier {
@@ -185,21 +199,27 @@ impl Verifier {
         let mut verifier = Self {
             child,
             url: String::new(),
+            privileged_url: String::new(),
+            log: log.clone(),
         };
         let started = Instant::now();
         loop {
             let text = fs::read_to_string(&log)?;
-            // The address is a field of the line that says so.
-            let address = text
-                .lines()
-                .filter(|line| line.contains("ready"))
-                .find_map(|line| line.split("http=").nth(1)?.split_whitespace().next());
-            if let Some(address) = address {
-                verifier.url = format!("http://{address}");
+            // The addresses are fields of the line that says so.
+            let line = text
+                .split_inclusive('\n')
+                .find(|line| line.contains("ready http=") && line.ends_with('\n'));
+            let url = |field: &str| {
+                let address = line?.split(field).nth(1)?.split_whitespace().next()?;
+                Some(format!("http://{}", address.trim_matches('"')))
+            };
+            if let (Some(public), Some(privileged)) = (url("http="), url("privileged=")) {
+                verifier.url = public;
+                verifier.privileged_url = privileged;
                 return Ok(verifier);
             }
             if let Some(status) = verifier.child.try_wait()? {
-                bail!("ended with {status}: {text}");
+                bail!("ended with {status}: {}", verifier.log()?);
             }
             ensure!(
                 started.elapsed() < START_TIMEOUT,
@@ -211,6 +231,38 @@ impl Verifier {
 
     pub(crate) fn rpc(&self) -> anyhow::Result<RootProvider> {
         Ok(RootProvider::new_http(self.url.parse()?))
+    }
+
+    /// What `/health` answers, and its status.
+    pub(crate) async fn health(&self) -> anyhow::Result<(u16, Value)> {
+        let (status, text) = get(&self.url, "/health").await?;
+        Ok((status, serde_json::from_str(&text)?))
+    }
+
+    /// The value of a metric, without its `openledger_`.
+    pub(crate) async fn metric(&self, name: &str) -> anyhow::Result<u64> {
+        metric(&self.privileged_url, name).await
+    }
+
+    pub(crate) fn log(&self) -> anyhow::Result<String> {
+        Ok(fs::read_to_string(&self.log)?)
+    }
+
+    /// Waits until it has failed by itself; answers its log.
+    pub(crate) async fn ended(&mut self) -> anyhow::Result<String> {
+        let started = Instant::now();
+        loop {
+            if let Some(status) = self.child.try_wait()? {
+                ensure!(!status.success(), "ended with {status}");
+                return self.log();
+            }
+            ensure!(
+                started.elapsed() < START_TIMEOUT,
+                "did not end: {}",
+                self.log()?
+            );
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
     }
 
     /// Ends it by SIGKILL.

@@ -1,6 +1,7 @@
 use crate::{
     dev::{WAIT, receipt, send, transfer},
-    process::{Dev, block_number, command, head, is_alive, until},
+    process::{Dev, Verifier, block_number, command, head, is_alive, until},
+    verifier::{hash_of, output_at},
 };
 use serde_json::Value;
 use std::{path::Path, process::Output, time::Duration};
@@ -90,7 +91,7 @@ async fn batches_reach_l1_and_the_chain_is_derived_from_it() -> anyhow::Result<(
 }
 
 /// A local chain may post as one on a public L1 does, and what it posted so is still read when it posts in calldata
-/// again, on an L1 that was started again.
+/// again, on an L1 that was started again: by a verifier as by `batch verify`.
 #[tokio::test(flavor = "multi_thread")]
 async fn batches_in_blobs_are_read_back_from_the_local_l1() -> anyhow::Result<()> {
     let directory = tempfile::tempdir()?;
@@ -108,8 +109,27 @@ async fn batches_in_blobs_are_read_back_from_the_local_l1() -> anyhow::Result<()
     let dev = Dev::start(directory.path(), &FLAGS)?;
     let later = head(&dev.rpc()?).await?;
     assert!(later >= safe);
-    safe_over(&dev, later).await?;
+    let later = safe_over(&dev, later).await?;
     let beacon = ["--l1.beacon-url", dev.text("/l1BeaconUrl")?];
+    let data = tempfile::tempdir()?;
+    let verifier = Verifier::start(&dev, data.path(), &beacon).await?;
+    let derived = verifier.rpc()?;
+    let safe_there = || block_number(&derived, "safe");
+    until("the verifier's head", SETTLE, safe_there, |safe| {
+        *safe >= later
+    })
+    .await?;
+    for number in [safe, later] {
+        let (ours, theirs) = (dev.rpc()?, &derived);
+        assert_eq!(
+            hash_of(&ours, number).await?,
+            hash_of(theirs, number).await?
+        );
+        assert_eq!(
+            output_at(&ours, number).await?,
+            output_at(theirs, number).await?
+        );
+    }
     let verify = ["verify", "--l2.rpc-url", dev.text("/rpcUrl")?];
     let verified = batch(&[&verify[..], &beacon].concat(), &dev, directory.path())?;
     assert!(

@@ -12,7 +12,8 @@ use std::time::Duration;
 const SETTLE: Duration = Duration::from_secs(90);
 const FLAGS: [&str; 2] = ["--l1.port", "0"];
 
-async fn hash_of(rpc: &RootProvider, number: u64) -> anyhow::Result<Value> {
+/// A block's hash.
+pub(crate) async fn hash_of(rpc: &RootProvider, number: u64) -> anyhow::Result<Value> {
     let block: Value = rpc
         .raw_request(
             "eth_getBlockByNumber".into(),
@@ -22,7 +23,8 @@ async fn hash_of(rpc: &RootProvider, number: u64) -> anyhow::Result<Value> {
     Ok(block["hash"].clone())
 }
 
-async fn output_at(rpc: &RootProvider, number: u64) -> anyhow::Result<Value> {
+/// A block's output root.
+pub(crate) async fn output_at(rpc: &RootProvider, number: u64) -> anyhow::Result<Value> {
     let output: Value = rpc
         .raw_request(
             "optimism_outputAtBlock".into(),

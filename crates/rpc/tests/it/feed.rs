@@ -183,11 +183,12 @@ async fn a_node_without_a_key_has_no_feed() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn health_tells_of_a_stall() {
+async fn health_tells_the_first_trouble() {
     let node = Node::start().await;
-    let (sender, stall) = tokio::sync::watch::channel(None);
+    let (start, starting) = tokio::sync::watch::channel(None);
+    let (watchdog, stall) = tokio::sync::watch::channel(None);
     let context = RpcContext {
-        stall: Some(stall),
+        troubles: vec![starting, stall],
         ..RpcContext::new(node.chain.clone(), "verifier".into())
     };
     let server = serve(config(), context, CancellationToken::new())
@@ -201,10 +202,19 @@ async fn health_tells_of_a_stall() {
     };
     let (status, text) = health().await;
     assert!(status == 200 && text.contains(r#""status":"ok""#), "{text}");
-    sender.send_replace(Some("the safe head stands still".into()));
-    let (status, text) = health().await;
-    assert!(
-        status == 503 && text.contains(r#""status":"the safe head stands still""#),
-        "{text}"
-    );
+    let tells = async |trouble| {
+        let (status, text) = health().await;
+        assert!(
+            status == 503 && text.contains(&format!(r#""status":"{trouble}""#)),
+            "{text}"
+        );
+    };
+    watchdog.send_replace(Some("the safe head stands still".into()));
+    tells("the safe head stands still").await;
+    start.send_replace(Some("the L1 can't be read".into()));
+    tells("the L1 can't be read").await;
+    start.send_replace(None);
+    tells("the safe head stands still").await;
+    watchdog.send_replace(None);
+    assert_eq!(health().await.0, 200);
 }

@@ -52,7 +52,7 @@ impl Engine {
     pub(super) fn execute_pool(&mut self) -> Result<(), BuilderError> {
         let mut outcome = Outcome::default();
         self.more = false;
-        if self.is_active() {
+        if self.builds() {
             if self.clock.mode() == Mode::Instant {
                 self.execute_each(&mut outcome)?;
             } else {
