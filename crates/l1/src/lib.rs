@@ -51,10 +51,11 @@ pub use fuzz::{beacon_answer, l1_answer};
 pub use inbox::{COMMITMENT_RANGE_MAX, Commitment, CommitmentChain, InboxReader, commitments_in};
 pub use read_ahead::{ReadAhead, ReadBlock};
 pub use sender::{
-    BLOB_FEE_BUMP_PERCENT_MIN, Carrier, CarrierGas, Confirmed, DataGas, FEE_BUMP_PERCENT_MIN, FeeCeiling, Fees,
-    JournalError, KeyError, Market, Obstacle, Pressure, Rejection, RemoteSigner, ResumedTx,
-    SendError, SendResult, SenderJournal, SenderStatus, SignError, TAG_BYTES_MAX, TooExpensive,
-    TxCandidate, TxSender, TxSenderConfig, TxSigner, key_from_env, key_from_file, sender_record,
+    BLOB_FEE_BUMP_PERCENT_MIN, Carrier, CarrierGas, Confirmed, DataGas, FEE_BUMP_PERCENT_MIN,
+    FeeCeiling, Fees, JournalError, KeyError, Market, Obstacle, Pressure, Rejection, RemoteSigner,
+    ResumedTx, SendError, SendResult, SenderJournal, SenderStatus, SignError, TAG_BYTES_MAX,
+    TooExpensive, TxCandidate, TxSender, TxSenderConfig, TxSigner, key_from_env, key_from_file,
+    sender_record,
 };
 pub use throttle::{DaThrottle, ThrottleConfig};
 pub use waits::{AwaitedBlock, LagStatus};

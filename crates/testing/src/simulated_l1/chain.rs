@@ -220,8 +220,7 @@ impl State {
         let number = parent.header.number + 1;
         let mut header = Header {
             parent_hash: parent.hash,
-            timestamp: parent.header.timestamp
-                + self.block_time.unwrap_or(self.options.block_time),
+            timestamp: parent.header.timestamp + self.block_time.unwrap_or(self.options.block_time),
             base_fee_per_gas: Some(base_fee),
             excess_blob_gas: Some(excess),
             ..blank(&self.options, number, self.forks)

@@ -387,7 +387,7 @@ impl<L: L1> World<L> {
             // What is under way between the two arrives by itself; a block is mined when something waits
             // for one, or nothing has happened for long.
             let waiting = self.l1.waiting_count().await?;
-            let patience = if waiting == 0 { 50 } else { 10 };
+            let patience = if waiting == 0 { 50 } else { 3 };
             if waiting != stuck || looks.is_multiple_of(patience) {
                 ensure!(
                     mined < SETTLE_BLOCKS_MAX,
