@@ -13,6 +13,8 @@ interface IEpochScoring is IVersioned {
     error WrongLength(uint256 given, uint256 expected);
     /// @notice Scores aren't the bytes that `abi.encode` gives.
     error NotCanonical();
+    /// @notice A set has so many rows and entries that nobody could refute a wrong proposal in a transaction: `cost` is its gas.
+    error SetTooLarge(uint64 sketchSet, uint256 cost);
     /// @notice A draw or witness differs without being better, or nothing differs.
     error NoImprovement();
     /// @notice There is no such draw, or it has no sketch for the set, or it isn't the fee log's: then the proposal is wrong.
@@ -42,7 +44,7 @@ interface IEpochScoring is IVersioned {
 
     /// @notice Whether scores are what `abi.encode` gives, and they and `results` have the lengths that the adapter's sets ask for. What passes
     ///         can be computed in a transaction.
-    /// @dev    Reverts with `NotCanonical`, `WrongLength`, or without data if they can't be read.
+    /// @dev    Reverts with `NotCanonical`, `WrongLength`, `SetTooLarge`, or without data if they can't be read.
     function checkForm(uint64 adapter, bytes calldata scores, uint256 results) external view;
 
     /// @notice What follows from scores for the set at a place of `setsOf`: false if a draw isn't the fee log's or a witness isn't accepted.

@@ -39,8 +39,13 @@ library EpochScores {
         uint32[] memory clusters;
         for (uint256 i = 0; i < queries.length; ++i) {
             if (queries[i].length == 0) continue;
-            (isValid, clusters, scores[count]) = _scoreOne(sketchSet, queries[i], x[i], shift[i]);
+            uint256 free = _free();
+            uint32[] memory found;
+            (isValid, found, scores[count]) = _scoreOne(sketchSet, queries[i], x[i], shift[i]);
             if (!isValid) return (false, result);
+            // All draws have the same clusters.
+            if (count == 0) clusters = found;
+            else scores[count] = _keepOnly(scores[count], free);
             ++count;
         }
         if (count < DRAWS_MIN) return (true, result);
@@ -122,7 +127,12 @@ library EpochScores {
         returns (uint256[] memory shares)
     {
         shares = new uint256[](weights.length);
+        uint256 free = _free();
         for (uint256 i = 0; i < scores.length; ++i) {
+            // Nothing of the draw before is needed any more.
+            assembly ("memory-safe") {
+                mstore(0x40, free)
+            }
             uint256[] memory parts = NativePrecompiles.SPLIT.split(UNITS, _positive(scores[i], weights), 0, 0);
             unchecked {
                 for (uint256 c = 0; c < shares.length; ++c) {
@@ -185,6 +195,23 @@ library EpochScores {
         for (uint256 c = 0; c < shares.length; ++c) {
             // forge-lint: disable-next-line(unsafe-typecast)
             capped[c] += uint64(parts[c]);
+        }
+    }
+
+    /// @dev Where memory that is free begins. It costs its square, so that sixteen draws of a thousand clusters can't each have their own.
+    function _free() private pure returns (uint256 free) {
+        assembly ("memory-safe") {
+            free := mload(0x40)
+        }
+    }
+
+    /// @dev Moves an array down to `free`, and frees what lies above it. Nothing else that was allocated since may be used any more.
+    function _keepOnly(int128[] memory array, uint256 free) private pure returns (int128[] memory kept) {
+        assembly ("memory-safe") {
+            let size := shl(5, add(mload(array), 1))
+            mcopy(free, array, size)
+            mstore(0x40, add(free, size))
+            kept := free
         }
     }
 }

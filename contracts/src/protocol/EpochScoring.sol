@@ -24,6 +24,12 @@ contract EpochScoring is IEpochScoring, Initializable {
     uint256 private constant IMPROVEMENT = 4;
     /// @dev A witness has int16 for the query's int8.
     uint256 private constant WITNESS_BYTES = 2;
+    /// @dev Gas of sixteen draws for a cluster of a set, of which it has no more than rows, and for an entry of a row; at most so much leaves
+    ///      room for the rest of a challenge within the 30 million gas of a transaction.
+    uint256 private constant CLUSTER_GAS = 30_500;
+    uint256 private constant CLUSTERS_MAX = 1024;
+    uint256 private constant ENTRY_GAS = 4;
+    uint256 private constant GAS_MAX = 24_000_000;
 
     constructor() {
         _disableInitializers();
@@ -95,7 +101,10 @@ contract EpochScoring is IEpochScoring, Initializable {
             if (draw.proof.length > most) revert WrongLength(draw.proof.length, most);
         }
         for (uint256 s = 0; s < sketchSets.length; ++s) {
-            _checkWitnesses(scores, s, _dim(sketchSets[s]));
+            IAttrSketch.SetHeader memory header = NativePrecompiles.SKETCH.header(sketchSets[s]);
+            uint256 cost = CLUSTER_GAS * Math.min(header.rows, CLUSTERS_MAX) + ENTRY_GAS * header.rows * header.dim;
+            if (cost > GAS_MAX) revert SetTooLarge(sketchSets[s], cost);
+            _checkWitnesses(scores, s, header.dim);
         }
     }
 

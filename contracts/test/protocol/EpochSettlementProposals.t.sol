@@ -2,10 +2,19 @@
 pragma solidity 0.8.37;
 
 import {IEpochScoring} from "../../src/interfaces/IEpochScoring.sol";
-import {IEpochSettlement, Result, Scores, Stage} from "../../src/interfaces/IEpochSettlement.sol";
+import {
+    Draw,
+    IEpochSettlement,
+    Result,
+    Scores,
+    Settlement,
+    Stage,
+    Witnesses
+} from "../../src/interfaces/IEpochSettlement.sol";
 import {IParameterized, Setting} from "../../src/interfaces/IParameterized.sol";
 import {IAttrSketch} from "../../src/interfaces/precompiles/IAttrSketch.sol";
 import {IPausable} from "../../src/interfaces/precompiles/IPausable.sol";
+import {FeeTree} from "../../src/libraries/FeeTree.sol";
 import {Predeploys} from "../../src/libraries/Predeploys.sol";
 import {EpochScoring} from "../../src/protocol/EpochScoring.sol";
 import {EpochSettlement} from "../../src/protocol/EpochSettlement.sol";
@@ -48,18 +57,13 @@ contract EpochSettlementProposalsTest is EpochTest {
         _setParameter(address(settlement), "proposalBond", 2000 ether);
     }
 
-    function _expectConflict(
-        bytes32 before,
-        uint256 valueBefore,
-        bytes32 a,
-        bytes32 b,
-        bytes32 name,
-        uint256 value
-    ) private {
+    function _expectConflict(bytes32 before, uint256 valueBefore, bytes32 a, bytes32 b, bytes32 name, uint256 value)
+        private
+    {
         // Room for what isn't tested.
-        if (value < 7 days) _setParameter(Predeploys.VALIDATOR_STAKING, "unbondingSeconds", 60 days);
-        else _setParameter(Predeploys.VALIDATOR_STAKING, "unbondingSeconds", 14 days);
+        _setParameter(Predeploys.VALIDATOR_STAKING, "unbondingSeconds", 60 days);
         _setParameter(address(settlement), before, valueBefore);
+        if (value >= 7 days) _setParameter(Predeploys.VALIDATOR_STAKING, "unbondingSeconds", 14 days);
         vm.prank(Predeploys.PARAM_TIMELOCK);
         vm.expectRevert(abi.encodeWithSelector(IParameterized.ParametersConflict.selector, a, b));
         IParameterized(address(settlement)).setParameter(name, value);
@@ -115,9 +119,7 @@ contract EpochSettlementProposalsTest is EpochTest {
         vm.expectRevert(abi.encodeWithSelector(IEpochSettlement.WrongBond.selector, 1, PROPOSAL_BOND));
         settlement.propose{value: 1}(epoch, adapter, encoded, hashes);
         settlement.propose{value: PROPOSAL_BOND}(epoch, adapter, encoded, hashes);
-        vm.expectRevert(
-            abi.encodeWithSelector(IEpochSettlement.WrongStage.selector, epoch, adapter, Stage.Proposed)
-        );
+        vm.expectRevert(abi.encodeWithSelector(IEpochSettlement.WrongStage.selector, epoch, adapter, Stage.Proposed));
         settlement.propose{value: PROPOSAL_BOND}(epoch, adapter, encoded, hashes);
         vm.stopPrank();
     }
@@ -131,12 +133,270 @@ contract EpochSettlementProposalsTest is EpochTest {
         vm.expectRevert();
         scoring.checkForm(adapter, hex"00", 1);
 
-        Scores memory scores = _nothing();
-        scores.draws = new IEpochSettlementDraw.Draw[](0);
+        Scores memory scores = _scores(epoch, SHARP);
+        scores.draws[3].sketches[0] = new bytes(DIM - 1);
+        _expectLength(abi.encode(scores), 1, DIM - 1, DIM);
+        scores.draws[3].sketches = new bytes[](2);
+        _expectLength(abi.encode(scores), 1, 2, 1);
+        scores.draws[3].sketches = new bytes[](0);
+        _expectLength(abi.encode(scores), 1, 2 * DIM, 0);
+        scores.witnesses[0].x[3] = "";
+        scoring.checkForm(adapter, abi.encode(scores), 1);
+        scores.draws[3].proof = new FeeTree.Sibling[](1);
+        _expectLength(abi.encode(scores), 1, 1, 0);
+        scores.draws[4].proof = new FeeTree.Sibling[](41);
+        scores.draws[3].proof = new FeeTree.Sibling[](0);
+        _expectLength(abi.encode(scores), 1, 41, 40);
+        scores.draws[4].proof = new FeeTree.Sibling[](40);
+        scores.witnesses[0].shift = new uint8[](15);
+        _expectLength(abi.encode(scores), 1, 15, 16);
+        scores.witnesses[0].x = new bytes[](17);
+        _expectLength(abi.encode(scores), 1, 17, 16);
+        scores.witnesses = new Witnesses[](2);
+        _expectLength(abi.encode(scores), 1, 2, 1);
+        scores.draws = new Draw[](15);
+        _expectLength(abi.encode(scores), 1, 15, 16);
     }
 
     function _expectLength(bytes memory encoded, uint256 results, uint256 given, uint256 expected) private {
         vm.expectRevert(abi.encodeWithSelector(IEpochScoring.WrongLength.selector, given, expected));
         scoring.checkForm(adapter, encoded, results);
+    }
+
+    /* CHALLENGES */
+
+    /// @dev ES4.
+    function test_challenge_wrongResult_halvesTheBond() public {
+        Scores memory scores = _scores(epoch, SHARP);
+        (Result[] memory results, bytes32[] memory hashes) = _results(epoch, scores);
+        ++results[0].shares[0];
+        hashes[0] = keccak256(abi.encode(results[0]));
+        uint256 burntBefore = address(vault).balance;
+        _propose(epoch, scores, hashes);
+        vm.expectEmit(address(settlement));
+        emit IEpochSettlement.Refuted(epoch, adapter, proposer, challenger);
+        _challenge(epoch, scores, hashes);
+        assertEq(_claimable(challenger), PROPOSAL_BOND / 2);
+        assertEq(_claimable(proposer), 0);
+        assertEq(_bond(epoch), 0);
+        assertEq(address(vault).balance, burntBefore + PROPOSAL_BOND / 2);
+        assertEq(reputation.balanceOf(challenger), 10e18);
+        _assertStage(epoch, Stage.Open);
+        // Another can be made, even after the epoch's own window.
+        (, uint64 closed) = router.closedAt(epoch);
+        vm.warp(closed + 6 days);
+        _propose(epoch, scores, hashes);
+        vm.warp(closed + 9 days);
+        _challenge(epoch, scores, hashes);
+        vm.expectRevert(abi.encodeWithSelector(IEpochSettlement.ProposalsNotOver.selector, closed + 10 days));
+        settlement.carry(epoch, adapter);
+        vm.warp(closed + 10 days);
+        _proposeAll(epoch);
+    }
+
+    /// @dev ES4: no lack of gas refutes a right proposal.
+    /// forge-config: default.fuzz.runs = 48
+    function testFuzz_challenge_rightProposal_holds(uint256 gas) public {
+        (Scores memory scores,, bytes32[] memory hashes) = _proposeAll(epoch);
+        bytes memory encoded = abi.encode(scores);
+        gas = bound(gas, 50_000, 40_000_000);
+        vm.prank(challenger);
+        (bool done,) = address(settlement).call{gas: gas}(
+            abi.encodeCall(IEpochSettlement.challenge, (epoch, adapter, encoded, hashes, 0))
+        );
+        assertFalse(done);
+        _assertStage(epoch, Stage.Proposed);
+        assertEq(_bond(epoch), PROPOSAL_BOND);
+        vm.prank(challenger);
+        vm.expectRevert(abi.encodeWithSelector(IEpochSettlement.ProposalHolds.selector, hashes[0]));
+        settlement.challenge(epoch, adapter, encoded, hashes, 0);
+    }
+
+    /// @dev ES4.
+    function test_challenge_otherData_reverts() public {
+        (Scores memory scores,, bytes32[] memory hashes) = _proposeAll(epoch);
+        Settlement memory settled = settlement.settlementOf(epoch, adapter);
+        vm.expectRevert(abi.encodeWithSelector(IEpochScoring.UnknownSet.selector, adapter, 1));
+        settlement.challenge(epoch, adapter, abi.encode(scores), hashes, 1);
+        bytes memory other = abi.encode(_scores(epoch, BLUNT));
+        vm.expectRevert(
+            abi.encodeWithSelector(IEpochSettlement.WrongScores.selector, keccak256(other), settled.scoresHash)
+        );
+        settlement.challenge(epoch, adapter, other, hashes, 0);
+        bytes32[] memory wrong = new bytes32[](1);
+        bytes memory encoded = abi.encode(scores);
+        vm.expectRevert(
+            abi.encodeWithSelector(
+                IEpochSettlement.WrongResults.selector, keccak256(abi.encode(wrong)), settled.resultsHash
+            )
+        );
+        settlement.challenge(epoch, adapter, encoded, wrong, 0);
+        vm.warp(uint256(settled.deadline) + 1);
+        vm.expectRevert(abi.encodeWithSelector(IEpochSettlement.WindowOver.selector, settled.deadline));
+        settlement.challenge(epoch, adapter, encoded, hashes, 0);
+    }
+
+    /// @dev ES4: the other request's draw in the place of a draw.
+    function test_challenge_wrongDraw_refutes() public {
+        Scores memory scores = _scores(epoch, SHARP);
+        (, bytes32[] memory hashes) = _results(epoch, scores);
+        (uint256 i, uint256 other) = (0, 1 - _drawn(epoch, 0));
+        scores.draws[i] = served[other].draw;
+        scores.witnesses[0].x[i] = _solve(_weightsOf(served[other].draw.sketches[0]), SHARP);
+        _refutes(scores, hashes);
+    }
+
+    /// @dev ES4.
+    function test_challenge_wrongSketch_refutes() public {
+        Scores memory scores = _scores(epoch, SHARP);
+        (, bytes32[] memory hashes) = _results(epoch, scores);
+        scores.draws[7].sketches[0] = _query([int256(0), 0, 1]);
+        scores.witnesses[0].x[7] = _solve([int256(0), 0, 1], SHARP);
+        _refutes(scores, hashes);
+    }
+
+    /// @dev ES4.
+    function test_challenge_badWitness_refutes() public {
+        Scores memory scores = _scores(epoch, SHARP);
+        (, bytes32[] memory hashes) = _results(epoch, scores);
+        bytes memory right = scores.witnesses[0].x[2];
+        scores.witnesses[0].x[2] = new bytes(2 * DIM);
+        _refutes(scores, hashes);
+        scores.witnesses[0].x[2][0] = 0x7f;
+        _refutes(scores, hashes);
+        scores.witnesses[0].x[2] = right;
+        scores.witnesses[0].shift[2] = 63;
+        _refutes(scores, hashes);
+    }
+
+    /// @dev ES4: results of right scores, but of fewer draws than are shown.
+    function test_challenge_sketchlessResults_refutes() public {
+        (, bytes32[] memory hashes) = _results(epoch, _nothing());
+        _refutes(_scores(epoch, SHARP), hashes);
+    }
+
+    function _refutes(Scores memory scores, bytes32[] memory hashes) private {
+        _propose(epoch, scores, hashes);
+        _challenge(epoch, scores, hashes);
+        _assertStage(epoch, Stage.Open);
+    }
+
+    /// @dev ES5: a pause doesn't let a wrong proposal pass.
+    function test_challenge_paused_movesTheDeadline() public {
+        Scores memory scores = _scores(epoch, SHARP);
+        bytes32[] memory hashes = new bytes32[](1);
+        _propose(epoch, scores, hashes);
+        uint256 until = vm.getBlockTimestamp() + 14 days;
+        vm.prank(Predeploys.PARAM_TIMELOCK);
+        IPausable(address(SKETCH)).setPaused(IAttrSketch.scoreInfluence.selector, uint64(until));
+        vm.warp(vm.getBlockTimestamp() + 2 days);
+        vm.expectEmit(address(settlement));
+        emit IEpochSettlement.DeadlineMoved(epoch, adapter, uint48(until + 1 days));
+        _challenge(epoch, scores, hashes);
+        _challenge(epoch, scores, hashes);
+        _assertStage(epoch, Stage.Proposed);
+        assertEq(settlement.settlementOf(epoch, adapter).deadline, until + 1 days);
+        vm.warp(until + 1 days);
+        _challenge(epoch, scores, hashes);
+        _assertStage(epoch, Stage.Open);
+        assertEq(_claimable(challenger), PROPOSAL_BOND / 2);
+    }
+
+    /* IMPROVEMENTS */
+
+    /// @dev ES6.
+    function test_improve_omittedDraw_takesThePlace() public {
+        Scores memory old = _scores(epoch, SHARP);
+        old.draws[5] = _nothing().draws[5];
+        (old.witnesses[0].x[5], old.witnesses[0].shift[5]) = ("", 0);
+        (, bytes32[] memory hashes) = _results(epoch, old);
+        _propose(epoch, old, hashes);
+        uint48 deadline = settlement.settlementOf(epoch, adapter).deadline;
+        Scores memory better = _scores(epoch, SHARP);
+        (Result[] memory results, bytes32[] memory right) = _results(epoch, better);
+        vm.warp(deadline);
+        _improve(epoch, old, better, right);
+        assertEq(_claimable(proposer), PROPOSAL_BOND);
+        assertEq(_bond(epoch), PROPOSAL_BOND);
+        Settlement memory settled = settlement.settlementOf(epoch, adapter);
+        assertEq(settled.proposer, challenger);
+        assertEq(settled.deadline, deadline + 1 days);
+        // What is shown last can be asked about, too.
+        assertEq(settled.askUntil, deadline + 1 days);
+        vm.warp(deadline + 1);
+        vm.expectRevert(abi.encodeWithSelector(IEpochSettlement.WindowOver.selector, deadline));
+        settlement.improve{value: PROPOSAL_BOND}(epoch, adapter, abi.encode(better), abi.encode(better), right);
+        uint128 stakers = router.potOf(epoch, adapter).stakers;
+        _payAll(epoch, results, right);
+        assertEq(_claimable(challenger), PROPOSAL_BOND + stakers / 10);
+        assertEq(_claimable(proposer), PROPOSAL_BOND);
+    }
+
+    /// @dev ES6.
+    function test_improve_witness_takesThePlace() public {
+        Scores memory old = _scores(epoch, SHARP);
+        (old.witnesses[0].x[5], old.witnesses[0].shift[5]) =
+        (_solve(_weightsOf(old.draws[5].sketches[0]), BLUNT), BLUNT);
+        (, bytes32[] memory hashes) = _results(epoch, old);
+        _propose(epoch, old, hashes);
+        Scores memory better = _scores(epoch, SHARP);
+        (, bytes32[] memory right) = _results(epoch, better);
+        _improve(epoch, old, better, right);
+        assertEq(settlement.settlementOf(epoch, adapter).proposer, challenger);
+        // The other way round it is none, nor is the same again.
+        _expectNoImprovement(better, old);
+        _expectNoImprovement(better, better);
+        vm.expectRevert(abi.encodeWithSelector(IEpochSettlement.ProposalHolds.selector, right[0]));
+        settlement.challenge(epoch, adapter, abi.encode(better), right, 0);
+    }
+
+    /// @dev ES6.
+    function test_improve_otherDifference_reverts() public {
+        (Scores memory old,,) = _proposeAll(epoch);
+        Scores memory other = _scores(epoch, SHARP);
+        other.draws[5] = _nothing().draws[5];
+        (other.witnesses[0].x[5], other.witnesses[0].shift[5]) = ("", 0);
+        _expectNoImprovement(old, other);
+        other = _scores(epoch, SHARP);
+        other.draws[5].price += 1;
+        _expectNoImprovement(old, other);
+        other = _scores(epoch, SHARP);
+        // Half the residual in the norm would be needed.
+        other.witnesses[0].x[5] = _solve(_weightsOf(old.draws[5].sketches[0]), SHARP - 1);
+        other.witnesses[0].shift[5] = SHARP - 1;
+        _expectNoImprovement(old, other);
+    }
+
+    /// @dev ES6: a draw that isn't the log's, or has no score, improves nothing.
+    function test_improve_uselessDraw_reverts() public {
+        Scores memory nothing = _nothing();
+        (, bytes32[] memory hashes) = _results(epoch, nothing);
+        _propose(epoch, nothing, hashes);
+        Scores memory other = _nothing();
+        other.draws[0] = served[1 - _drawn(epoch, 0)].draw;
+        other.witnesses[0].x[0] = new bytes(2 * DIM);
+        _expectNoImprovement(nothing, other);
+        other.draws[0].sketches[0] = new bytes(DIM);
+        _expectNoImprovement(nothing, other);
+        other = _nothing();
+        other.witnesses[0].shift[1] = 1;
+        _expectNoImprovement(nothing, other);
+        _show(other, epoch, 1, SHARP);
+        _improve(epoch, nothing, other, hashes);
+        // A wrong result of an improvement is refuted as any.
+        hashes[0] = 0;
+        Scores memory more = _scores(epoch, SHARP);
+        vm.prank(alice);
+        settlement.improve{value: PROPOSAL_BOND}(epoch, adapter, abi.encode(other), abi.encode(more), hashes);
+        _challenge(epoch, more, hashes);
+        assertEq(_claimable(challenger), PROPOSAL_BOND + PROPOSAL_BOND / 2);
+    }
+
+    function _expectNoImprovement(Scores memory old, Scores memory other) private {
+        bytes memory a = abi.encode(old);
+        bytes memory b = abi.encode(other);
+        vm.prank(challenger);
+        vm.expectRevert(IEpochScoring.NoImprovement.selector);
+        settlement.improve{value: PROPOSAL_BOND}(epoch, adapter, a, b, new bytes32[](1));
     }
 }

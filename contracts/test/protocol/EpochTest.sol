@@ -83,6 +83,8 @@ abstract contract EpochTest is DatanetTest {
         staking.register{value: 1000 ether}(IValidatorStaking.Role.Worker, 0);
         router.setPlatformFee(worker, PLATFORM_FEE);
         vm.stopPrank();
+        // The first epoch began long ago.
+        router.closeEpoch();
     }
 
     /* DATA AND ADAPTERS */
@@ -249,6 +251,13 @@ abstract contract EpochTest is DatanetTest {
         leaves[0] = FeeTree.Leaf(keccak256(abi.encode(channel, 1)), first, sketchHash);
         leaves[1] = FeeTree.Leaf(keccak256(abi.encode(channel, 2)), second, sketchHash);
         (bytes32 root,) = FeeTree.root(leaves);
+        uint256 start = router.feesOf(router.currentEpoch(), adapter);
+        _settleVoucher(channel, cumulative, root);
+        _push(start, leaves[0], leaves[1], false, sketches);
+        _push(start + first, leaves[1], leaves[0], true, sketches);
+    }
+
+    function _settleVoucher(bytes32 channel, uint128 cumulative, bytes32 root) private {
         Voucher memory voucher = Voucher({
             channel: channel,
             payer: payer,
@@ -259,22 +268,23 @@ abstract contract EpochTest is DatanetTest {
             expiry: uint64(vm.getBlockTimestamp() + 1 hours)
         });
         (uint8 v, bytes32 r, bytes32 s) = vm.sign(payerKey, channels.hashVoucher(voucher));
-        uint256 start = router.feesOf(router.currentEpoch(), adapter);
         channels.settle(voucher, abi.encodePacked(r, s, v));
-        for (uint256 i = 0; i < 2; ++i) {
-            FeeTree.Leaf memory other = leaves[1 - i];
-            Served storage made = served.push();
-            (made.start, made.paid) = (i == 0 ? start : start + first, leaves[i].price);
-            made.draw.requestId = leaves[i].requestId;
-            made.draw.price = leaves[i].price;
-            made.draw.sketches = sketches;
-            made.draw.proof
-                .push(
-                    FeeTree.Sibling(
-                        FeeTree.hashLeaf(other.requestId, other.price, other.querySketchHash), other.price, i == 1
-                    )
-                );
-        }
+    }
+
+    /// @dev Notes one of two leaves of a voucher.
+    function _push(
+        uint256 start,
+        FeeTree.Leaf memory leaf,
+        FeeTree.Leaf memory other,
+        bool isRight,
+        bytes[] memory sketches
+    ) private {
+        Served storage made = served.push();
+        (made.start, made.paid) = (start, leaf.price);
+        Draw storage draw = made.draw;
+        (draw.requestId, draw.price, draw.sketches) = (leaf.requestId, leaf.price, sketches);
+        bytes32 hash = FeeTree.hashLeaf(other.requestId, other.price, other.querySketchHash);
+        draw.proof.push(FeeTree.Sibling(hash, other.price, isRight));
     }
 
     /* PROPOSALS */
@@ -415,6 +425,12 @@ abstract contract EpochTest is DatanetTest {
 
     /// @dev Lets the whole jury of a question find that, and answers.
     function _decide(bytes32 question, bytes memory finding, bytes memory sketch) internal {
+        _tally(question, finding);
+        questions.answer(question, finding, sketch);
+    }
+
+    /// @dev The same without the answer.
+    function _tally(bytes32 question, bytes memory finding) internal {
         _mine(4, 1);
         address[] memory jurors = jury.draw(question);
         bytes[] memory revealed = new bytes[](jurors.length);
@@ -427,6 +443,5 @@ abstract contract EpochTest is DatanetTest {
             revealed[i] = finding;
         }
         jury.tally(question, revealed);
-        questions.answer(question, finding, sketch);
     }
 }
