@@ -89,12 +89,17 @@ impl L1 {
             shutdown.clone(),
         );
         let (mut status, source) = (batcher.status(), source.clone());
-        tokio::spawn(async move {
+        let follows = tokio::spawn(async move {
             while status.changed().await.is_ok() {
                 source.set_safe(status.borrow().confirmed_to);
             }
         });
-        let ended = tokio::spawn(async move { task.await.expect("no panic").expect("no failure") });
+        // The safe head has followed to the end, too: the next run begins there.
+        let ended = tokio::spawn(async move {
+            let ended = task.await.expect("no panic").expect("no failure");
+            follows.await.expect("no panic");
+            ended
+        });
         (batcher.status(), ended)
     }
 

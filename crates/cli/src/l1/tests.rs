@@ -200,6 +200,6 @@ async fn another_l1_is_refused() {
         return;
     };
     let error = site.deploy(CHAIN).await.unwrap_err();
-    assert!(error.to_string().contains("31337"), "{error:#}");
+    assert!(format!("{error:#}").contains("31337"), "{error:#}");
     assert!(site.status().await.is_err());
 }
