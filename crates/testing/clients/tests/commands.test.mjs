@@ -115,7 +115,7 @@ test("what can't be done is told in a line", async () => {
     [["deposit", "--amount", "1"], nobody, /has 0 OPEN on the L1/],
     [["deposit", "--amount", "1"], { OPENLEDGER_KEY: "secret" }, /OPENLEDGER_KEY holds no private key/],
     [["deposit", "--amount", "1"], { OPENLEDGER_KEY: undefined }, /--key-file or OPENLEDGER_KEY/],
-    [["deposit", "--amount", "1", "--l1.rpc-url", target.nodeUrl], {}, /has chain id 161299, but the chain's L1 has/],
+    [["deposit", "--amount", "1", "--l1.rpc-url", target.nodeUrl], {}, /is of another L1 than the chain's: the L1 has chain id 161299/],
     [["deposit", "--amount", "1", "--l2.rpc-url", target.l1Url], {}, /the chain has 161299/],
     [["deposit", "--amount", "1", "--chain", "/nonexistent"], {}, /\/nonexistent holds no chain/],
     [[...start, "--to", target.contracts.portal], {}, /which L1 never calls/],
