@@ -7,7 +7,12 @@ use openledger_testing::rpc::{Client, quantity};
 use serde_json::{Value, json};
 use std::{
     collections::{BTreeMap, BTreeSet},
+    net::SocketAddr,
     time::{Duration, Instant},
+};
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    net::TcpStream,
 };
 
 /// How long the last acknowledged block may take until it is sealed.
@@ -61,6 +66,26 @@ pub(crate) async fn after_restart(client: &mut Client, record: &mut Record) -> R
         record.open.insert(hash);
     }
     Ok(())
+}
+
+/// Waits until a node builds on its chain: it serves before, while it looks at what its L1 holds, and its blocks may go still.
+pub(crate) async fn wait_until_begun(address: SocketAddr) -> Result<()> {
+    const PATIENCE: Duration = Duration::from_secs(120);
+    let asked = Instant::now();
+    loop {
+        let mut stream = TcpStream::connect(address).await?;
+        let request =
+            format!("GET /health HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n");
+        stream.write_all(request.as_bytes()).await?;
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await?;
+        ensure!(answer.contains("status"), "no health: {answer}");
+        if !answer.contains("starting:") {
+            return Ok(());
+        }
+        ensure!(asked.elapsed() < PATIENCE, "the node waits: {answer}");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
 }
 
 /// As [`after_restart`], where the L1 may have come back older: blocks whose origin it lacks are gone, in

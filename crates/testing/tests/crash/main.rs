@@ -245,6 +245,7 @@ async fn crash_loop(setting: &Setting, rounds: usize, seed: u64) -> Result<()> {
             starting.kill()?;
         }
         node = setting.start().await?;
+        checks::wait_until_begun(node.address()).await?;
         let mut client = Client::open(node.address()).await?;
         let checked = match setting.kind {
             Kind::Unsettled => checks::after_restart(&mut client, &mut record).await,
