@@ -48,7 +48,9 @@ const factory = parseAbi([
 ]);
 
 async function l1Write(request) {
-  const hash = await l1Wallet.writeContract(request);
+  // The portal burns gas by L1's base fee, which may fall between the estimate and the block.
+  const gas = await l1.estimateContractGas({ ...request, account });
+  const hash = await l1Wallet.writeContract({ ...request, gas: (gas * 3n) / 2n });
   const receipt = await l1.waitForTransactionReceipt({ hash });
   assert.equal(receipt.status, "success", request.functionName);
   return receipt;
