@@ -96,9 +96,8 @@ impl L1 {
         });
         // The safe head has followed to the end, too: the next run begins there.
         let ended = tokio::spawn(async move {
-            let ended = task.await.expect("no panic").expect("no failure");
+            task.await.expect("no panic").expect("no failure");
             follows.await.expect("no panic");
-            ended
         });
         (batcher.status(), ended)
     }
