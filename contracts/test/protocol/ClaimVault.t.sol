@@ -6,10 +6,10 @@ import {IParameterized, Setting} from "../../src/interfaces/IParameterized.sol";
 import {Predeploys} from "../../src/libraries/Predeploys.sol";
 import {ClaimVault} from "../../src/protocol/ClaimVault.sol";
 import {ProtocolTest} from "./ProtocolTest.sol";
+import {Rotations} from "./Rotations.sol";
 import {Initializable} from "@openzeppelin/contracts/proxy/utils/Initializable.sol";
 import {ReentrancyGuardTransient} from "@openzeppelin/contracts/utils/ReentrancyGuardTransient.sol";
 import {ECDSA} from "@openzeppelin/contracts/utils/cryptography/ECDSA.sol";
-import {Test} from "forge-std/Test.sol";
 
 /// @dev Takes no payment.
 contract Refuser {}
@@ -341,7 +341,7 @@ contract ClaimVaultTest is ProtocolTest {
         vault.credit{value: 7}(bob);
         vm.expectEmit(address(vault));
         emit IClaimVault.Rotated(alice, bob);
-        _rotate(alice, aliceKey, bob, bobKey);
+        Rotations.rotate(alice, aliceKey, bob, bobKey);
 
         assertEq(vault.holderOf(alice), bob);
         assertEq(vault.holderOf(bob), bob);
@@ -367,7 +367,7 @@ contract ClaimVaultTest is ProtocolTest {
         for (uint256 i = 1; i <= 100; ++i) {
             (address next, uint256 nextKey) = makeAddrAndKey(vm.toString(i));
             vault.credit{value: i}(next);
-            _rotate(current, key, next, nextKey);
+            Rotations.rotate(current, key, next, nextKey);
             (current, key) = (next, nextKey);
             assertEq(vault.holderOf(alice), current);
         }
@@ -384,8 +384,8 @@ contract ClaimVaultTest is ProtocolTest {
     /// @dev CV6: without both signatures over this very rotation nothing moves.
     function test_rotate_notSignedByBoth_reverts() public {
         uint256 deadline = block.timestamp;
-        bytes memory byAlice = _sign(aliceKey, alice, bob, 0, deadline);
-        bytes memory byBob = _sign(bobKey, alice, bob, 0, deadline);
+        bytes memory byAlice = Rotations.sign(aliceKey, alice, bob, 0, deadline);
+        bytes memory byBob = Rotations.sign(bobKey, alice, bob, 0, deadline);
 
         vm.expectRevert(abi.encodeWithSelector(IClaimVault.InvalidSignature.selector, bob));
         vault.rotate(alice, bob, deadline, byAlice, byAlice);
@@ -399,7 +399,7 @@ contract ClaimVaultTest is ProtocolTest {
         vault.rotate(bob, alice, deadline, byAlice, byBob);
         vm.expectRevert(abi.encodeWithSelector(IClaimVault.InvalidSignature.selector, alice));
         vault.rotate(alice, bob, deadline, "", byBob);
-        bytes memory wrongNonce = _sign(aliceKey, alice, bob, 1, deadline);
+        bytes memory wrongNonce = Rotations.sign(aliceKey, alice, bob, 1, deadline);
         vm.expectRevert(abi.encodeWithSelector(IClaimVault.InvalidSignature.selector, alice));
         vault.rotate(alice, bob, deadline, wrongNonce, byBob);
         assertEq(vault.holderOf(alice), alice);
@@ -410,8 +410,8 @@ contract ClaimVaultTest is ProtocolTest {
 
     function test_rotate_onAnotherChain_reverts() public {
         uint256 deadline = block.timestamp;
-        bytes memory byAlice = _sign(aliceKey, alice, bob, 0, deadline);
-        bytes memory byBob = _sign(bobKey, alice, bob, 0, deadline);
+        bytes memory byAlice = Rotations.sign(aliceKey, alice, bob, 0, deadline);
+        bytes memory byBob = Rotations.sign(bobKey, alice, bob, 0, deadline);
         vm.chainId(block.chainid + 1);
         vm.expectRevert(abi.encodeWithSelector(IClaimVault.InvalidSignature.selector, alice));
         vault.rotate(alice, bob, deadline, byAlice, byBob);
@@ -419,8 +419,8 @@ contract ClaimVaultTest is ProtocolTest {
 
     function test_rotate_expired_reverts() public {
         uint256 deadline = block.timestamp;
-        bytes memory byAlice = _sign(aliceKey, alice, bob, 0, deadline);
-        bytes memory byBob = _sign(bobKey, alice, bob, 0, deadline);
+        bytes memory byAlice = Rotations.sign(aliceKey, alice, bob, 0, deadline);
+        bytes memory byBob = Rotations.sign(bobKey, alice, bob, 0, deadline);
         vm.warp(deadline + 1);
         vm.expectRevert(abi.encodeWithSelector(IClaimVault.SignatureExpired.selector, deadline));
         vault.rotate(alice, bob, deadline, byAlice, byBob);
@@ -428,8 +428,8 @@ contract ClaimVaultTest is ProtocolTest {
 
     function test_rotate_nonceInvalidated_reverts() public {
         uint256 deadline = block.timestamp;
-        bytes memory byAlice = _sign(aliceKey, alice, bob, 0, deadline);
-        bytes memory byBob = _sign(bobKey, alice, bob, 0, deadline);
+        bytes memory byAlice = Rotations.sign(aliceKey, alice, bob, 0, deadline);
+        bytes memory byBob = Rotations.sign(bobKey, alice, bob, 0, deadline);
         vm.prank(alice);
         vault.invalidateNonce();
         assertEq(vault.nonces(alice), 1);
@@ -440,12 +440,12 @@ contract ClaimVaultTest is ProtocolTest {
     /// @dev CV7: a place has one holder, and there are no circles.
     function test_rotate_notRotatable_reverts() public {
         _expectNotRotatable(alice, aliceKey, alice, aliceKey, alice);
-        _rotate(alice, aliceKey, bob, bobKey);
+        Rotations.rotate(alice, aliceKey, bob, bobKey);
         _expectNotRotatable(alice, aliceKey, carol, carolKey, alice);
         _expectNotRotatable(bob, bobKey, alice, aliceKey, alice);
         _expectNotRotatable(carol, carolKey, alice, aliceKey, alice);
         _expectNotRotatable(carol, carolKey, bob, bobKey, bob);
-        _rotate(bob, bobKey, carol, carolKey);
+        Rotations.rotate(bob, bobKey, carol, carolKey);
         _expectNotRotatable(bob, bobKey, carol, carolKey, bob);
         _expectNotRotatable(carol, carolKey, alice, aliceKey, alice);
         _expectNotRotatable(carol, carolKey, bob, bobKey, bob);
@@ -456,17 +456,17 @@ contract ClaimVaultTest is ProtocolTest {
         address wallet = address(new Wallet(carol));
         vault.credit{value: 5}(alice);
         uint256 deadline = block.timestamp;
-        bytes memory byAlice = _sign(aliceKey, alice, wallet, 0, deadline);
-        bytes memory byBob = _sign(bobKey, alice, wallet, 0, deadline);
+        bytes memory byAlice = Rotations.sign(aliceKey, alice, wallet, 0, deadline);
+        bytes memory byBob = Rotations.sign(bobKey, alice, wallet, 0, deadline);
         vm.expectRevert(abi.encodeWithSelector(IClaimVault.InvalidSignature.selector, wallet));
         vault.rotate(alice, wallet, deadline, byAlice, byBob);
-        vault.rotate(alice, wallet, deadline, byAlice, _sign(carolKey, alice, wallet, 0, deadline));
+        vault.rotate(alice, wallet, deadline, byAlice, Rotations.sign(carolKey, alice, wallet, 0, deadline));
         vault.claimFor(alice);
         assertEq(wallet.balance, 5);
 
         // And back out of it, by ERC-1271 on the other side.
-        bytes memory byCarol = _sign(carolKey, wallet, bob, 0, deadline);
-        vault.rotate(wallet, bob, deadline, byCarol, _sign(bobKey, wallet, bob, 0, deadline));
+        bytes memory byCarol = Rotations.sign(carolKey, wallet, bob, 0, deadline);
+        vault.rotate(wallet, bob, deadline, byCarol, Rotations.sign(bobKey, wallet, bob, 0, deadline));
         assertEq(vault.holderOf(alice), bob);
     }
 
@@ -474,7 +474,7 @@ contract ClaimVaultTest is ProtocolTest {
     function test_rotate_delegatedAccount_succeeds() public {
         vm.etch(alice, type(Refuser).runtimeCode);
         assertGt(alice.code.length, 0);
-        _rotate(alice, aliceKey, bob, bobKey);
+        Rotations.rotate(alice, aliceKey, bob, bobKey);
         assertEq(vault.holderOf(alice), bob);
     }
 
@@ -484,249 +484,12 @@ contract ClaimVaultTest is ProtocolTest {
         return (new address[](length), new uint256[](length));
     }
 
-    function _rotate(address from, uint256 fromKey, address to, uint256 toKey) private {
-        uint256 nonce = vault.nonces(from);
-        uint256 deadline = block.timestamp + 1;
-        vault.rotate(
-            from, to, deadline, _sign(fromKey, from, to, nonce, deadline), _sign(toKey, from, to, nonce, deadline)
-        );
-    }
-
     function _expectNotRotatable(address from, uint256 fromKey, address to, uint256 toKey, address which) private {
         uint256 nonce = vault.nonces(from);
         uint256 deadline = block.timestamp;
-        bytes memory fromSignature = _sign(fromKey, from, to, nonce, deadline);
-        bytes memory toSignature = _sign(toKey, from, to, nonce, deadline);
+        bytes memory fromSignature = Rotations.sign(fromKey, from, to, nonce, deadline);
+        bytes memory toSignature = Rotations.sign(toKey, from, to, nonce, deadline);
         vm.expectRevert(abi.encodeWithSelector(IClaimVault.NotRotatable.selector, which));
         vault.rotate(from, to, deadline, fromSignature, toSignature);
-    }
-
-    /// @dev The hash is built here from EIP-712, not asked of the contract.
-    function _sign(uint256 key, address from, address to, uint256 nonce, uint256 deadline)
-        private
-        view
-        returns (bytes memory)
-    {
-        bytes32 domain = keccak256(
-            abi.encode(
-                keccak256("EIP712Domain(string name,string version,uint256 chainId,address verifyingContract)"),
-                keccak256("ClaimVault"),
-                keccak256("1"),
-                block.chainid,
-                address(vault)
-            )
-        );
-        bytes32 message = keccak256(
-            abi.encode(
-                keccak256("Rotate(address from,address to,uint256 nonce,uint256 deadline)"), from, to, nonce, deadline
-            )
-        );
-        (uint8 v, bytes32 r, bytes32 s) = vm.sign(key, keccak256(abi.encodePacked("\x19\x01", domain, message)));
-        return abi.encodePacked(r, s, v);
-    }
-}
-
-/// @dev Credits, claims, holds, pays out, burns and rotates at random, and keeps the books by itself.
-contract ClaimVaultHandler is Test {
-    IClaimVault private constant vault = IClaimVault(Predeploys.CLAIM_VAULT);
-    uint256 private constant ACCOUNTS = 6;
-    uint256 private constant BONDS = 2;
-
-    uint256[] private keys;
-    address[] public accounts;
-    /// @dev By account; what the model says.
-    mapping(address => uint256) public claims;
-    mapping(address => mapping(bytes32 => uint256)) public bonds;
-    mapping(address => address) public successor;
-    mapping(address => bool) private hasPlace;
-    uint256 public paidIn;
-    uint256 public paidOut;
-    uint256 public burnt;
-
-    constructor() {
-        for (uint256 i = 0; i < ACCOUNTS; ++i) {
-            (address account, uint256 key) = makeAddrAndKey(vm.toString(i));
-            accounts.push(account);
-            keys.push(key);
-        }
-        // One that takes no payment.
-        vm.etch(accounts[ACCOUNTS - 1], type(Refuser).runtimeCode);
-    }
-
-    function count() external view returns (uint256) {
-        return accounts.length;
-    }
-
-    function credit(uint256 who, uint96 amount) external {
-        address payee = accounts[who % ACCOUNTS];
-        vm.deal(address(this), amount);
-        vault.credit{value: amount}(payee);
-        claims[holder(payee)] += amount;
-        paidIn += amount;
-    }
-
-    function creditMany(uint256 seed) external {
-        address[] memory payees = new address[](seed % 7);
-        uint256[] memory amounts = new uint256[](payees.length);
-        uint256 total;
-        for (uint256 i = 0; i < payees.length; ++i) {
-            seed = uint256(keccak256(abi.encode(seed)));
-            payees[i] = accounts[seed % ACCOUNTS];
-            amounts[i] = (seed >> 64) % 1e24;
-            claims[holder(payees[i])] += amounts[i];
-            total += amounts[i];
-        }
-        vm.deal(address(this), total);
-        vault.creditMany{value: total}(payees, amounts);
-        paidIn += total;
-    }
-
-    function claim(uint256 who) external {
-        address account = accounts[who % ACCOUNTS];
-        vm.prank(account);
-        try vault.claim() returns (uint256 amount) {
-            assertEq(amount, claims[account], "claim");
-            paidOut += amount;
-            claims[account] = 0;
-        } catch {
-            assertEq(account, accounts[ACCOUNTS - 1], "only the refuser can't claim");
-        }
-    }
-
-    function claimForMany(uint256 seed) external {
-        address[] memory payees = new address[](1 + seed % 5);
-        for (uint256 i = 0; i < payees.length; ++i) {
-            payees[i] = accounts[(seed >> (8 * (i + 1))) % ACCOUNTS];
-        }
-        uint256[] memory amounts = vault.claimForMany(payees);
-        for (uint256 i = 0; i < payees.length; ++i) {
-            address to = holder(payees[i]);
-            if (to == accounts[ACCOUNTS - 1]) {
-                assertEq(amounts[i], 0, "the refuser isn't paid");
-                continue;
-            }
-            assertEq(amounts[i], claims[to], "claimForMany");
-            paidOut += amounts[i];
-            claims[to] = 0;
-        }
-    }
-
-    function hold(uint256 who, uint256 which, uint96 amount) external {
-        address account = accounts[who % ACCOUNTS];
-        vm.deal(address(this), amount);
-        vm.deal(account, account.balance + amount);
-        vm.prank(account);
-        vault.hold{value: amount}(bytes32(which % BONDS));
-        bonds[account][bytes32(which % BONDS)] += amount;
-        paidIn += amount;
-    }
-
-    function payOut(uint256 who, uint256 which, uint256 to, uint256 amount) external {
-        address account = accounts[who % ACCOUNTS];
-        address payee = accounts[to % ACCOUNTS];
-        bytes32 id = bytes32(which % BONDS);
-        amount = bound(amount, 0, bonds[account][id]);
-        vm.prank(account);
-        vault.payOut(id, payee, amount);
-        bonds[account][id] -= amount;
-        claims[holder(payee)] += amount;
-    }
-
-    function burn(uint256 who, uint256 which, uint256 amount) external {
-        address account = accounts[who % ACCOUNTS];
-        bytes32 id = bytes32(which % BONDS);
-        amount = bound(amount, 0, bonds[account][id]);
-        vm.prank(account);
-        vault.burn(id, amount);
-        bonds[account][id] -= amount;
-        burnt += amount;
-    }
-
-    function rotate(uint256 from, uint256 to) external {
-        (from, to) = (from % ACCOUNTS, to % ACCOUNTS);
-        (address a, address b) = (accounts[from], accounts[to]);
-        bytes memory signatureA = _sign(keys[from], a, b);
-        bytes memory signatureB = _sign(keys[to], a, b);
-        bool possible = a != b && successor[a] == address(0) && successor[b] == address(0) && !hasPlace[b];
-        try vault.rotate(a, b, block.timestamp, signatureA, signatureB) {
-            assertTrue(possible, "rotated");
-            successor[a] = b;
-            hasPlace[b] = true;
-            claims[b] += claims[a];
-            claims[a] = 0;
-        } catch {
-            assertFalse(possible, "not rotated");
-        }
-    }
-
-    /// @dev The plain way: from one to the next.
-    function holder(address account) public view returns (address) {
-        while (successor[account] != address(0)) account = successor[account];
-        return account;
-    }
-
-    function _sign(uint256 key, address from, address to) private view returns (bytes memory) {
-        bytes32 domain = keccak256(
-            abi.encode(
-                keccak256("EIP712Domain(string name,string version,uint256 chainId,address verifyingContract)"),
-                keccak256("ClaimVault"),
-                keccak256("1"),
-                block.chainid,
-                address(vault)
-            )
-        );
-        bytes32 message = keccak256(
-            abi.encode(
-                keccak256("Rotate(address from,address to,uint256 nonce,uint256 deadline)"),
-                from,
-                to,
-                vault.nonces(from),
-                block.timestamp
-            )
-        );
-        (uint8 v, bytes32 r, bytes32 s) = vm.sign(key, keccak256(abi.encodePacked("\x19\x01", domain, message)));
-        return abi.encodePacked(r, s, v);
-    }
-}
-
-/// @dev CV1, CV2, CV5: contracts/PROPERTIES.md.
-/// forge-config: default.invariant.runs = 24
-/// forge-config: default.invariant.fail-on-revert = true
-contract ClaimVaultInvariantTest is ProtocolTest {
-    IClaimVault private constant vault = IClaimVault(Predeploys.CLAIM_VAULT);
-
-    ClaimVaultHandler private handler;
-
-    function setUp() public override {
-        super.setUp();
-        handler = new ClaimVaultHandler();
-        bytes4[] memory selectors = new bytes4[](8);
-        selectors[0] = ClaimVaultHandler.credit.selector;
-        selectors[1] = ClaimVaultHandler.creditMany.selector;
-        selectors[2] = ClaimVaultHandler.claim.selector;
-        selectors[3] = ClaimVaultHandler.claimForMany.selector;
-        selectors[4] = ClaimVaultHandler.hold.selector;
-        selectors[5] = ClaimVaultHandler.payOut.selector;
-        selectors[6] = ClaimVaultHandler.burn.selector;
-        selectors[7] = ClaimVaultHandler.rotate.selector;
-        targetSelector(FuzzSelector({addr: address(handler), selectors: selectors}));
-        targetContract(address(handler));
-    }
-
-    function invariant_balance_isClaimsAndBonds() public view {
-        uint256 owed;
-        uint256 held;
-        for (uint256 i = 0; i < handler.count(); ++i) {
-            address account = handler.accounts(i);
-            assertEq(vault.holderOf(account), handler.holder(account), "holder");
-            assertEq(vault.claimable(account), handler.claims(handler.holder(account)), "claim");
-            if (vault.holderOf(account) == account) owed += vault.claimable(account);
-            for (uint256 j = 0; j < 2; ++j) {
-                assertEq(vault.held(account, bytes32(j)), handler.bonds(account, bytes32(j)), "bond");
-                held += vault.held(account, bytes32(j));
-            }
-        }
-        assertEq(address(vault).balance, owed + held, "balance");
-        assertEq(handler.paidIn(), owed + held + handler.paidOut() + handler.burnt(), "conservation");
     }
 }

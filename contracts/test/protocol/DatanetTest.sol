@@ -9,6 +9,7 @@ import {IReputation} from "../../src/interfaces/IReputation.sol";
 import {IValidatorStaking} from "../../src/interfaces/IValidatorStaking.sol";
 import {Predeploys} from "../../src/libraries/Predeploys.sol";
 import {ProtocolTest} from "./ProtocolTest.sol";
+import {Rotations} from "./Rotations.sol";
 
 /// @notice What tests of Datanets start with: seven active validators, a Datanet's owner, contributors.
 abstract contract DatanetTest is ProtocolTest {
@@ -208,27 +209,7 @@ abstract contract DatanetTest is ProtocolTest {
     function _rotate(string memory from, string memory to) internal returns (address) {
         (address giver, uint256 giverKey) = makeAddrAndKey(from);
         (address taker, uint256 takerKey) = makeAddrAndKey(to);
-        bytes32 domain = keccak256(
-            abi.encode(
-                keccak256("EIP712Domain(string name,string version,uint256 chainId,address verifyingContract)"),
-                keccak256("ClaimVault"),
-                keccak256("1"),
-                block.chainid,
-                address(vault)
-            )
-        );
-        uint256 deadline = vm.getBlockTimestamp();
-        bytes32 content = keccak256(
-            abi.encode(
-                keccak256("Rotate(address from,address to,uint256 nonce,uint256 deadline)"),
-                giver,
-                taker,
-                vault.nonces(giver),
-                deadline
-            )
-        );
-        bytes32 digest = keccak256(abi.encodePacked(hex"1901", domain, content));
-        vault.rotate(giver, taker, deadline, _sign(giverKey, digest), _sign(takerKey, digest));
+        Rotations.rotate(giver, giverKey, taker, takerKey);
         return taker;
     }
 

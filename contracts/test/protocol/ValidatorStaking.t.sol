@@ -5,6 +5,7 @@ import {IParameterized, Setting} from "../../src/interfaces/IParameterized.sol";
 import {IValidatorStaking} from "../../src/interfaces/IValidatorStaking.sol";
 import {Predeploys} from "../../src/libraries/Predeploys.sol";
 import {ValidatorStaking} from "../../src/protocol/ValidatorStaking.sol";
+import {Rotations} from "./Rotations.sol";
 import {StakingTest} from "./StakingTest.sol";
 import {Initializable} from "@openzeppelin/contracts/proxy/utils/Initializable.sol";
 
@@ -233,7 +234,7 @@ contract ValidatorStakingTest is StakingTest {
         _register(WORKER, operator, 0, 1000 ether);
         _delegate(WORKER, operator, from, 5 ether);
         vm.etch(from, "");
-        _rotate(from, fromKey, to, toKey);
+        Rotations.rotate(from, fromKey, to, toKey);
 
         vm.expectRevert(abi.encodeWithSelector(IValidatorStaking.NotHolder.selector, from, from));
         vm.prank(from);
@@ -495,30 +496,5 @@ contract ValidatorStakingTest is StakingTest {
         );
         vm.prank(Predeploys.PARAM_TIMELOCK);
         IParameterized(address(staking)).setParameter("validatorsMax", 257);
-    }
-
-    function _rotate(address from, uint256 fromKey, address to, uint256 toKey) private {
-        bytes32 domain = keccak256(
-            abi.encode(
-                keccak256("EIP712Domain(string name,string version,uint256 chainId,address verifyingContract)"),
-                keccak256("ClaimVault"),
-                keccak256("1"),
-                block.chainid,
-                address(vault)
-            )
-        );
-        bytes32 message = keccak256(
-            abi.encode(
-                keccak256("Rotate(address from,address to,uint256 nonce,uint256 deadline)"),
-                from,
-                to,
-                vault.nonces(from),
-                block.timestamp
-            )
-        );
-        bytes32 digest = keccak256(abi.encodePacked("\x19\x01", domain, message));
-        (uint8 v, bytes32 r, bytes32 s) = vm.sign(fromKey, digest);
-        (uint8 w, bytes32 p, bytes32 q) = vm.sign(toKey, digest);
-        vault.rotate(from, to, block.timestamp, abi.encodePacked(r, s, v), abi.encodePacked(p, q, w));
     }
 }
