@@ -44,6 +44,8 @@ interface IAdapterMarket is IVersioned {
     error LicenceNotAllowed(bytes32 space, bytes32 licence);
     /// @notice More Datanets stand behind the adapter than one listing checks.
     error TooManyDatanets(uint256 datanets, uint256 limit);
+    /// @notice More ancestors than get their royalties in one transaction, so that no epoch of the adapter could be settled.
+    error TooManyAncestors(uint256 ancestors, uint256 limit);
     /// @notice The price is above the most.
     error PriceTooHigh(uint128 price, uint256 most);
     /// @notice The status isn't one to set.
@@ -57,6 +59,9 @@ interface IAdapterMarket is IVersioned {
 
     /// @notice Datanets that one listing checks, the adapter's own and its ancestors'.
     function MAX_DATANETS() external view returns (uint256);
+
+    /// @notice Ancestors of an adapter that is listed, its base included.
+    function MAX_ANCESTORS() external view returns (uint256);
 
     /// @notice Bytes of a URI.
     function MAX_URI_BYTES() external view returns (uint256);

@@ -148,7 +148,7 @@ interface IClusterReview is IVersioned {
     function decideAppeal(uint256 datanet, uint32 cluster, bool accepted) external;
 
     /// @notice Makes an outcome final: nobody appealed in time, or the appeal wasn't decided in time, whose bond then goes
-    ///         back. Anyone. Reviewers who agree with the outcome earn reputation.
+    ///         back. Anyone. Reviewers drawn by stake who agree with the outcome earn reputation.
     function finalizeReview(uint256 datanet, uint32 cluster) external;
 
     /// @notice A cluster's review; all zero if there is none.

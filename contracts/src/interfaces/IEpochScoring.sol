@@ -11,6 +11,8 @@ import {IVersioned} from "./IVersioned.sol";
 interface IEpochScoring is IVersioned {
     /// @notice Draws, witnesses or shifts aren't as many as they must be.
     error WrongLength(uint256 given, uint256 expected);
+    /// @notice The scores are longer than what a challenger's transaction can bring.
+    error ScoresTooLong(uint256 given, uint256 limit);
     /// @notice Scores aren't the bytes that `abi.encode` gives.
     error NotCanonical();
     /// @notice A set has so many rows and entries that nobody could refute a wrong proposal in a transaction: `cost` is its gas.
@@ -44,7 +46,7 @@ interface IEpochScoring is IVersioned {
 
     /// @notice Whether scores are what `abi.encode` gives, and they and `results` have the lengths that the adapter's sets ask for. What passes
     ///         can be computed in a transaction.
-    /// @dev    Reverts with `NotCanonical`, `WrongLength`, `SetTooLarge`, or without data if they can't be read.
+    /// @dev    Reverts with `ScoresTooLong`, `NotCanonical`, `WrongLength`, `SetTooLarge`, or without data if they can't be read.
     function checkForm(uint64 adapter, bytes calldata scores, uint256 results) external view;
 
     /// @notice What follows from scores for the set at a place of `setsOf`: false if a draw isn't the fee log's or a witness isn't accepted.

@@ -123,7 +123,7 @@ interface IEpochSettlement is IVersioned {
         uint256 paid,
         uint256 datanetPart
     );
-    /// @notice (epoch, adapter) is settled: `carried` joins the adapter's next epoch.
+    /// @notice (epoch, adapter) is settled: `carried` is all that waits for the adapter's later epochs.
     event Settled(uint64 indexed epoch, uint64 indexed adapter, uint256 paid, uint256 carried);
     /// @notice A part of what stayed unpaid for too long went to a Datanet's clusters, or to the treasury for space 0.
     event ResidueDistributed(uint64 indexed adapter, bytes32 indexed space, uint256 amount);
@@ -249,6 +249,7 @@ interface IEpochSettlement is IVersioned {
         view
         returns (int128 score, int128 best);
 
-    /// @notice What is carried to an adapter's next epoch, wei; epochs in a row without a payment; what is being distributed, wei.
+    /// @notice What is carried to an adapter's later epochs, wei, each of which takes at most as much as it brings; epochs in a row that left
+    ///         no less to carry than they divided, as those without a payment always do; what is being distributed, wei.
     function carriedOf(uint64 adapter) external view returns (uint128 carried, uint32 unpaidEpochs, uint128 residue);
 }

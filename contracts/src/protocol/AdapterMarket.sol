@@ -22,6 +22,8 @@ contract AdapterMarket is IAdapterMarket, Parameterized {
     /// @inheritdoc IAdapterMarket
     uint256 public constant MAX_DATANETS = 128;
     /// @inheritdoc IAdapterMarket
+    uint256 public constant MAX_ANCESTORS = 128;
+    /// @inheritdoc IAdapterMarket
     uint256 public constant MAX_URI_BYTES = 1024;
     /// @inheritdoc IAdapterMarket
     uint256 public constant MAX_TOKENS = type(uint64).max;
@@ -65,6 +67,8 @@ contract AdapterMarket is IAdapterMarket, Parameterized {
         if (_storage().listings[adapter].status != Status.None) revert AlreadyListed(adapter);
         uint8 status = LORA.statusOf(adapter);
         if (status != IN_USE) revert NotInUse(adapter, status);
+        (,,, uint16 ancestors) = LORA.get(adapter);
+        if (ancestors > MAX_ANCESTORS) revert TooManyAncestors(ancestors, MAX_ANCESTORS);
         _checkLicences(adapter, registered);
         _set(adapter, Listing(Status.Active, priceIn, priceOut), uri);
         emit Listed(adapter, registered.developer, priceIn, priceOut, uri);

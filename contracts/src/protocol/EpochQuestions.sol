@@ -32,7 +32,7 @@ contract EpochQuestions is IEpochQuestions, Parameterized, ReentrancyGuardTransi
 
     /// @dev A vector is rejected if its squared distance from the finding is above its squared norm over this.
     uint256 private constant TOLERANCE = 400;
-    /// @dev Reputation of a question that a jury upholds.
+    /// @dev Reputation of a question that costs a worker his stake.
     uint256 private constant UPHELD_POINTS = 10e18;
 
     bytes32 private constant QUESTION_BOND = "questionBond";
@@ -126,7 +126,6 @@ contract EpochQuestions is IEpochQuestions, Parameterized, ReentrancyGuardTransi
         bool rejected = question.isRow ? _judgeRow(question, finding) : _judgeSketch(question, finding, sketch);
         if (rejected) {
             IClaimVault(Predeploys.CLAIM_VAULT).payOut(id, question.asker, question.bond);
-            IReputation(Predeploys.REPUTATION).award(question.asker, UPHELD_POINTS);
         } else {
             _forfeit(id, question.bond, question.accused);
         }
@@ -176,7 +175,8 @@ contract EpochQuestions is IEpochQuestions, Parameterized, ReentrancyGuardTransi
         emit ClusterRejected(question.sketchSet, cluster, question.place);
     }
 
-    /// @dev A request is punished once, whichever of its sketches are rejected.
+    /// @dev A request is punished once, whichever of its sketches are rejected. Reputation is for that punishment alone: who asks about a row
+    ///      of his own set, or once more about a request, makes nobody lose anything.
     function _judgeSketch(JuryQuestion memory question, bytes calldata finding, bytes calldata sketch)
         private
         returns (bool rejected)
@@ -192,6 +192,7 @@ contract EpochQuestions is IEpochQuestions, Parameterized, ReentrancyGuardTransi
         }
         IValidatorStaking(Predeploys.VALIDATOR_STAKING)
             .slash(IValidatorStaking.Role.Worker, worker, IValidatorStaking.Offence.RejectedSketch, asker);
+        IReputation(Predeploys.REPUTATION).award(asker, UPHELD_POINTS);
     }
 
     /// @dev Half of a bond, the greater one, is burnt; the rest is `to`'s.

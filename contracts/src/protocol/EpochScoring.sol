@@ -20,6 +20,9 @@ import {Math} from "@openzeppelin/contracts/utils/math/Math.sol";
 contract EpochScoring is IEpochScoring, Initializable {
     /// @inheritdoc IEpochScoring
     uint256 public constant DRAWS = 16;
+    /// @dev Most bytes of scores, so that they fit into the 128 KiB of a challenger's transaction with what else it has: a contract can make longer
+    ///      ones than any transaction brings.
+    uint256 private constant SCORES_MAX = 126 * 1024;
     /// @dev An improvement leaves at most this part of a witness's squared residual.
     uint256 private constant IMPROVEMENT = 4;
     /// @dev A witness has int16 for the query's int8.
@@ -86,6 +89,7 @@ contract EpochScoring is IEpochScoring, Initializable {
 
     /// @inheritdoc IEpochScoring
     function checkForm(uint64 adapter, bytes calldata encoded, uint256 results) external view {
+        if (encoded.length > SCORES_MAX) revert ScoresTooLong(encoded.length, SCORES_MAX);
         Scores memory scores = abi.decode(encoded, (Scores));
         // Else parts could be named many times over, and what is cheap to propose be too much to compute.
         if (keccak256(abi.encode(scores)) != keccak256(encoded)) revert NotCanonical();

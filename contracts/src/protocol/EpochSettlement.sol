@@ -218,7 +218,7 @@ contract EpochSettlement is EpochProposals {
 
     /* INTERNAL */
 
-    /// @dev Takes the pot and pays the royalties; what is left, and what was carried, is the contributors' pool.
+    /// @dev Takes the pot and pays the royalties; what is left, and as much of what was carried, is the contributors' pool.
     function _begin(uint64 epoch, uint64 adapter, Settlement storage settled) private {
         if (advance(adapter, epoch) != epoch) revert EarlierEpoch(epoch, adapter);
         Account storage account = _storage().accounts[adapter];
@@ -227,8 +227,10 @@ contract EpochSettlement is EpochProposals {
         _returnBond(epoch, adapter, settled);
         address proposer = settled.proposer;
         Pot memory pot = _router().takePot(epoch, adapter);
-        settled.pool = account.carried + pot.contributors;
-        account.carried = 0;
+        // Who pays little divides little: of what was carried the epoch takes no more than it brought.
+        uint128 joining = Math.min(account.carried, pot.contributors).toUint128();
+        settled.pool = pot.contributors + joining;
+        account.carried -= joining;
         IClaimVault(Predeploys.CLAIM_VAULT).hold{value: pot.contributors}(_poolId(adapter));
         uint256 reward = proposer == address(0) ? 0 : uint256(pot.stakers) * parameter(PROPOSER_BPS) / BPS;
         if (reward != 0) _credit(proposer, reward);
@@ -319,18 +321,18 @@ contract EpochSettlement is EpochProposals {
         emit ClusterPaid(epoch, adapter, payment.trained.sketchSet, cluster, owner, earned, amount, datanetPart);
     }
 
-    /// @dev Carries over what isn't paid, and after too many epochs without a payment lets it be distributed.
+    /// @dev Carries over what isn't paid, and after too many epochs that left no less than they divided lets it be distributed.
     function _end(uint64 epoch, uint64 adapter, Settlement storage settled) private {
         Account storage account = _storage().accounts[adapter];
         settled.stage = Stage.Settled;
         account.next = epoch + 1;
         account.endedAt = block.timestamp.toUint48();
-        uint128 left = settled.pool - settled.paid;
-        account.unpaidEpochs = settled.paid == 0 ? account.unpaidEpochs + 1 : 0;
+        uint128 left = account.carried + settled.pool - settled.paid;
+        account.unpaidEpochs = left >= settled.pool ? account.unpaidEpochs + 1 : 0;
         // One residue at a time, since its division among Datanets has begun.
         if (account.unpaidEpochs >= parameter(CARRY_EPOCHS) && account.residue == 0) {
             account.residue = left;
-            account.unpaidEpochs = 0;
+            (account.carried, account.unpaidEpochs) = (0, 0);
         } else {
             account.carried = left;
         }

@@ -17,9 +17,9 @@ abstract contract EpochStorage is IEpochSettlement, Parameterized {
         int128 best;
     }
 
-    /// @param carried      Joins the next epoch's pool, wei. Held by the vault, as `residue` is.
+    /// @param carried      Joins later epochs' pools, wei. Held by the vault, as `residue` is.
     /// @param next         Every epoch below it is settled, or had no fees.
-    /// @param unpaidEpochs Settled in a row without a payment to contributors.
+    /// @param unpaidEpochs Settled in a row that left no less to carry than they divided.
     /// @param residue      Being distributed, wei, of which `distributed` is.
     /// @param nextSpace    Place of the space that comes next in the distribution.
     /// @param endedAt      When the epoch before `next` was settled, seconds.
