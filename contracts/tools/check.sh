@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Compiles the contracts afresh and compares with the committed artifacts; fails if they differ or a source is unformatted.
+# Compiles the contracts afresh and compares with the committed artifacts; fails if they differ, state lies elsewhere than in
+# storage/, or a source is unformatted.
 set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 cd "$CONTRACTS_DIR"
@@ -21,5 +22,6 @@ if [ ${#differing[@]} -gt 0 ]; then
     fail "these committed artifacts are not what the sources compile to: ${differing[*]}. Run contracts/tools/build.sh and commit the result."
 fi
 node tools/precompile-vectors.mjs >/dev/null
+node tools/storage-layouts.mjs
 "$(foundry forge)" fmt --check || fail "sources are not formatted: run forge fmt"
 echo "contracts: artifacts match the sources"

@@ -56,7 +56,7 @@ abstract contract FeeVaultTest is L2Test {
     }
 
     function test_withdraw_toL1_succeeds() public {
-        vm.prank(proxyAdminOwner);
+        vm.prank(Predeploys.CODE_TIMELOCK);
         vault.setWithdrawalNetwork(IFeeVault.WithdrawalNetwork.L1);
         vm.deal(address(vault), 3 ether);
         IL2ToL1MessagePasser passer = IL2ToL1MessagePasser(Predeploys.L2_TO_L1_MESSAGE_PASSER);
@@ -87,7 +87,7 @@ abstract contract FeeVaultTest is L2Test {
 
     function test_withdraw_recipientRefuses_reverts() public {
         address refuser = address(new Refuser());
-        vm.prank(proxyAdminOwner);
+        vm.prank(Predeploys.CODE_TIMELOCK);
         vault.setRecipient(refuser);
         vm.deal(address(vault), 1 ether);
         vm.expectRevert(abi.encodeWithSelector(IFeeVault.PaymentFailed.selector, refuser, 1 ether));
@@ -97,7 +97,7 @@ abstract contract FeeVaultTest is L2Test {
 
     function test_withdraw_reentered_paysOnce_succeeds() public {
         Reenterer reenterer = new Reenterer();
-        vm.startPrank(proxyAdminOwner);
+        vm.startPrank(Predeploys.CODE_TIMELOCK);
         vault.setRecipient(address(reenterer));
         vault.setMinWithdrawalAmount(0);
         vm.stopPrank();
@@ -111,7 +111,7 @@ abstract contract FeeVaultTest is L2Test {
     function test_setRecipient_owner_succeeds() public {
         vm.expectEmit(address(vault));
         emit IFeeVault.RecipientUpdated(feeRecipient, address(0xB0B));
-        vm.prank(proxyAdminOwner);
+        vm.prank(Predeploys.CODE_TIMELOCK);
         vault.setRecipient(address(0xB0B));
         assertEq(vault.recipient(), address(0xB0B));
         assertEq(uint8(vault.withdrawalNetwork()), uint8(IFeeVault.WithdrawalNetwork.L2));
@@ -119,14 +119,14 @@ abstract contract FeeVaultTest is L2Test {
 
     function test_setRecipient_zero_reverts() public {
         vm.expectRevert(IFeeVault.ZeroRecipient.selector);
-        vm.prank(proxyAdminOwner);
+        vm.prank(Predeploys.CODE_TIMELOCK);
         vault.setRecipient(address(0));
     }
 
     function test_setMinWithdrawalAmount_owner_succeeds() public {
         vm.expectEmit(address(vault));
         emit IFeeVault.MinWithdrawalAmountUpdated(1 ether, 5);
-        vm.prank(proxyAdminOwner);
+        vm.prank(Predeploys.CODE_TIMELOCK);
         vault.setMinWithdrawalAmount(5);
         assertEq(vault.minWithdrawalAmount(), 5);
     }
@@ -134,14 +134,14 @@ abstract contract FeeVaultTest is L2Test {
     function test_setWithdrawalNetwork_owner_succeeds() public {
         vm.expectEmit(address(vault));
         emit IFeeVault.WithdrawalNetworkUpdated(IFeeVault.WithdrawalNetwork.L2, IFeeVault.WithdrawalNetwork.L1);
-        vm.prank(proxyAdminOwner);
+        vm.prank(Predeploys.CODE_TIMELOCK);
         vault.setWithdrawalNetwork(IFeeVault.WithdrawalNetwork.L1);
         assertEq(uint8(vault.withdrawalNetwork()), uint8(IFeeVault.WithdrawalNetwork.L1));
         assertEq(vault.recipient(), feeRecipient);
     }
 
     function testFuzz_set_notOwner_reverts(address caller) public {
-        vm.assume(caller != proxyAdminOwner && caller != Predeploys.PROXY_ADMIN && caller != address(0));
+        vm.assume(caller != Predeploys.CODE_TIMELOCK && caller != Predeploys.PROXY_ADMIN && caller != address(0));
         bytes memory expected = abi.encodeWithSelector(IFeeVault.NotProxyAdminOwner.selector, caller);
         vm.startPrank(caller);
         vm.expectRevert(expected);

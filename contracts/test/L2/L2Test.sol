@@ -5,12 +5,12 @@ import {Predeploys} from "../../src/libraries/Predeploys.sol";
 import {Test} from "forge-std/Test.sol";
 
 /// @title L2Test
-/// @notice Starts every test from the L2 genesis that `genesis/layout.json` describes, with the code under test.
+/// @notice Starts every test from the L2 genesis that `genesis/layout.json` describes, with the code under test. Initialisers
+///         of the protocol's contracts haven't run: `ProtocolTest` runs them.
 abstract contract L2Test is Test {
     bytes32 internal constant IMPLEMENTATION_SLOT = 0x360894a13ba1a3210667c828492db98dca3e2076cc3735a920a3ca505d382bbc;
     bytes32 internal constant ADMIN_SLOT = 0xb53127684a568b3173ae13b9f8a6016e243e63b6e8ee1178d6a717850b5d6103;
 
-    address internal immutable proxyAdminOwner = makeAddr("proxyAdminOwner");
     address internal immutable feeRecipient = makeAddr("feeRecipient");
     address internal immutable l1CrossDomainMessenger = makeAddr("l1CrossDomainMessenger");
     address internal immutable l1StandardBridge = makeAddr("l1StandardBridge");
@@ -48,7 +48,6 @@ abstract contract L2Test is Test {
     }
 
     function _chainValue(string memory name) private view returns (address) {
-        if (keccak256(bytes(name)) == keccak256("proxyAdminOwner")) return proxyAdminOwner;
         if (keccak256(bytes(name)) == keccak256("feeRecipient")) return feeRecipient;
         if (keccak256(bytes(name)) == keccak256("l1CrossDomainMessenger")) return l1CrossDomainMessenger;
         if (keccak256(bytes(name)) == keccak256("l1StandardBridge")) return l1StandardBridge;

@@ -35,8 +35,6 @@ contract GovernanceJourneyTest is TwoLayersTest, GovernanceTest {
     function setUp() public override(TwoLayersTest, GovernanceTest) {
         TwoLayersTest.setUp();
         GovernanceTest.setUp();
-        vm.prank(proxyAdminOwner);
-        ADMIN.transferOwnership(Predeploys.CODE_TIMELOCK);
     }
 
     /// @dev Votes → `ParamTimelock` → a native precompile's function is paused, for all callers, until its time.

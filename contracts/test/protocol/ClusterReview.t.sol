@@ -356,8 +356,13 @@ contract ClusterReviewTest is DatanetTest {
         assertEq(_stakeOf(panel[1]), STAKE);
         assertEq(_stakeOf(panel[2]), STAKE);
         assertEq(uint8(_status()), uint8(IClusterReview.Status.Waiting));
-        _decide(datanet, cluster, 50);
+        panel = _decide(datanet, cluster, 50);
         _assertOutcome(IDatanetRegistry.Outcome.Accepted, false);
+        // RE4: a Datanet's owner could list himself, and agree with himself about whatever he contributes.
+        _finalize(datanet, cluster);
+        for (uint256 i = 0; i < panel.length; ++i) {
+            assertEq(reputation.balanceOf(panel[i]), 0, "reputation isn't for those who were listed");
+        }
     }
 
     function test_setParameter_runningRound_keepsItsOwn_succeeds() public {

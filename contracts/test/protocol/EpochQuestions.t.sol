@@ -249,6 +249,8 @@ contract EpochQuestionsTest is EpochTest {
         questions.answer(id, finding, "");
         assertTrue(questions.isRejected(set, 1));
         assertEq(_claimable(challenger), QUESTION_BOND);
+        // RE4: the set's owner lost nothing, and could have asked himself.
+        assertEq(reputation.balanceOf(challenger), 0);
         // The proposal stands.
         _assertStage(epoch, Stage.Proposed);
         uint128 contributors = router.potOf(epoch, adapter).contributors;

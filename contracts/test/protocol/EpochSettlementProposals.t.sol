@@ -133,6 +133,12 @@ contract EpochSettlementProposalsTest is EpochTest {
         vm.expectRevert();
         scoring.checkForm(adapter, hex"00", 1);
 
+        // No longer than a challenger's transaction can bring, though a contract could propose more.
+        vm.expectRevert(abi.encodeWithSelector(IEpochScoring.ScoresTooLong.selector, 129_025, 129_024));
+        scoring.checkForm(adapter, new bytes(129_025), 1);
+        vm.expectRevert(bytes(""));
+        scoring.checkForm(adapter, new bytes(129_024), 1);
+
         Scores memory scores = _scores(epoch, SHARP);
         scores.draws[3].sketches[0] = new bytes(DIM - 1);
         _expectLength(abi.encode(scores), 1, DIM - 1, DIM);

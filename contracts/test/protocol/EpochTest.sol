@@ -154,7 +154,15 @@ abstract contract EpochTest is DatanetTest {
         train[0] = ILoraRegistry.Train(space, sketchSet, 0, 10_000);
     }
 
-    function _newAdapter(bytes32 weights, ILoraRegistry.Train[] memory train) internal returns (uint64 id) {
+    function _newAdapter(bytes32 weights, ILoraRegistry.Train[] memory train) internal returns (uint64) {
+        return _newAdapter(weights, train, new ILoraRegistry.Share[](0));
+    }
+
+    function _newAdapter(
+        bytes32 weights,
+        ILoraRegistry.Train[] memory train,
+        ILoraRegistry.Share[] memory parents
+    ) internal returns (uint64 id) {
         bytes memory length = new bytes(8);
         length[0] = bytes1(uint8(JSON.length));
         bytes memory header = bytes.concat(length, JSON);
@@ -163,7 +171,7 @@ abstract contract EpochTest is DatanetTest {
         (made.rank, made.alpha, made.moduleMask, made.layerTo) = (2, 4, 1, 1);
         (made.headerHash, made.dataRoot, made.dataLen) = (keccak256(header), weights, 96);
         (made.chunkLog2, made.developer, made.version, made.licence) = (12, developer, 1, LICENCE);
-        made.train = train;
+        (made.train, made.parents) = (train, parents);
         LORA.commitAdapter(keccak256(abi.encode(developer, made.headerHash, weights, SALT)));
         _mine(2, 1);
         vm.startPrank(developer);
@@ -242,11 +250,14 @@ abstract contract EpochTest is DatanetTest {
 
     /// @dev Two calls of a channel, settled by one voucher.
     function _serveByVoucher(uint128 first, uint128 second, int256[3] memory weights) internal {
+        _serveByVoucher(first, second, _one(_query(weights)));
+    }
+
+    function _serveByVoucher(uint128 first, uint128 second, bytes[] memory sketches) internal {
         uint128 cumulative = first + second + 2 * PLATFORM_FEE;
         vm.prank(payer);
         bytes32 channel = channels.openChannel{value: cumulative}(worker, adapter, PLATFORM_FEE, bytes32(++nonce));
         FeeTree.Leaf[] memory leaves = new FeeTree.Leaf[](2);
-        bytes[] memory sketches = _one(_query(weights));
         bytes32 sketchHash = keccak256(abi.encode(sketches));
         leaves[0] = FeeTree.Leaf(keccak256(abi.encode(channel, 1)), first, sketchHash);
         leaves[1] = FeeTree.Leaf(keccak256(abi.encode(channel, 2)), second, sketchHash);

@@ -59,8 +59,23 @@ contract ValidatorStakingTest is StakingTest {
         IParameterized(address(staking)).setParameter("unbondingSeconds", min - 1);
     }
 
+    /// @dev VS9: reviewers answer for their votes, too.
+    function test_setParameter_unbondingBelowReviews_reverts() public {
+        _setParameter(Predeploys.CLUSTER_REVIEW, "commitSeconds", 7 days);
+        _setParameter(Predeploys.CLUSTER_REVIEW, "revealSeconds", 7 days);
+        assertEq(staking.minUnbonding(), 14 days);
+        vm.prank(Predeploys.PARAM_TIMELOCK);
+        vm.expectRevert(
+            abi.encodeWithSelector(
+                IParameterized.ParametersConflict.selector, bytes32("unbondingSeconds"), bytes32("challengeSeconds")
+            )
+        );
+        IParameterized(address(staking)).setParameter("unbondingSeconds", 14 days - 1);
+    }
+
     function test_minUnbonding_othersNotThere_succeeds() public {
         vm.etch(Predeploys.INFERENCE_ROUTER, "");
+        vm.etch(Predeploys.CLUSTER_REVIEW, "");
         vm.etch(Predeploys.EPOCH_SETTLEMENT, "");
         // Code that knows no parameters.
         vm.etch(Predeploys.JURY, hex"5f5ffd");
