@@ -313,6 +313,14 @@ sol! {
         function initiateWithdrawal(address target, uint256 gasLimit, bytes calldata data) external payable;
     }
 
+    /// Makes the calls on L1 that an account of L2 sends it (`contracts/src/interfaces/IGovernanceExecutor.sol`).
+    #[derive(Debug, PartialEq, Eq)]
+    contract GovernanceExecutor {
+        constructor(address newMessenger, address newL2Sender);
+        function messenger() external view returns (address);
+        function l2Sender() external view returns (address);
+    }
+
     /// OpenZeppelin's `TimelockController`.
     #[derive(Debug, PartialEq, Eq)]
     contract TimelockController {

@@ -409,6 +409,13 @@ pub struct L1Contracts {
     /// The timelock that owns `SystemConfig`; zero where there is none.
     #[serde(default)]
     pub parameter_timelock: Address,
+    /// The `GovernanceExecutor` of L2's `CodeTimelock`, which queues at [`Self::code_timelock`]; zero where there is none.
+    #[serde(default)]
+    pub code_executor: Address,
+    /// The `GovernanceExecutor` of L2's `ParamTimelock`, which queues at [`Self::parameter_timelock`]; zero where there is
+    /// none.
+    #[serde(default)]
+    pub parameter_executor: Address,
 }
 
 impl L1ChainConfig {

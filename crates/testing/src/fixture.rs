@@ -13,7 +13,7 @@ use alloy_primitives::{Address, B256, Bytes, TxKind, U256, keccak256, uint};
 use anyhow::{Context as _, Result};
 use openledger_builder::{Builder, BuilderConfig, BuilderError, BuilderHandle, OriginFeed};
 use openledger_chain::{Chain, ChainFiles, ChainOptions};
-use openledger_cli::genesis::{GenesisParameters, LOCAL_CHAIN_ID, chain_files};
+use openledger_cli::genesis::{GenesisParameters, LOCAL_CHAIN_ID, ProtocolSettings, chain_files};
 use openledger_derive::L1Input;
 use openledger_mempool::{Mempool, MempoolConfig};
 use openledger_primitives::{
@@ -198,7 +198,6 @@ impl Fixture {
             timestamp: options.timestamp,
             block_time: 1,
             gas_limit: options.gas_limit,
-            proxy_admin_owner: Address::repeat_byte(0xa1),
             fee_recipient: Address::repeat_byte(0xa2),
             funded,
             settled: true,
@@ -215,6 +214,7 @@ impl Fixture {
                 ..Default::default()
             },
             batcher: Address::repeat_byte(0xb5),
+            settings: ProtocolSettings::new(),
         })?;
         // The genesis block does not depend on the system configuration.
         let system = &mut files.rollup.genesis.system_config;

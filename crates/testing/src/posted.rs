@@ -14,7 +14,7 @@ use alloy_eips::{Decodable2718 as _, Encodable2718 as _, eip4844::Blob};
 use alloy_primitives::{Address, TxKind, U256, uint};
 use anyhow::{Context as _, Result};
 use openledger_chain::{Chain, ChainFiles, ChainOptions};
-use openledger_cli::genesis::{GenesisParameters, LOCAL_CHAIN_ID, chain_files};
+use openledger_cli::genesis::{GenesisParameters, LOCAL_CHAIN_ID, ProtocolSettings, chain_files};
 use openledger_primitives::{BlockNumHash, GenesisId, L1Contracts, SealedBlock, Transaction};
 use openledger_protocol::{
     BLOB_DATA_MAX, ChannelOptions, ChannelOut, Compression, L1Block, L2BlockRef, SingularBatch,
@@ -136,7 +136,6 @@ impl Posted {
             timestamp: TIMESTAMP,
             block_time: 1,
             gas_limit: 60_000_000,
-            proxy_admin_owner: Address::repeat_byte(0xa1),
             fee_recipient: Address::repeat_byte(0xa2),
             funded: wallets
                 .iter()
@@ -156,6 +155,7 @@ impl Posted {
                 ..Default::default()
             },
             batcher: batcher.address(),
+            settings: ProtocolSettings::new(),
         })?;
         let directory = tempfile::tempdir()?;
         let chain = open(&files, &directory.path().join("built"), false)?;

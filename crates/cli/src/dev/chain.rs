@@ -8,7 +8,7 @@ use super::{
 use crate::{
     genesis::{
         BASE_FEE_SCALAR, BLOB_BASE_FEE_SCALAR, DEFAULT_GAS_LIMIT, GenesisParameters,
-        LOCAL_CHAIN_ID, alias, chain_files, genesis_output_root, sum,
+        LOCAL_CHAIN_ID, chain_files, genesis_output_root, local_settings, sum,
     },
     proposer::{ChallengerRole, ProposerRole},
     unsettled,
@@ -263,7 +263,6 @@ pub(crate) async fn create(
         timestamp: 0,
         block_time: args.block_time.unwrap_or(1),
         gas_limit: args.gas_limit.unwrap_or(DEFAULT_GAS_LIMIT),
-        proxy_admin_owner: owner,
         fee_recipient: owner,
         funded: accounts
             .accounts
@@ -275,6 +274,7 @@ pub(crate) async fn create(
         l1_chain_id: unsettled::L1_CHAIN_ID,
         l1_contracts: L1Contracts::default(),
         batcher: Address::ZERO,
+        settings: local_settings(owner)?,
     };
     let files = match l1 {
         None => {
@@ -331,8 +331,6 @@ async fn deploy(
         Deployment::begin(client.clone(), signer, first_nonce, config, options, None)
             .context(FAILED)?;
     parameters.l1_contracts = *deployment.contracts();
-    // As on any settled chain, L2's code belongs to the code timelock, which has no delay here.
-    parameters.proxy_admin_owner = alias(parameters.l1_contracts.code_timelock);
 
     let steps = deployment.set_up_steps();
     carried_out(deployment.set_up(), steps, anvil)

@@ -78,6 +78,25 @@ impl Report {
             ("baseFeeVault", predeploys::BASE_FEE_VAULT),
             ("l1FeeVault", predeploys::L1_FEE_VAULT),
             ("operatorFeeVault", predeploys::OPERATOR_FEE_VAULT),
+            ("gOpen", predeploys::GOPEN),
+            ("governor", predeploys::GOVERNOR),
+            ("l2ParamTimelock", predeploys::PARAMETER_TIMELOCK),
+            ("l2CodeTimelock", predeploys::CODE_TIMELOCK),
+            ("reputation", predeploys::REPUTATION),
+            ("datanetRegistry", predeploys::DATANET_REGISTRY),
+            ("validatorStaking", predeploys::VALIDATOR_STAKING),
+            ("modelRegistry", predeploys::MODEL_REGISTRY),
+            ("adapterMarket", predeploys::ADAPTER_MARKET),
+            ("inferenceRouter", predeploys::INFERENCE_ROUTER),
+            ("voucherChannels", predeploys::VOUCHER_CHANNELS),
+            ("epochSettlement", predeploys::EPOCH_SETTLEMENT),
+            ("claimVault", predeploys::CLAIM_VAULT),
+            ("agentRegistry", predeploys::AGENT_REGISTRY),
+            ("treasury", predeploys::TREASURY),
+            ("jury", predeploys::JURY),
+            ("clusterReview", predeploys::CLUSTER_REVIEW),
+            ("epochScoring", predeploys::EPOCH_SCORING),
+            ("epochQuestions", predeploys::EPOCH_QUESTIONS),
         ]);
         let mut port_of = BTreeMap::from([("http", ports.http), ("privileged", ports.privileged)]);
         if l1.is_some() {
@@ -94,6 +113,8 @@ impl Report {
                 optimism_mintable_erc20_factory,
                 code_timelock,
                 parameter_timelock: _,
+                code_executor,
+                parameter_executor: _,
             } = chain.files.l1.contracts;
             contracts.extend([
                 ("systemConfig", system_config),
@@ -110,6 +131,7 @@ impl Report {
                     optimism_mintable_erc20_factory,
                 ),
                 ("codeTimelock", code_timelock),
+                ("codeExecutor", code_executor),
             ]);
         }
         if anvil.is_some() {

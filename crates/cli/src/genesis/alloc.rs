@@ -1,6 +1,6 @@
 //! The genesis state, from the committed contract artifacts.
 
-use super::{GenesisFilesError, GenesisParameters};
+use super::{GenesisFilesError, GenesisParameters, initialize};
 use alloy_genesis::GenesisAccount;
 use alloy_primitives::{Address, B256, Bytes};
 use serde::Deserialize;
@@ -8,61 +8,48 @@ use std::collections::BTreeMap;
 
 const LAYOUT: &str = include_str!("../../../../contracts/genesis/layout.json");
 const PREINSTALLS: &str = include_str!("../../../../contracts/artifacts/preinstalls.json");
+/// Pairs of names and the committed artifacts' texts.
+macro_rules! artifacts {
+    ($($name:literal)*) => {
+        &[$(($name, include_str!(concat!("../../../../contracts/artifacts/", $name, ".json")))),*]
+    };
+}
+
 /// The artifacts that `layout.json` names.
-const ARTIFACTS: &[(&str, &str)] = &[
-    (
-        "BaseFeeVault",
-        include_str!("../../../../contracts/artifacts/BaseFeeVault.json"),
-    ),
-    (
-        "GasPriceOracle",
-        include_str!("../../../../contracts/artifacts/GasPriceOracle.json"),
-    ),
-    (
-        "L1Block",
-        include_str!("../../../../contracts/artifacts/L1Block.json"),
-    ),
-    (
-        "L1FeeVault",
-        include_str!("../../../../contracts/artifacts/L1FeeVault.json"),
-    ),
-    (
-        "L2CrossDomainMessenger",
-        include_str!("../../../../contracts/artifacts/L2CrossDomainMessenger.json"),
-    ),
-    (
-        "L2StandardBridge",
-        include_str!("../../../../contracts/artifacts/L2StandardBridge.json"),
-    ),
-    (
-        "L2ToL1MessagePasser",
-        include_str!("../../../../contracts/artifacts/L2ToL1MessagePasser.json"),
-    ),
-    (
-        "OperatorFeeVault",
-        include_str!("../../../../contracts/artifacts/OperatorFeeVault.json"),
-    ),
-    (
-        "OptimismMintableERC20Factory",
-        include_str!("../../../../contracts/artifacts/OptimismMintableERC20Factory.json"),
-    ),
-    (
-        "Proxy",
-        include_str!("../../../../contracts/artifacts/Proxy.json"),
-    ),
-    (
-        "ProxyAdmin",
-        include_str!("../../../../contracts/artifacts/ProxyAdmin.json"),
-    ),
-    (
-        "SequencerFeeVault",
-        include_str!("../../../../contracts/artifacts/SequencerFeeVault.json"),
-    ),
-    (
-        "WOPEN",
-        include_str!("../../../../contracts/artifacts/WOPEN.json"),
-    ),
-];
+const ARTIFACTS: &[(&str, &str)] = artifacts! {
+    "AdapterMarket"
+    "AgentRegistry"
+    "BaseFeeVault"
+    "ClaimVault"
+    "ClusterReview"
+    "CodeTimelock"
+    "DatanetRegistry"
+    "EpochQuestions"
+    "EpochScoring"
+    "EpochSettlement"
+    "GOpen"
+    "GasPriceOracle"
+    "Governor"
+    "InferenceRouter"
+    "Jury"
+    "L1Block"
+    "L1FeeVault"
+    "L2CrossDomainMessenger"
+    "L2StandardBridge"
+    "L2ToL1MessagePasser"
+    "ModelRegistry"
+    "OperatorFeeVault"
+    "OptimismMintableERC20Factory"
+    "ParamTimelock"
+    "Proxy"
+    "ProxyAdmin"
+    "Reputation"
+    "SequencerFeeVault"
+    "Treasury"
+    "ValidatorStaking"
+    "VoucherChannels"
+    "WOPEN"
+};
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
@@ -76,13 +63,15 @@ struct Layout {
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct Predeploy {
-    #[serde(rename = "name")]
-    _name: String,
+    name: String,
     address: Address,
     implementation: Option<Address>,
     artifact: String,
     storage: BTreeMap<B256, B256>,
     chain_dependent: Vec<ChainDependent>,
+    /// Whether genesis calls its `initialize(Setting[])`, in the order of the file.
+    #[serde(default)]
+    initialize: bool,
 }
 
 /// An account that a native precompile answers for; its code runs only where the precompile is unknown.
@@ -126,8 +115,9 @@ struct Artifact {
 /// one put in, and those that hold OPEN.
 ///
 /// # Errors
-/// [`GenesisFilesError::Duplicate`] for an account with OPEN at a contract's address; otherwise only if the
-/// committed contract files are broken.
+/// [`GenesisFilesError::Duplicate`] for an account with OPEN at a contract's address,
+/// [`GenesisFilesError::UnknownContract`] and [`GenesisFilesError::Initialize`] for settings that the contracts don't take;
+/// otherwise only if the committed contract files are broken.
 pub(super) fn alloc(
     parameters: &GenesisParameters,
 ) -> Result<BTreeMap<Address, GenesisAccount>, GenesisFilesError> {
@@ -135,13 +125,13 @@ pub(super) fn alloc(
     let preinstalls: Vec<Preinstall> = parse("preinstalls.json", PREINSTALLS)?;
     let proxy_code = deployed_code(&layout.proxy_artifact)?;
     let mut accounts = Accounts::default();
+    let mut initialized = Vec::new();
 
     for predeploy in layout.predeploys {
         let mut storage = predeploy.storage;
         for dependent in predeploy.chain_dependent {
             let address = match dependent.value.as_str() {
                 "feeRecipient" => parameters.fee_recipient,
-                "proxyAdminOwner" => parameters.proxy_admin_owner,
                 "l1CrossDomainMessenger" => parameters.l1_contracts.l1_cross_domain_messenger,
                 "l1StandardBridge" => parameters.l1_contracts.l1_standard_bridge,
                 _ => {
@@ -156,11 +146,15 @@ pub(super) fn alloc(
         let code = deployed_code(&predeploy.artifact)?;
         let code = match predeploy.implementation {
             Some(implementation) => {
-                accounts.add(implementation, contract(layout.nonce, code, None))?;
+                let sealed = predeploy.initialize.then(initialize::sealed);
+                accounts.add(implementation, contract(layout.nonce, code, sealed))?;
                 proxy_code.clone()
             }
             None => code,
         };
+        if predeploy.initialize {
+            initialized.push((predeploy.name, predeploy.address));
+        }
         accounts.add(
             predeploy.address,
             contract(layout.nonce, code, Some(storage)),
@@ -183,6 +177,7 @@ pub(super) fn alloc(
             },
         )?;
     }
+    initialize::run(&mut accounts.0, &initialized, parameters)?;
     Ok(accounts.0)
 }
 

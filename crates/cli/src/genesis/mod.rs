@@ -3,16 +3,20 @@
 //!
 //! What stands at which address is `contracts/genesis/layout.json` (predeploys, their implementations and
 //! storage) and `contracts/artifacts/preinstalls.json` (well-known contracts that every chain has);
-//! `alloc.rs` makes the accounts of it, with what differs from chain to chain. The same parameters always
-//! give the same genesis hash.
+//! `alloc.rs` makes the accounts of it, with what differs from chain to chain; `initialize.rs` runs the initialisers of
+//! the protocol's contracts. The same parameters always give the same genesis hash.
 
 mod alloc;
+mod initialize;
 #[cfg(test)]
 mod tests;
 
+pub use initialize::ProtocolSettings;
+pub(crate) use initialize::local_settings;
+
 use alloc::alloc;
 use alloy_genesis::{ChainConfig as GenesisConfig, Genesis};
-use alloy_primitives::{Address, B256, Bytes, U160, U256, address};
+use alloy_primitives::{Address, B256, Bytes, U256};
 use openledger_chain::{ChainFiles, GenesisError, genesis_block};
 use openledger_primitives::{
     ChainConfig, ChainGenesis, FeeConfig, ForkTimes, GENESIS_EXTRA_KEY, GenesisExtra, GenesisId,
@@ -51,8 +55,6 @@ pub struct GenesisParameters {
     pub block_time: u64,
     /// Gas limit of a block.
     pub gas_limit: u64,
-    /// Owner of the L2 `ProxyAdmin`.
-    pub proxy_admin_owner: Address,
     /// Whom the fee vaults pay.
     pub fee_recipient: Address,
     /// Accounts with OPEN at genesis, wei.
@@ -67,6 +69,8 @@ pub struct GenesisParameters {
     pub l1_contracts: L1Contracts,
     /// The account that posts batches.
     pub batcher: Address,
+    /// Parameters of the protocol's contracts that don't start with their defaults.
+    pub settings: ProtocolSettings,
 }
 
 /// Why chain files could not be built.
@@ -92,6 +96,32 @@ pub enum GenesisFilesError {
     UnknownValue {
         /// Its name.
         name: String,
+    },
+    /// Settings for a contract that isn't one of the protocol's.
+    #[error(
+        "there are settings for {name}, which is no contract with parameters: docs/spec/parameters.md lists them"
+    )]
+    UnknownContract {
+        /// Its name.
+        name: String,
+    },
+    /// A setting's name is too long, or its value no number.
+    #[error(
+        "{contract} can't take the setting {name}: docs/spec/parameters.md lists its parameters"
+    )]
+    Setting {
+        /// The contract.
+        contract: String,
+        /// The parameter.
+        name: String,
+    },
+    /// A contract refuses its settings.
+    #[error("{contract} can't be initialized: {reason}")]
+    Initialize {
+        /// The contract.
+        contract: String,
+        /// What it says, in words.
+        reason: String,
     },
     /// Two genesis accounts have the same address.
     #[error("two genesis accounts have the address {address}")]
@@ -165,15 +195,6 @@ pub fn chain_files(parameters: &GenesisParameters) -> Result<ChainFiles, Genesis
         rollup,
         l1,
     })
-}
-
-/// What an L1 contract's address becomes where it speaks on L2 (OP specification, "Address Aliasing").
-pub fn alias(contract: Address) -> Address {
-    const OFFSET: U160 =
-        U160::from_be_bytes(address!("1111000000000000000000000000000000001111").0.0);
-    U160::from_be_bytes(contract.0.0)
-        .wrapping_add(OFFSET)
-        .into()
 }
 
 /// Who owns L2's `ProxyAdmin` in a genesis; `None` if it has no such account.

@@ -1,18 +1,8 @@
 use super::*;
 use alloy_primitives::{address, b256};
+use alloy_sol_types::SolCall;
+use revm::{Context, MainBuilder, MainContext, SystemCallEvm};
 use std::{fs, path::Path};
-
-#[test]
-fn aliases_are_those_of_the_specification() {
-    let page = include_str!("../../../../docs/spec/messages.md");
-    let (_, rest) = page.split_once("```json aliases\n").unwrap();
-    let (examples, _) = rest.split_once("```").unwrap();
-    let examples: Vec<BTreeMap<String, Address>> = serde_json::from_str(examples).unwrap();
-    assert_eq!(examples.len(), 3);
-    for example in examples {
-        assert_eq!(alias(example["l1"]), example["l2"]);
-    }
-}
 
 fn parameters() -> GenesisParameters {
     GenesisParameters {
@@ -20,7 +10,6 @@ fn parameters() -> GenesisParameters {
         timestamp: 1_800_000_000,
         block_time: 1,
         gas_limit: DEFAULT_GAS_LIMIT,
-        proxy_admin_owner: address!("f39Fd6e51aad88F6F4ce6aB8827279cffFb92266"),
         fee_recipient: address!("70997970C51812dc3A010C7d01b50e0d17dc79C8"),
         funded: BTreeMap::from([(
             address!("f39Fd6e51aad88F6F4ce6aB8827279cffFb92266"),
@@ -42,6 +31,7 @@ fn parameters() -> GenesisParameters {
             ..L1Contracts::default()
         },
         batcher: Address::repeat_byte(5),
+        settings: ProtocolSettings::new(),
     }
 }
 
@@ -128,7 +118,7 @@ fn every_predeploy_and_preinstall_has_code() {
             proxies += 1;
         }
     }
-    assert_eq!(proxies, 11);
+    assert_eq!(proxies, 11 + 19);
 }
 
 #[test]
@@ -156,7 +146,7 @@ fn owner_recipient_and_accounts_are_the_chains() {
     };
     assert_eq!(
         Address::from_word(slot(predeploys::PROXY_ADMIN, 0)),
-        parameters.proxy_admin_owner
+        predeploys::CODE_TIMELOCK
     );
     let recipient = slot(predeploys::BASE_FEE_VAULT, 2);
     assert_eq!(Address::from_word(recipient), parameters.fee_recipient);
@@ -292,4 +282,188 @@ fn the_rollup_file_that_kona_loads_is_ours() {
         written,
         "run it with UPDATE_VECTORS=1"
     );
+}
+
+/// The rows of `docs/spec/parameters.md`: contract, parameter, unit, and default, minimum, maximum and local value.
+fn documented() -> Vec<(&'static str, &'static str, &'static str, [&'static str; 4])> {
+    let mut contract = "";
+    let mut rows = Vec::new();
+    for line in include_str!("../../../../docs/spec/parameters.md").lines() {
+        if let Some(name) = line.strip_prefix("## ") {
+            contract = name;
+        }
+        let Some(row) = line.strip_prefix("| `") else {
+            continue;
+        };
+        let cells: Vec<&str> = row.split('|').map(str::trim).collect();
+        let name = cells[0].trim_end_matches('`');
+        rows.push((
+            contract,
+            name,
+            cells[1],
+            [cells[2], cells[3], cells[4], cells[5]],
+        ));
+    }
+    rows
+}
+
+/// A cell's value in the contract's unit.
+fn value(cell: &str, unit: &str) -> U256 {
+    let (cell, _) = cell.split_once(" (").unwrap_or((cell, ""));
+    let digits = cell.replace(',', "");
+    if digits == "2¹⁶⁰ − 1" {
+        return U256::MAX >> 96;
+    }
+    if let Some(wei) = digits.strip_suffix(" wei") {
+        return wei.parse().unwrap();
+    }
+    match unit {
+        "OPEN" => alloy_primitives::utils::parse_ether(&digits).unwrap(),
+        _ => digits.parse().unwrap(),
+    }
+}
+
+/// What a call answers on a genesis state.
+fn ask<C: SolCall>(genesis: &Genesis, contract: Address, call: C) -> C::Return {
+    let database = initialize::database(&genesis.alloc);
+    let mut evm = Context::mainnet().with_db(database).build_mainnet();
+    let result = evm
+        .system_call(contract, call.abi_encode().into())
+        .unwrap()
+        .result;
+    assert!(result.is_success(), "{result:?}");
+    C::abi_decode_returns(result.output().unwrap()).unwrap()
+}
+
+mod contract {
+    alloy_sol_types::sol! {
+        struct Bounds { bytes32 name; uint256 initial; uint256 min; uint256 max; }
+        function parameters() external view returns (Bounds[] memory);
+        function parameter(bytes32 name) external view returns (uint256);
+        function getMinDelay() external view returns (uint256);
+        function initialize(bytes32[] calldata settings) external;
+    }
+}
+
+#[test]
+fn parameters_are_those_of_the_page_by_default_and_on_a_local_chain() {
+    const TIMELOCKS: [&str; 2] = ["ParamTimelock", "CodeTimelock"];
+    let council = Address::repeat_byte(0x77);
+    let layout: serde_json::Value =
+        serde_json::from_str(include_str!("../../../../contracts/genesis/layout.json")).unwrap();
+    let addresses: BTreeMap<&str, Address> = layout["predeploys"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|row| {
+            let address = row["address"].as_str().unwrap().parse().unwrap();
+            (row["name"].as_str().unwrap(), address)
+        })
+        .collect();
+    let plain = chain_files(&parameters()).unwrap().genesis;
+    let local = GenesisParameters {
+        settings: local_settings(council).unwrap(),
+        ..parameters()
+    };
+    let local = chain_files(&local).unwrap().genesis;
+    let rows = documented();
+    assert!(rows.len() > 60);
+    let mut listed: BTreeMap<&str, Vec<[U256; 3]>> = BTreeMap::new();
+    for (contract, name, unit, [default, min, max, in_local]) in rows {
+        let address = addresses[contract];
+        let in_local = match in_local {
+            "the first account" => U256::from_be_slice(council.as_slice()),
+            cell => value(cell, unit),
+        };
+        if TIMELOCKS.contains(&contract) {
+            assert_eq!(
+                ask(&plain, address, contract::getMinDelayCall {}),
+                value(default, unit)
+            );
+            assert_eq!(ask(&local, address, contract::getMinDelayCall {}), in_local);
+            continue;
+        }
+        let call = contract::parameterCall {
+            name: B256::right_padding_from(name.as_bytes()),
+        };
+        assert_eq!(
+            ask(&plain, address, call.clone()),
+            value(default, unit),
+            "{contract}.{name}"
+        );
+        assert_eq!(ask(&local, address, call), in_local, "{contract}.{name}");
+        listed
+            .entry(contract)
+            .or_default()
+            .push([default, min, max].map(|cell| value(cell, unit)));
+    }
+    // None is left out, and the bounds are those that the contracts enforce.
+    for (contract, listed) in listed {
+        let bounds = ask(&plain, addresses[contract], contract::parametersCall {});
+        let bounds: Vec<_> = bounds
+            .iter()
+            .map(|one| [one.initial, one.min, one.max])
+            .collect();
+        assert_eq!(bounds, listed, "{contract}");
+    }
+}
+
+#[test]
+fn settings_that_the_contracts_refuse_are_refused_in_words() {
+    let refused = |contract: &str, name: &str, value: u64| {
+        let values = BTreeMap::from([(name.to_owned(), U256::from(value))]);
+        let parameters = GenesisParameters {
+            settings: BTreeMap::from([(contract.to_owned(), values)]),
+            ..parameters()
+        };
+        chain_files(&parameters).unwrap_err().to_string()
+    };
+    assert_eq!(
+        refused("Jury", "drawSeconds", 4),
+        "Jury can't be initialized: drawSeconds is 4: from 5 to 7200 are possible"
+    );
+    assert_eq!(
+        refused("Jury", "drawMinutes", 4),
+        "Jury can't be initialized: it has no parameter drawMinutes"
+    );
+    assert_eq!(
+        refused("EpochQuestions", "questionBond", 1),
+        "EpochQuestions can't be initialized: questionBond is 1: from 1000000000000000000 to 100000000000000000000000 are possible"
+    );
+    assert!(refused("ValidatorStaking", "unbondingSeconds", 10).contains("don't go together"));
+    assert!(refused("Bank", "interest", 1).contains("settings for Bank, which is no contract"));
+    let long = "x".repeat(33);
+    assert!(refused("Jury", &long, 1).contains(&long));
+}
+
+#[test]
+fn nobody_initializes_again_neither_predeploys_nor_their_implementations() {
+    let genesis = chain_files(&parameters()).unwrap().genesis;
+    let slot = b256!("360894a13ba1a3210667c828492db98dca3e2076cc3735a920a3ca505d382bbc");
+    let mut tried = 0;
+    for number in 0x1000_u16..=0x1012 {
+        let predeploy = predeploys::GOPEN.0.0;
+        let mut predeploy = Address::from(predeploy);
+        predeploy.0[18..].copy_from_slice(&number.to_be_bytes());
+        let storage = genesis.alloc[&predeploy].storage.as_ref().unwrap();
+        for address in [predeploy, Address::from_word(storage[&slot])] {
+            let mut evm = Context::mainnet()
+                .with_db(initialize::database(&genesis.alloc))
+                .build_mainnet();
+            let call = contract::initializeCall { settings: vec![] };
+            let result = evm
+                .system_call(address, call.abi_encode().into())
+                .unwrap()
+                .result;
+            assert!(!result.is_success(), "{address}");
+            // InvalidInitialization().
+            assert_eq!(
+                result.output().unwrap()[..],
+                [0xf9, 0x2e, 0xe8, 0xa9],
+                "{address}"
+            );
+            tried += 1;
+        }
+    }
+    assert_eq!(tried, 38);
 }

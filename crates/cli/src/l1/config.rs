@@ -2,7 +2,10 @@
 
 use crate::{
     files::{parse_toml, read_text},
-    genesis::{BASE_FEE_SCALAR, BLOB_BASE_FEE_SCALAR, DEFAULT_GAS_LIMIT, GAS_LIMIT_RANGE, sum},
+    genesis::{
+        BASE_FEE_SCALAR, BLOB_BASE_FEE_SCALAR, DEFAULT_GAS_LIMIT, GAS_LIMIT_RANGE,
+        ProtocolSettings, sum,
+    },
 };
 use alloy_primitives::{Address, U256, utils::parse_ether};
 use anyhow::{Context, ensure};
@@ -39,6 +42,10 @@ pub(super) struct DeployFile {
     /// OPEN on L1, by account: amounts as text, in OPEN.
     #[serde(default)]
     grants: BTreeMap<Address, String>,
+    /// Parameters of the protocol's contracts that don't start with their defaults, by contract and name: numbers as text,
+    /// in the contracts' units.
+    #[serde(default)]
+    protocol: BTreeMap<String, BTreeMap<String, String>>,
 }
 
 #[derive(Debug, Clone, PartialEq, Deserialize)]
@@ -97,8 +104,6 @@ pub(super) struct RolesSection {
     treasury: Address,
     /// Whom L2's fee vaults pay.
     pub(super) fee_recipient: Address,
-    /// Who may change L2's predeploys; the code timelock by way of deposits where it is `None`.
-    pub(super) l2_proxy_admin_owner: Option<Address>,
 }
 
 #[derive(Debug, Clone, PartialEq, Deserialize)]
@@ -198,7 +203,6 @@ impl DeployFile {
             unsafe_block_signer,
             treasury,
             fee_recipient,
-            l2_proxy_admin_owner,
         } = &file.roles;
         for (name, account) in [
             ("owner", owner),
@@ -213,10 +217,6 @@ impl DeployFile {
             ensure!(!account.is_zero(), "roles.{name} must not be zero");
         }
         ensure!(
-            l2_proxy_admin_owner.is_none_or(|owner| !owner.is_zero()),
-            "roles.l2-proxy-admin-owner must not be zero: leave it out for the code timelock"
-        );
-        ensure!(
             batcher != proposer,
             "roles.batcher and roles.proposer are both {batcher}: each sender needs an account of its own"
         );
@@ -228,6 +228,25 @@ impl DeployFile {
     /// OPEN at genesis, wei.
     pub(super) fn funded(&self) -> anyhow::Result<BTreeMap<Address, U256>> {
         amounts("allocations", &self.allocations)
+    }
+
+    /// Parameters of the protocol's contracts that don't start with their defaults.
+    pub(super) fn settings(&self) -> anyhow::Result<ProtocolSettings> {
+        let values = |contract: &String, values: &BTreeMap<String, String>| {
+            let parsed = values.iter().map(|(name, text)| {
+                let value = text.parse().with_context(|| {
+                    format!(
+                        "protocol.{contract}.{name} is {text:?}: a whole number is expected, sums in wei"
+                    )
+                })?;
+                Ok((name.clone(), value))
+            });
+            parsed.collect::<anyhow::Result<_>>()
+        };
+        let settings = self.protocol.iter();
+        settings
+            .map(|(contract, named)| Ok((contract.clone(), values(contract, named)?)))
+            .collect()
     }
 
     fn granted(&self) -> anyhow::Result<BTreeMap<Address, U256>> {

@@ -4,7 +4,7 @@ use super::{
 };
 use crate::{
     derivation::connect,
-    genesis::{GenesisParameters, alias, chain_files, genesis_output_root},
+    genesis::{GenesisParameters, chain_files, genesis_output_root},
     shutdown::or_interrupted,
 };
 use alloy_eips::BlockId;
@@ -280,10 +280,6 @@ fn files(
         timestamp: origin.timestamp,
         block_time: file.l2.block_time,
         gas_limit: file.l2.gas_limit,
-        // Then L2's code changes by a deposit of the timelock's, after the same delay as L1's.
-        proxy_admin_owner: roles
-            .l2_proxy_admin_owner
-            .unwrap_or_else(|| alias(contracts.code_timelock)),
         fee_recipient: roles.fee_recipient,
         funded: file.funded()?,
         settled: true,
@@ -291,6 +287,7 @@ fn files(
         l1_chain_id: file.l1.chain_id,
         l1_contracts: *contracts,
         batcher: roles.batcher,
+        settings: file.settings()?,
     })?;
     // None of it is part of the genesis block.
     files.rollup.genesis.system_config = config.system_config();
@@ -313,6 +310,8 @@ fn print_contracts(contracts: &L1Contracts) {
         optimism_mintable_erc20_factory,
         code_timelock,
         parameter_timelock,
+        code_executor,
+        parameter_executor,
     } = contracts;
     for (name, address) in [
         ("OPEN", open),
@@ -330,6 +329,8 @@ fn print_contracts(contracts: &L1Contracts) {
         ("ProxyAdmin", proxy_admin),
         ("code timelock", code_timelock),
         ("parameter timelock", parameter_timelock),
+        ("code timelock's executor", code_executor),
+        ("parameter timelock's executor", parameter_executor),
     ] {
         if !address.is_zero() {
             println!("{name:<30} {address}");

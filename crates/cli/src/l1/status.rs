@@ -1,7 +1,7 @@
 use super::solvency::{Flows, l1_flows, l2_withdrawn};
 use crate::{
     bridge::{Connection, ConnectionArgs, L2Node},
-    genesis::{alias, genesis_output_root, genesis_supply, proxy_admin_owner},
+    genesis::{genesis_output_root, genesis_supply, proxy_admin_owner},
 };
 use alloy_primitives::U256;
 use anyhow::{Context, ensure};
@@ -84,6 +84,8 @@ fn check_addresses(files: &ChainFiles) -> anyhow::Result<()> {
         code_timelock,
         // There may be none.
         parameter_timelock: _,
+        code_executor: _,
+        parameter_executor: _,
     } = files.l1.contracts;
     for (name, address) in [
         ("systemConfig", system_config),
@@ -131,10 +133,9 @@ fn check_addresses(files: &ChainFiles) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Who may change L2's predeploys: the code timelock and nobody else, by way of deposits, so that L2's
-/// code changes after the same delay as L1's.
+/// Who may change L2's predeploys: L2's code timelock and nobody else.
 async fn l2_code(files: &ChainFiles, l2: Option<&L2Node>) -> anyhow::Result<Vec<Reading>> {
-    let timelock = Value::Address(alias(files.l1.contracts.code_timelock));
+    let timelock = Value::Address(predeploys::CODE_TIMELOCK);
     let at_genesis =
         proxy_admin_owner(&files.genesis).context("genesis.json has no ProxyAdmin on L2")?;
     let mut readings = vec![Reading::must_be(

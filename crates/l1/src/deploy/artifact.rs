@@ -27,6 +27,7 @@ artifacts! {
     ANCHOR_STATE_REGISTRY = "AnchorStateRegistry";
     BATCH_INBOX = "BatchInbox";
     DISPUTE_GAME_FACTORY = "DisputeGameFactory";
+    GOVERNANCE_EXECUTOR = "GovernanceExecutor";
     L1_CROSS_DOMAIN_MESSENGER = "L1CrossDomainMessenger";
     L1_STANDARD_BRIDGE = "L1StandardBridge";
     MINTABLE_FACTORY = "OptimismMintableERC20Factory";

@@ -185,6 +185,16 @@ impl TimelockConfig {
             executors: vec![Address::ZERO],
         }
     }
+
+    /// The same, which an account queues for, too; unchanged for the zero address.
+    pub(super) fn queued_by(&self, proposer: Address) -> Self {
+        let mut proposers = self.proposers.clone();
+        proposers.extend((!proposer.is_zero()).then_some(proposer));
+        Self {
+            proposers,
+            ..self.clone()
+        }
+    }
 }
 
 impl DeployConfig {

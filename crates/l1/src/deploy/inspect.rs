@@ -15,7 +15,7 @@ use crate::{
 };
 use alloy_primitives::{Address, U256};
 use alloy_sol_types::SolCall;
-use asked::{ownership, parameters, wiring};
+use asked::{governance, ownership, parameters, wiring};
 use futures::{StreamExt, TryStreamExt, stream};
 use openledger_primitives::{L1Contracts, L1Roles, SystemConfig as InitialConfig};
 
@@ -87,6 +87,7 @@ pub async fn inspect(
 
     let mut readings = code::code(client, contracts, game).await?;
     let mut questions = wiring(contracts, game, expectations);
+    questions.extend(governance(contracts));
     questions.extend(ownership(contracts, expectations));
     questions.extend(parameters(contracts, game, expectations));
     let answers = stream::iter(questions)
@@ -115,20 +116,25 @@ async fn timelocks(
     .await?;
     let set_up = set_up.saturating_to();
     let mut readings = Vec::new();
-    for (timelock, names, expected) in [
+    for (timelock, names, expected, executor) in [
         (
             contracts.code_timelock,
             roles::CODE,
             expectations.code_timelock.as_ref(),
+            contracts.code_executor,
         ),
         (
             contracts.parameter_timelock,
             roles::PARAMETERS,
             expectations.parameter_timelock.as_ref(),
+            contracts.parameter_executor,
         ),
     ] {
         if !timelock.is_zero() {
-            readings.extend(roles::roles(client, timelock, set_up, names, expected).await?);
+            // Governance on L2 queues beside whom the deployment names.
+            let expected = expected.map(|expected| expected.queued_by(executor));
+            let readings_of = roles::roles(client, timelock, set_up, names, expected.as_ref());
+            readings.extend(readings_of.await?);
         }
     }
     Ok(readings)

@@ -6,12 +6,13 @@ use super::{
     step::{Step, Steps},
 };
 use crate::contracts::{
-    AnchorStateRegistry, DisputeGameFactory, L1CrossDomainMessenger, L1StandardBridge, OPEN,
-    OptimismMintableERC20Factory, Proxy, ProxyAdmin, RollupPortal, SystemConfig, VetoDisputeGame,
+    AnchorStateRegistry, DisputeGameFactory, GovernanceExecutor, L1CrossDomainMessenger,
+    L1StandardBridge, OPEN, OptimismMintableERC20Factory, Proxy, ProxyAdmin, RollupPortal,
+    SystemConfig, VetoDisputeGame,
 };
 use alloy_primitives::{Address, B256, U256};
 use alloy_sol_types::{SolCall, SolConstructor};
-use openledger_primitives::L1Contracts;
+use openledger_primitives::{L1Contracts, predeploys};
 
 /// All OPEN that there is, wei: 1,000,000,000 OPEN.
 pub(super) const OPEN_SUPPLY: U256 = U256::from_limbs([0x9fd0_803c_e800_0000, 0x033b_2e3c, 0, 0]);
@@ -146,11 +147,36 @@ impl Plan {
             artifact::MINTABLE_FACTORY,
             &[],
         )?;
-        let code_timelock = steps.timelock("deploying the code timelock", &config.code_timelock)?;
-        let parameter_timelock = match &config.parameter_timelock {
-            Some(timelock) => Some(steps.timelock("deploying the parameter timelock", timelock)?),
+        let executor = |l2_sender| {
+            GovernanceExecutor::constructorCall {
+                newMessenger: messenger,
+                newL2Sender: l2_sender,
+            }
+            .abi_encode()
+        };
+        let code_executor = steps.create(
+            "deploying the code timelock's executor",
+            artifact::GOVERNANCE_EXECUTOR,
+            &executor(predeploys::CODE_TIMELOCK),
+        )?;
+        let code_timelock = steps.timelock(
+            "deploying the code timelock",
+            &config.code_timelock.queued_by(code_executor),
+        )?;
+        let parameters = match &config.parameter_timelock {
+            Some(timelock) => {
+                let executor = steps.create(
+                    "deploying the parameter timelock's executor",
+                    artifact::GOVERNANCE_EXECUTOR,
+                    &executor(predeploys::PARAMETER_TIMELOCK),
+                )?;
+                let timelock = timelock.queued_by(executor);
+                let timelock = steps.timelock("deploying the parameter timelock", &timelock)?;
+                Some((timelock, executor))
+            }
             None => None,
         };
+        let (parameter_timelock, parameter_executor) = parameters.unzip();
 
         let initialize = SystemConfig::initializeCall {
             parameters: SystemConfig::Parameters {
@@ -255,6 +281,8 @@ impl Plan {
                 optimism_mintable_erc20_factory: mintable_factory,
                 code_timelock,
                 parameter_timelock: parameter_timelock.unwrap_or_default(),
+                code_executor,
+                parameter_executor: parameter_executor.unwrap_or_default(),
             },
             set_up: steps.finish(),
         })

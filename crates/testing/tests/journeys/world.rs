@@ -13,7 +13,7 @@ use alloy_sol_types::SolCall as _;
 use anyhow::{Context as _, Result, ensure};
 use openledger_batcher::BatcherConfig;
 use openledger_chain::ChainFiles;
-use openledger_cli::genesis::{GenesisParameters, LOCAL_CHAIN_ID, chain_files};
+use openledger_cli::genesis::{GenesisParameters, LOCAL_CHAIN_ID, ProtocolSettings, chain_files};
 use openledger_l1::{
     DeployConfig, L1Client, RequestConfig, TxSenderConfig,
     contracts::{OPEN, RollupPortal},
@@ -457,7 +457,6 @@ pub(crate) async fn deploy(
         timestamp: origin.timestamp,
         block_time: 1,
         gas_limit: config.gas_limit,
-        proxy_admin_owner: owner.address(),
         fee_recipient: owner.address(),
         funded: tokens,
         settled: true,
@@ -468,6 +467,7 @@ pub(crate) async fn deploy(
         l1_chain_id,
         l1_contracts: contracts,
         batcher: batcher.address(),
+        settings: ProtocolSettings::new(),
     })?;
     files.rollup.seq_window_size = window;
     // What the contract was set up with.

@@ -5,12 +5,12 @@ use super::{
     question::{Question, Rule, address, ask},
 };
 use crate::contracts::{
-    AnchorStateRegistry, DisputeGame, DisputeGameFactory, L1CrossDomainMessenger, L1StandardBridge,
-    OPEN, OptimismMintableERC20Factory, ProxyAdmin, RollupPortal, SystemConfig, TimelockController,
-    VetoDisputeGame,
+    AnchorStateRegistry, DisputeGame, DisputeGameFactory, GovernanceExecutor,
+    L1CrossDomainMessenger, L1StandardBridge, OPEN, OptimismMintableERC20Factory, ProxyAdmin,
+    RollupPortal, SystemConfig, TimelockController, VetoDisputeGame,
 };
 use alloy_primitives::{Address, U256};
-use openledger_primitives::{L1Contracts, L1Roles};
+use openledger_primitives::{L1Contracts, L1Roles, predeploys};
 
 /// Who knows whom.
 pub(super) fn wiring(
@@ -113,6 +113,35 @@ pub(super) fn wiring(
             is(contracts.batch_inbox),
         ),
     ]
+}
+
+/// The executors of governance, where a chain has them: the messenger that they listen to, and for whom.
+pub(super) fn governance(contracts: &L1Contracts) -> Vec<Question> {
+    let is = |address| Rule::Must(Value::Address(address));
+    let messenger = contracts.l1_cross_domain_messenger;
+    let mut questions = Vec::new();
+    for (listens, speaks, executor, sender) in [
+        (
+            "messenger of the code timelock's executor",
+            "L2 sender of the code timelock's executor",
+            contracts.code_executor,
+            predeploys::CODE_TIMELOCK,
+        ),
+        (
+            "messenger of the parameter timelock's executor",
+            "L2 sender of the parameter timelock's executor",
+            contracts.parameter_executor,
+            predeploys::PARAMETER_TIMELOCK,
+        ),
+    ] {
+        if !executor.is_zero() {
+            let call = GovernanceExecutor::messengerCall {};
+            questions.push(ask(listens, executor, &call, is(messenger)));
+            let call = GovernanceExecutor::l2SenderCall {};
+            questions.push(ask(speaks, executor, &call, is(sender)));
+        }
+    }
+    questions
 }
 
 /// Who may change what.

@@ -38,12 +38,27 @@ pub(super) async fn code(
             artifact::TIMELOCK,
         ),
     ];
-    if !contracts.parameter_timelock.is_zero() {
-        direct.push((
+    // What a chain may be without.
+    for (what, contract, artifact) in [
+        (
             "code of the parameter timelock",
             contracts.parameter_timelock,
             artifact::TIMELOCK,
-        ));
+        ),
+        (
+            "code of the code timelock's executor",
+            contracts.code_executor,
+            artifact::GOVERNANCE_EXECUTOR,
+        ),
+        (
+            "code of the parameter timelock's executor",
+            contracts.parameter_executor,
+            artifact::GOVERNANCE_EXECUTOR,
+        ),
+    ] {
+        if !contract.is_zero() {
+            direct.push((what, contract, artifact));
+        }
     }
     let proxied = [
         (
