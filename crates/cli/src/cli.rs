@@ -1,11 +1,11 @@
 //! Flags and subcommands of the whole command.
 
 use crate::{
-    attribution::AttributionArgs, batch::BatchArgs, db::DbArgs, deposit::DepositArgs, dev::DevArgs,
-    fees::FeesArgs, l1::L1Args, logging::LogArgs, sequencer::SequencerArgs, verifier::VerifierArgs,
-    withdraw::WithdrawArgs,
+    batch::BatchArgs, db::DbArgs, deposit::DepositArgs, dev::DevArgs, fees::FeesArgs, l1::L1Args,
+    logging::LogArgs, sequencer::SequencerArgs, verifier::VerifierArgs, withdraw::WithdrawArgs,
 };
 use clap::{Parser, Subcommand};
+use openledger_attribution::AttributionArgs;
 
 /// OpenLedger: an Ethereum layer 2 for AI attribution, with OPEN as its gas token.
 #[derive(Debug, Parser)]
@@ -45,6 +45,9 @@ pub enum Command {
     Fees(FeesArgs),
     /// Compute and check attribution off chain
     Attribution(AttributionArgs),
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    Economy(openledger_economy::Command),
     /// Examine and maintain a data directory
     Db(DbArgs),
     /// Print the version

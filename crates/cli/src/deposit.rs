@@ -82,7 +82,7 @@ pub async fn run(args: DepositArgs) -> anyhow::Result<ExitCode> {
 
 async fn deposit(args: DepositArgs) -> anyhow::Result<ExitCode> {
     let connection = args.connection.open().await?;
-    let key = args.account.key(&connection)?;
+    let key = args.account.key(connection.local())?;
     // Before anything is sent.
     let l2 = match args.no_wait {
         true => None,

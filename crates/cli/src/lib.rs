@@ -11,13 +11,13 @@
 //! - [`batch`]: what stands on L1: list, show, and verify the whole chain from it.
 //! - [`deposit`], [`withdraw`]: OPEN from L1 to L2 and back.
 //! - [`fees`]: what the chain charges for posting to L1.
-//! - [`attribution`]: the off-chain side of attribution scoring.
+//! - `openledger_attribution`: the off-chain side of attribution scoring; `openledger_economy`: the protocol's
+//!   commands.
 //! - [`db`]: statistics and care of a data directory.
 //!
 //! Errors are `anyhow` here and nowhere below: a command has one line to say what is wrong and what to
 //! do. Start reading at [`run`], then [`node`], which both `dev` and `sequencer` start.
 
-pub mod attribution;
 pub mod batch;
 mod batcher;
 mod bridge;
@@ -66,7 +66,8 @@ pub async fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Deposit(args) => deposit::run(*args).await,
         Command::Withdraw(args) => withdraw::run(*args).await,
         Command::Fees(args) => fees::run(args).await,
-        Command::Attribution(args) => attribution::run(args).await,
+        Command::Attribution(args) => openledger_attribution::run(args).await,
+        Command::Economy(command) => command.run().await,
         Command::Db(args) => db::run(args).await,
         Command::Version => {
             println!("{}", cli::version_text());

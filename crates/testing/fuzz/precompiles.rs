@@ -83,6 +83,8 @@ const NAMES: &[&str] = &[
     "commitContribution",
     "reveal",
     "settle, 64 copies of one",
+    "residual 1x64",
+    "clusterCount",
     "commitTokens",
     "openIndex",
     "commitRoot",
@@ -111,6 +113,7 @@ const NAMES: &[&str] = &[
     "flattenDatanets, depth 16",
     "get, depth 16",
     "byBase, 16 adapters",
+    "statusOf",
 ];
 
 /// The cases of the precompile at `address`.

@@ -1,20 +1,14 @@
 //! The chain that a command is about, and how its two layers are reached.
 
 use super::L2Node;
-use crate::{derivation::connect, files::read_json_if_any};
-use alloy_signer_local::{MnemonicBuilder, PrivateKeySigner};
-use anyhow::{Context, anyhow, ensure};
+use crate::derivation::connect;
+use anyhow::{Context, ensure};
 use clap::Args;
 use openledger_chain::ChainFiles;
+use openledger_client::LocalChain;
 use openledger_l1::L1Client;
 use openledger_primitives::L1Contracts;
-use serde::Deserialize;
 use std::path::PathBuf;
-
-/// What `openledger dev` leaves in its data directory beside the chain's files.
-const DEV_FILE: &str = "dev.json";
-/// Longest that it may be, bytes.
-const DEV_FILE_BYTES_MAX: u64 = 1 << 20;
 
 /// Where a chain is defined, and where its layers are reached.
 #[derive(Debug, Clone, Args)]
@@ -42,22 +36,13 @@ pub(crate) struct ConnectionArgs {
     l2_rpc_url: Option<String>,
 }
 
-/// The part of `dev.json` that is used here.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct DevFile {
-    rpc_url: String,
-    l1_url: Option<String>,
-    mnemonic: String,
-}
-
 /// A chain whose files are read and whose L1 answers.
 #[derive(Debug)]
 pub(crate) struct Connection {
     pub(crate) files: ChainFiles,
     pub(crate) l1: L1Client,
     l2_rpc_url: Option<String>,
-    dev: Option<DevFile>,
+    local: Option<LocalChain>,
 }
 
 impl ConnectionArgs {
@@ -87,20 +72,19 @@ impl ConnectionArgs {
                 "l1.json names no {name}: the chain is unsettled, and nothing crosses to it or from it"
             );
         }
-        let dev: Option<DevFile> =
-            read_json_if_any(&self.chain.join(DEV_FILE), DEV_FILE_BYTES_MAX)?;
+        let local = LocalChain::read_if_any(&self.chain)?;
         let mut urls = self.l1_rpc_url.clone();
         if urls.is_empty() {
-            urls.extend(dev.as_ref().and_then(|dev| dev.l1_url.clone()));
+            urls.extend(local.as_ref().and_then(|local| local.l1_url.clone()));
         }
         ensure!(!urls.is_empty(), "name the L1 by --l1.rpc-url");
         let l1 = connect(&urls, files.rollup.l1_chain_id).await?;
         let l2_rpc_url = self.l2_rpc_url.clone();
         Ok(Connection {
-            l2_rpc_url: l2_rpc_url.or_else(|| dev.as_ref().map(|dev| dev.rpc_url.clone())),
+            l2_rpc_url: l2_rpc_url.or_else(|| local.as_ref().map(|local| local.rpc_url.clone())),
             files,
             l1,
-            dev,
+            local,
         })
     }
 }
@@ -127,21 +111,13 @@ impl Connection {
     /// If it doesn't answer, or is another chain's.
     pub(crate) async fn l2_if_any(&self) -> anyhow::Result<Option<L2Node>> {
         Ok(match &self.l2_rpc_url {
-            Some(url) => Some(L2Node::connect(url, self.files.rollup.l2_chain_id).await?),
+            Some(url) => Some(L2Node::connect(url, Some(self.files.rollup.l2_chain_id)).await?),
             None => None,
         })
     }
 
-    /// The key of a local chain's account.
-    ///
-    /// # Errors
-    /// If the chain is not local.
-    pub(super) fn dev_key(&self, number: u32) -> anyhow::Result<PrivateKeySigner> {
-        let dev = self.dev.as_ref().with_context(|| {
-            format!("--account is for local chains: there is no {DEV_FILE} in --chain")
-        })?;
-        // The path is the one of every local chain, and so is in no file of this command's.
-        MnemonicBuilder::try_from_phrase_nth(&dev.mnemonic, number)
-            .map_err(|_| anyhow!("{DEV_FILE} holds no mnemonic"))
+    /// The chain as a local one, whose accounts' keys are known; `None` for any other.
+    pub(crate) const fn local(&self) -> Option<&LocalChain> {
+        self.local.as_ref()
     }
 }

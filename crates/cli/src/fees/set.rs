@@ -104,7 +104,7 @@ pub(super) async fn run(args: SetArgs) -> anyhow::Result<ExitCode> {
     connection.l1 = with_blobs(connection.l1, args.blobs.sources()?)?;
     let key = match args.dry_run {
         true => None,
-        false => args.account.key_if_any(&connection)?,
+        false => args.account.key_if_any(connection.local())?,
     };
     let owner = Owner::read(&connection).await?;
     let config = connection.contracts().system_config;

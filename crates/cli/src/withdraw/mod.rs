@@ -82,7 +82,7 @@ impl Sender {
     /// # Errors
     /// A key that is named nowhere or can't be read.
     fn open(&self, connection: &Connection) -> anyhow::Result<L1Account> {
-        let key = self.account.key(connection)?;
+        let key = self.account.key(connection.local())?;
         Ok(L1Account::new(connection, key, &self.send))
     }
 }

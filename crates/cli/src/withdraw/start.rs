@@ -3,9 +3,9 @@
 use super::{stage::is_refused, withdrawal::Withdrawal};
 use crate::bridge::{AccountArgs, ConnectionArgs, OpenAmount, open, say};
 use alloy_primitives::{Address, Bytes, U256};
-use alloy_sol_types::SolCall;
 use anyhow::ensure;
 use clap::Args;
+use openledger_client::{Sender, SenderLimits, Step};
 use openledger_l1::contracts::L2ToL1MessagePasser;
 use openledger_primitives::predeploys::L2_TO_L1_MESSAGE_PASSER;
 use std::process::ExitCode;
@@ -33,7 +33,7 @@ pub(super) struct StartArgs {
 /// Whatever keeps it from beginning.
 pub(super) async fn run(args: StartArgs) -> anyhow::Result<ExitCode> {
     let connection = args.connection.open().await?;
-    let key = args.account.key(&connection)?;
+    let key = args.account.key(connection.local())?;
     let l2 = connection.l2().await?;
     let (amount, to) = (args.amount.wei(), args.to.unwrap_or(key.address()));
     // It would burn the OPEN for nothing.
@@ -48,13 +48,13 @@ pub(super) async fn run(args: StartArgs) -> anyhow::Result<ExitCode> {
         gasLimit: U256::ZERO,
         data: Bytes::new(),
     };
-    let input = call.abi_encode().into();
-    let hash = l2
-        .send(&key, L2_TO_L1_MESSAGE_PASSER, amount, input)
-        .await?;
+    let begin = Step::call("the withdrawal", L2_TO_L1_MESSAGE_PASSER, &call).paying(amount);
+    let from = key.address();
+    let mut sender = Sender::new(l2.clone(), key, SenderLimits::default());
+    let hash = sender.post(&begin).await?;
     say(
         "withdrawing",
-        format_args!("{} of {} to {to}", open(amount), key.address()),
+        format_args!("{} of {from} to {to}", open(amount)),
     );
     say("L2 transaction", hash);
     let receipt = l2.wait_for(hash).await?;

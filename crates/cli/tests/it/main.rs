@@ -2,7 +2,10 @@
 
 mod attribution;
 mod config;
+mod datanet;
 mod dev;
+mod epoch;
+mod infer;
 mod late_l1;
 mod process;
 mod settled;

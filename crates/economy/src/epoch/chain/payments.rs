@@ -1,0 +1,162 @@
+//! What the settlement says that it paid.
+
+use super::{Found, Place, events, topic};
+use crate::epoch::payment::Pot;
+use alloy_primitives::{Address, B256, U256};
+use openledger_client::View;
+use openledger_contracts::{EpochSettlement, InferenceRouter};
+use openledger_primitives::predeploys::{EPOCH_SETTLEMENT, INFERENCE_ROUTER};
+use std::collections::BTreeMap;
+
+/// A part of the royalties, as it was paid.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PaidRoyalty {
+    /// The base or adapter.
+    pub id: u64,
+    /// Who was credited.
+    pub payee: Address,
+    /// Wei.
+    pub amount: U256,
+}
+
+/// What a cluster was paid.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PaidCluster {
+    /// Where.
+    pub place: Place,
+    /// By which transaction.
+    pub transaction: B256,
+    /// The sketch set.
+    pub set: u64,
+    /// The cluster.
+    pub cluster: u32,
+    /// Its owner.
+    pub owner: Address,
+    /// What its share came to, wei.
+    pub earned: U256,
+    /// What was paid of it, wei.
+    pub paid: U256,
+    /// What of that was the Datanet's owner's.
+    pub datanet_part: U256,
+}
+
+/// What was paid for an epoch.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct EpochPayments {
+    /// The pot that the settlement took, with its place and transaction: the payment's beginning.
+    pub begun: Option<(Place, B256, Pot)>,
+    /// What was said of the royalties as a whole: model, adapters, stakers.
+    pub royalties_total: Option<[U256; 3]>,
+    /// The parts, in order.
+    pub royalties: Vec<PaidRoyalty>,
+    /// Clusters, in order.
+    pub clusters: Vec<PaidCluster>,
+    /// The end: what was paid to contributors and what was left.
+    pub ended: Option<(Place, B256, U256, U256)>,
+}
+
+/// Everything that an adapter's epochs paid.
+#[derive(Debug, Clone, Default)]
+pub struct Payments {
+    /// By epoch.
+    pub epochs: BTreeMap<u64, EpochPayments>,
+    /// Parts of residues that were divided among Datanets, in order.
+    pub residues: Vec<(Place, B256, B256, U256)>,
+}
+
+impl Payments {
+    /// Reads them.
+    ///
+    /// # Errors
+    /// A node that doesn't answer, or whose logs aren't what was asked for.
+    pub async fn read(view: &View, adapter: u64) -> anyhow::Result<Self> {
+        let mut payments = Self::default();
+        let of_adapter = [None, topic(adapter)];
+        let taken: Vec<Found<InferenceRouter::PotTaken>> =
+            events(view, INFERENCE_ROUTER, &of_adapter).await?;
+        for Found {
+            place,
+            transaction,
+            event,
+        } in taken
+        {
+            let pot = Pot {
+                model: event.pot.model,
+                adapters: event.pot.adapters,
+                contributors: event.pot.contributors,
+                stakers: event.pot.stakers,
+            };
+            payments.of(event.epoch).begun = Some((place, transaction, pot));
+        }
+        let totals: Vec<Found<EpochSettlement::RoyaltiesPaid>> =
+            events(view, EPOCH_SETTLEMENT, &of_adapter).await?;
+        for Found { event, .. } in totals {
+            let total = [event.model, event.adapters, event.stakers];
+            payments.of(event.epoch).royalties_total = Some(total);
+        }
+        let parts: Vec<Found<EpochSettlement::RoyaltyPaid>> =
+            events(view, EPOCH_SETTLEMENT, &of_adapter).await?;
+        for Found { event, .. } in parts {
+            payments.of(event.epoch).royalties.push(PaidRoyalty {
+                id: event.id,
+                payee: event.payee,
+                amount: event.amount,
+            });
+        }
+        payments.read_clusters(view, &of_adapter).await?;
+        let divided: Vec<Found<EpochSettlement::ResidueDistributed>> =
+            events(view, EPOCH_SETTLEMENT, &of_adapter[1..]).await?;
+        for Found {
+            place,
+            transaction,
+            event,
+        } in divided
+        {
+            let part = (place, transaction, event.space, event.amount);
+            payments.residues.push(part);
+        }
+        Ok(payments)
+    }
+
+    async fn read_clusters(
+        &mut self,
+        view: &View,
+        of_adapter: &[Option<B256>],
+    ) -> anyhow::Result<()> {
+        let clusters: Vec<Found<EpochSettlement::ClusterPaid>> =
+            events(view, EPOCH_SETTLEMENT, of_adapter).await?;
+        for Found {
+            place,
+            transaction,
+            event,
+        } in clusters
+        {
+            self.of(event.epoch).clusters.push(PaidCluster {
+                place,
+                transaction,
+                set: event.sketchSet,
+                cluster: event.cluster,
+                owner: event.owner,
+                earned: event.earned,
+                paid: event.paid,
+                datanet_part: event.datanetPart,
+            });
+        }
+        let ended: Vec<Found<EpochSettlement::Settled>> =
+            events(view, EPOCH_SETTLEMENT, of_adapter).await?;
+        for Found {
+            place,
+            transaction,
+            event,
+        } in ended
+        {
+            let end = (place, transaction, event.paid, event.carried);
+            self.of(event.epoch).ended = Some(end);
+        }
+        Ok(())
+    }
+
+    fn of(&mut self, epoch: u64) -> &mut EpochPayments {
+        self.epochs.entry(epoch).or_default()
+    }
+}

@@ -1,0 +1,204 @@
+//! `openledger epoch challenge`: a proposal computed again, and challenged if it is wrong.
+
+use super::{
+    audit::Settlement,
+    chain::{Adapter, Fees, TraceArgs, proposals, proposed_scores},
+    judge::{Judgement, NoProposal, Wrong, judge},
+    pots::{Key, PotArgs, Stage, choose},
+};
+use alloy_primitives::{Address, B256, Bytes, U256};
+use anyhow::Context;
+use clap::Args;
+use openledger_client::{Answer, Node, Sender, SenderArgs, Step, View, event, say};
+use openledger_contracts::{EpochScoring, EpochSettlement};
+use openledger_precompiles::CommonErrors;
+use openledger_primitives::predeploys::{EPOCH_SCORING, EPOCH_SETTLEMENT};
+use std::process::ExitCode;
+
+/// Most gas that a challenge needs: what the contract leaves sets room for.
+pub const CHALLENGE_GAS_MAX: u64 = 30_000_000;
+
+/// Flags of `openledger epoch challenge`.
+#[derive(Debug, Clone, Args)]
+#[command(after_help = "\
+Sends nothing if the proposal is right: a challenge would fail and cost its gas. Exits with 1 then.")]
+pub struct ChallengeArgs {
+    #[command(flatten)]
+    which: PotArgs,
+    #[command(flatten)]
+    sender: SenderArgs,
+    #[command(flatten)]
+    trace: TraceArgs,
+}
+
+/// Runs the command.
+///
+/// # Errors
+/// A node that doesn't answer, a transaction that the chain refuses.
+pub async fn run(mut args: ChallengeArgs) -> anyhow::Result<ExitCode> {
+    let gas_max = &mut args.sender.limits.gas_max;
+    *gas_max = (*gas_max).max(CHALLENGE_GAS_MAX);
+    let mut sender = args.sender.open().await?;
+    let trace = args.trace.connect(&args.sender.node, sender.node()).await?;
+    let view = sender.view().await?;
+    let (key, settled) = choose(&view, args.which, &[Stage::Proposed]).await?;
+    let standing = Standing::read(&view, &trace, key, &settled).await?;
+    say(
+        "proposal",
+        format!(
+            "epoch {} of adapter {}, by {}",
+            key.0, key.1, standing.proposer
+        ),
+    );
+    match standing.judge(&view).await? {
+        Verdict::Right(_) => {
+            say("right", "a challenge would fail");
+            Ok(ExitCode::FAILURE)
+        }
+        Verdict::Wrong(wrong) => {
+            say("wrong", wrong);
+            match standing.challenge(&mut sender, &wrong).await? {
+                Outcome::Refuted(transaction) => {
+                    say(
+                        "refuted",
+                        format!("by transaction {transaction}: half of its bond is yours to claim"),
+                    );
+                }
+                Outcome::Moved(transaction) => say(
+                    "paused",
+                    format!(
+                        "scores are paused; transaction {transaction} moved the deadline: challenge after the pause"
+                    ),
+                ),
+            }
+            Ok(ExitCode::SUCCESS)
+        }
+    }
+}
+
+/// A proposal that stands, with its data.
+#[derive(Debug, Clone)]
+pub struct Standing {
+    /// The epoch and the adapter.
+    pub key: Key,
+    /// Whose.
+    pub proposer: Address,
+    /// The transaction that made it.
+    pub transaction: B256,
+    /// Draws that count without a score.
+    pub void_draws: u16,
+    scores: Bytes,
+    results: Vec<B256>,
+}
+
+/// What was found.
+#[derive(Debug, Clone)]
+pub enum Verdict {
+    /// It is right.
+    Right(Box<Judgement>),
+    /// A challenge succeeds.
+    Wrong(Wrong),
+}
+
+/// What a challenge did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outcome {
+    /// The proposal is gone, by this transaction.
+    Refuted(B256),
+    /// Scores are paused: there is more time, by this transaction.
+    Moved(B256),
+}
+
+impl Standing {
+    /// Reads the proposal that stands.
+    ///
+    /// # Errors
+    /// A node that doesn't answer, or can't show the proposal's data.
+    pub async fn read(
+        view: &View,
+        trace: &Node,
+        key: Key,
+        settled: &Settlement,
+    ) -> anyhow::Result<Self> {
+        let made = proposals(view, Some(key.1)).await?;
+        let last = made.get(&key).and_then(|made| made.last());
+        let last = last
+            .filter(|last| last.scores_hash == settled.scoresHash)
+            .context("the node has no event of the proposal that stands")?;
+        let node = view.node();
+        let hash = settled.scoresHash;
+        let scores = proposed_scores(node, trace, last.transaction, hash).await?;
+        Ok(Self {
+            key,
+            proposer: settled.proposer,
+            transaction: last.transaction,
+            void_draws: settled.voidDraws,
+            scores,
+            results: last.results.clone(),
+        })
+    }
+
+    /// Computes it again.
+    ///
+    /// # Errors
+    /// A node that doesn't answer; data that the chain can't have taken.
+    pub async fn judge(&self, view: &View) -> anyhow::Result<Verdict> {
+        let (epoch, id) = self.key;
+        let adapter = Adapter::read(view, id).await?;
+        let draws = Fees::read(view, id).await?.draws(epoch, id);
+        let draws = draws.with_context(|| format!("epoch {epoch} has no seed"))?;
+        let (void, scores, results) = (self.void_draws, self.scores.clone(), self.results.clone());
+        // Seconds for the largest sets.
+        let judged = tokio::task::spawn_blocking(move || {
+            judge(&draws, void, &scores, &results, &adapter.sets)
+        })
+        .await?;
+        let judgement = judged.map_err(|no: NoProposal| anyhow::Error::from(no))?;
+        Ok(match judgement.wrong() {
+            None => Verdict::Right(Box::new(judgement)),
+            Some(wrong) => Verdict::Wrong(wrong),
+        })
+    }
+
+    /// Until when scores are paused, seconds; `None` if they aren't.
+    ///
+    /// # Errors
+    /// A node that doesn't answer.
+    pub async fn paused_until(&self, view: &View, set: usize) -> anyhow::Result<Option<u64>> {
+        let call = EpochScoring::computeCall {
+            epoch: self.key.0,
+            adapter: self.key.1,
+            voidDraws: self.void_draws,
+            encoded: self.scores.clone(),
+            set: U256::from(set),
+        };
+        let data = alloy_sol_types::SolCall::abi_encode(&call);
+        let Answer::Reverted(reason) = view.call(EPOCH_SCORING, data.into()).await? else {
+            return Ok(None);
+        };
+        let paused = <CommonErrors::Paused as alloy_sol_types::SolError>::abi_decode(&reason);
+        Ok(paused.ok().map(|paused| paused.until))
+    }
+
+    /// Challenges what is wrong with it.
+    ///
+    /// # Errors
+    /// A transaction that the chain refuses: [`openledger_client::Failure`] says why, `WrongStage` if somebody was faster.
+    pub async fn challenge(&self, sender: &mut Sender, wrong: &Wrong) -> anyhow::Result<Outcome> {
+        let call = EpochSettlement::challengeCall {
+            epoch: self.key.0,
+            adapter: self.key.1,
+            scores: self.scores.clone(),
+            results: self.results.clone(),
+            set: U256::from(wrong.set),
+        };
+        let receipt = sender
+            .send(Step::call("challenge", EPOCH_SETTLEMENT, &call))
+            .await?;
+        let transaction = receipt.transaction_hash;
+        Ok(match event::<EpochSettlement::Refuted>(&receipt) {
+            Ok(_) => Outcome::Refuted(transaction),
+            Err(_) => Outcome::Moved(transaction),
+        })
+    }
+}
