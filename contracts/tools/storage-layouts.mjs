@@ -12,7 +12,7 @@ import { fileURLToPath } from 'node:url';
 
 const root = path.dirname(path.dirname(fileURLToPath(import.meta.url)));
 const folder = path.join(root, 'storage');
-const NAMESPACE = /@custom:storage-location erc7201:(\S+)\s+struct (\w+)/g;
+const NAMESPACE = /@custom:storage-location erc7201:(\S+)[\s*/]+struct (\w+)/g;
 process.chdir(root);
 const remappings = readFileSync('remappings.txt', 'utf8').trim().split('\n').map((line) => line.split('='));
 

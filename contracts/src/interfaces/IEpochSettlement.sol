@@ -91,7 +91,7 @@ interface IEpochSettlement is IVersioned {
     event SeedDrawn(uint64 indexed epoch, bytes32 seed);
     /// @notice The hash of the block was lost: that of the second block after `blockNumber` counts.
     event SeedPostponed(uint64 indexed epoch, uint64 blockNumber);
-    /// @notice A proposal stands, as a first one or in an earlier one's place. Its scores are in the transaction; of each set's
+    /// @notice A proposal stands, as a first one or in an earlier one's place. Its scores are the transaction's, or those of `ProposalData`; of each set's
     ///         result it names the hash.
     event Proposed(
         uint64 indexed epoch,
@@ -101,6 +101,9 @@ interface IEpochSettlement is IVersioned {
         bytes32[] results,
         uint48 deadline
     );
+    /// @notice The scores of a proposal that something else than a transaction of an account without code makes: they needn't be in
+    ///         the transaction then, and nobody should be able to hide what he proposes.
+    event ProposalData(uint64 indexed epoch, uint64 indexed adapter, bytes scores);
     /// @notice While scoring is paused nobody can refute: what stands may be challenged for a while after the pause.
     event DeadlineMoved(uint64 indexed epoch, uint64 indexed adapter, uint48 deadline);
     /// @notice A proposal was wrong, and its bond is forfeited.

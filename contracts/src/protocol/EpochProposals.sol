@@ -177,6 +177,8 @@ abstract contract EpochProposals is EpochStorage, ReentrancyGuardTransient {
         settled.scoresHash = keccak256(scores);
         settled.resultsHash = keccak256(abi.encode(results));
         IClaimVault(Predeploys.CLAIM_VAULT).hold{value: bond}(_proposalId(epoch, adapter));
+        // What a contract calls with is in no transaction: whoever challenges must find it all the same.
+        if (msg.sender != tx.origin || msg.sender.code.length != 0) emit ProposalData(epoch, adapter, scores);
         emit Proposed(epoch, adapter, msg.sender, settled.scoresHash, results, settled.deadline);
     }
 }

@@ -20,6 +20,7 @@ import {EpochScoring} from "../../src/protocol/EpochScoring.sol";
 import {EpochSettlement} from "../../src/protocol/EpochSettlement.sol";
 import {EpochTest} from "./EpochTest.sol";
 import {Initializable} from "@openzeppelin/contracts/proxy/utils/Initializable.sol";
+import {Vm} from "forge-std/Vm.sol";
 
 /// @notice Seeds, proposals, challenges and improvements.
 contract EpochSettlementProposalsTest is EpochTest {
@@ -136,7 +137,7 @@ contract EpochSettlementProposalsTest is EpochTest {
         // No longer than a challenger's transaction can bring, though a contract could propose more.
         vm.expectRevert(abi.encodeWithSelector(IEpochScoring.ScoresTooLong.selector, 129_025, 129_024));
         scoring.checkForm(adapter, new bytes(129_025), 1);
-        vm.expectRevert(bytes(""));
+        vm.expectRevert(IEpochScoring.NotCanonical.selector);
         scoring.checkForm(adapter, new bytes(129_024), 1);
 
         Scores memory scores = _scores(epoch, SHARP);
@@ -172,6 +173,40 @@ contract EpochSettlementProposalsTest is EpochTest {
     /* CHALLENGES */
 
     /// @dev ES4.
+    /// @dev What a contract proposes is in no transaction: the log has it. What an account sends is in its transaction.
+    function test_propose_byContract_logsTheData() public {
+        Scores memory scores = _scores(epoch, SHARP);
+        (, bytes32[] memory hashes) = _results(epoch, scores);
+        bytes memory data = abi.encode(scores);
+        bytes32 topic = IEpochSettlement.ProposalData.selector;
+        uint256 before = vm.snapshotState();
+
+        vm.deal(proposer, PROPOSAL_BOND);
+        vm.recordLogs();
+        vm.prank(proposer, proposer);
+        settlement.propose{value: PROPOSAL_BOND}(epoch, adapter, data, hashes);
+        assertEq(_countLogs(topic), 0, "an account's own transaction");
+        vm.revertToState(before);
+
+        for (uint256 i = 0; i < 2; ++i) {
+            // A contract; an account that delegates its code and calls itself.
+            if (i == 1) vm.etch(proposer, abi.encodePacked(hex"ef0100", address(this)));
+            vm.deal(proposer, PROPOSAL_BOND);
+            vm.prank(proposer, i == 0 ? address(this) : proposer);
+            vm.expectEmit(address(settlement));
+            emit IEpochSettlement.ProposalData(epoch, adapter, data);
+            settlement.propose{value: PROPOSAL_BOND}(epoch, adapter, data, hashes);
+            vm.revertToState(before);
+        }
+    }
+
+    function _countLogs(bytes32 topic) private returns (uint256 count) {
+        Vm.Log[] memory logs = vm.getRecordedLogs();
+        for (uint256 i = 0; i < logs.length; ++i) {
+            if (logs[i].topics[0] == topic) ++count;
+        }
+    }
+
     function test_challenge_wrongResult_halvesTheBond() public {
         Scores memory scores = _scores(epoch, SHARP);
         (Result[] memory results, bytes32[] memory hashes) = _results(epoch, scores);

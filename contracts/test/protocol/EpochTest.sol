@@ -158,11 +158,10 @@ abstract contract EpochTest is DatanetTest {
         return _newAdapter(weights, train, new ILoraRegistry.Share[](0));
     }
 
-    function _newAdapter(
-        bytes32 weights,
-        ILoraRegistry.Train[] memory train,
-        ILoraRegistry.Share[] memory parents
-    ) internal returns (uint64 id) {
+    function _newAdapter(bytes32 weights, ILoraRegistry.Train[] memory train, ILoraRegistry.Share[] memory parents)
+        internal
+        returns (uint64 id)
+    {
         bytes memory length = new bytes(8);
         length[0] = bytes1(uint8(JSON.length));
         bytes memory header = bytes.concat(length, JSON);

@@ -261,8 +261,7 @@ contract EpochVectorsTest is EpochTest {
         Computed storage computed = made.computed.push();
         (computed.voidDraws, computed.scores) = (voidDraws, abi.encode(scores));
         for (uint256 s = 0; s < scores.witnesses.length; ++s) {
-            (bool isValid, Result memory result) =
-                scoring.compute(epoch, adapter, voidDraws, abi.encode(scores), s);
+            (bool isValid, Result memory result) = scoring.compute(epoch, adapter, voidDraws, abi.encode(scores), s);
             computed.isValid.push(isValid);
             computed.results.push(abi.encode(result));
         }
