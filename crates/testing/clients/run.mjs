@@ -132,7 +132,7 @@ async function startNode(name, flags) {
   writeFileSync(targetFile, JSON.stringify(target, null, 2));
   console.log(`${name}: openledger dev ${flags.join(" ")} ready in ${seconds(since)}`);
   return {
-    env: { CLIENTS_TARGET: targetFile, CLIENTS_BUILD: join(work, "build") },
+    env: { CLIENTS_TARGET: targetFile, CLIENTS_BUILD: join(work, "build"), OPENLEDGER_RPC_URL: target.rpcUrl },
     async stop() {
       const violations = await stop(proxy);
       const summary = tail(proxy.log).split("\n").slice(1);
@@ -239,6 +239,8 @@ const SETTLED_ALONE = [
 const LOCAL = [[nodeTest("local, no batcher", "tests/local.test.mjs")]];
 const INSTANT = [[nodeTest("local, instant", "tests/local.test.mjs")]];
 const MANUAL = [[nodeTest("local, manual", "tests/local.test.mjs")]];
+// The example that applications are to copy, with packages of its own. Time stands still on its chain but where it moves it.
+const ECONOMY = [[["economy", "npm", "--silent", "--prefix", join(here, "../../../examples/economy"), "test"]]];
 
 async function main() {
   if (any(OFFLINE)) await lanes(OFFLINE, {});
@@ -258,6 +260,7 @@ async function main() {
     unsettled("no-batcher", ["--no-batcher"], LOCAL),
     unsettled("instant", ["--instant"], INSTANT),
     unsettled("manual", ["--manual"], MANUAL),
+    unsettled("economy", ["--manual", "--accounts", "16"], ECONOMY),
   ]);
 }
 

@@ -28,13 +28,15 @@ install() {
     "$@"
     cp "$lock" "$stamp"
 }
-npm_packages() { (cd "$here" && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error); }
+npm_packages() { (cd "$1" && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error); }
 python_packages() {
     python3 -m venv --clear "$venv"
     "$venv/bin/pip" install --quiet --disable-pip-version-check -r "$here/requirements.txt"
 }
 venv=$OPENLEDGER_CACHE/clients-venv
-install "npm packages" "$here/package-lock.json" "$here/node_modules/.installed-lock" npm_packages
+economy=$root/examples/economy
+install "npm packages" "$here/package-lock.json" "$here/node_modules/.installed-lock" npm_packages "$here"
+install "the example's npm packages" "$economy/package-lock.json" "$economy/node_modules/.installed-lock" npm_packages "$economy"
 install "web3.py in $venv" "$here/requirements.txt" "$venv/.installed-requirements" python_packages
 # Foundry's binaries are the ones that the contracts are built with.
 "$root/contracts/tools/install.sh" >/dev/null
