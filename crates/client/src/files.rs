@@ -5,11 +5,17 @@ use serde::{Serialize, de::DeserializeOwned};
 use std::{
     fs::{self, File},
     io::{self, Read, Write},
+    os::unix::fs::PermissionsExt,
     path::Path,
 };
 
 /// Longest JSON file that is read, bytes.
 pub const JSON_BYTES_MAX: u64 = 256 << 20;
+
+/// What a new file gets, but for the umask.
+const MODE: u32 = 0o666;
+/// What a new file with secrets gets.
+const SECRET_MODE: u32 = 0o600;
 
 /// Reads a file of at most `max` bytes.
 ///
@@ -69,11 +75,19 @@ pub fn read_json_if_any<T: DeserializeOwned>(path: &Path, max: u64) -> anyhow::R
 /// # Errors
 /// A file that can't be written.
 pub fn write(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
+    write_with_mode(path, bytes, MODE)
+}
+
+/// Writes what nobody else on the machine may read, as [`write()`] does.
+///
+/// # Errors
+/// A file that can't be written.
+pub fn write_secret_json<T: Serialize>(path: &Path, value: &T) -> anyhow::Result<()> {
+    write_with_mode(path, &json_text(value)?, SECRET_MODE)
+}
+
+fn write_with_mode(path: &Path, bytes: &[u8], mode: u32) -> anyhow::Result<()> {
     let writing = || format!("writing {}", path.display());
-    let directory = match path.parent() {
-        Some(parent) if !parent.as_os_str().is_empty() => parent,
-        _ => Path::new("."),
-    };
     // A device or pipe is written to; replacing it would be wrong.
     if path.exists() && !path.is_file() {
         return File::create(path)
@@ -81,22 +95,41 @@ pub fn write(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
             .with_context(writing);
     }
     let mut file = tempfile::Builder::new()
-        .permissions(permissions())
-        .tempfile_in(directory)
+        .permissions(PermissionsExt::from_mode(mode))
+        .tempfile_in(directory_of(path))
         .with_context(writing)?;
     file.write_all(bytes)
         .and_then(|()| file.as_file().sync_all())
         .with_context(writing)?;
     file.persist(path).with_context(writing)?;
     // The name is on disk once its directory is.
-    File::open(directory)
-        .and_then(|directory| directory.sync_all())
-        .with_context(writing)
+    sync_directory(path)
 }
 
-/// What a new file gets, but for the umask.
-fn permissions() -> std::fs::Permissions {
-    std::os::unix::fs::PermissionsExt::from_mode(0o666)
+/// Refuses a place where [`write()`] can't put a file, for those who have to know before they send something.
+///
+/// # Errors
+/// A directory, or a file in a directory that there isn't or that can't be written to.
+pub fn require_writable(path: &Path) -> anyhow::Result<()> {
+    ensure!(!path.is_dir(), "{} is a directory", path.display());
+    tempfile::tempfile_in(directory_of(path))
+        .map(drop)
+        .with_context(|| format!("writing {}", path.display()))
+}
+
+/// Has the name of a new file on disk.
+pub(crate) fn sync_directory(path: &Path) -> anyhow::Result<()> {
+    let directory = directory_of(path);
+    File::open(directory)
+        .and_then(|directory| directory.sync_all())
+        .with_context(|| format!("writing {}", directory.display()))
+}
+
+fn directory_of(path: &Path) -> &Path {
+    match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        _ => Path::new("."),
+    }
 }
 
 /// Writes a value as indented JSON, as [`write()`] does.
@@ -104,9 +137,13 @@ fn permissions() -> std::fs::Permissions {
 /// # Errors
 /// A file that can't be written.
 pub fn write_json<T: Serialize>(path: &Path, value: &T) -> anyhow::Result<()> {
+    write(path, &json_text(value)?)
+}
+
+fn json_text<T: Serialize>(value: &T) -> anyhow::Result<Vec<u8>> {
     let mut text = serde_json::to_vec_pretty(value)?;
     text.push(b'\n');
-    write(path, &text)
+    Ok(text)
 }
 
 #[cfg(test)]
@@ -137,6 +174,15 @@ mod tests {
         assert_eq!(read_json_if_any::<u8>(&nowhere, 5).unwrap(), None);
         // Without a length, too.
         assert!(read(Path::new("/dev/zero"), 100).is_err());
+        write_secret_json(&path, &[1]).unwrap();
+        let mode = fs::metadata(&path).unwrap().permissions().mode();
+        assert_eq!(
+            (mode & 0o777, read(&path, 10).unwrap()),
+            (SECRET_MODE, b"[\n  1\n]\n".to_vec())
+        );
+        require_writable(&path).unwrap();
+        assert!(require_writable(directory.path()).is_err());
+        assert!(require_writable(&directory.path().join("no/a")).is_err());
         write(&path, &[0xff]).unwrap();
         assert!(read_text(&path, 10).is_err());
     }

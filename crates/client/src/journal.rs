@@ -109,6 +109,8 @@ impl Journal {
                 task: task.clone(),
                 secret: journal.secret,
             })?;
+            // The name is on disk once its directory is.
+            files::sync_directory(path)?;
             return Ok(journal);
         }
         for (number, line) in text[..whole].split(|byte| *byte == b'\n').enumerate() {

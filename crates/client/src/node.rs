@@ -1,6 +1,6 @@
 //! A node of the chain: what is asked of it.
 
-use crate::{LocalChain, Receipt, describe};
+use crate::{Receipt, describe};
 use alloy_eips::BlockNumberOrTag;
 use alloy_primitives::{Address, B256, Bytes, U64, U256};
 use alloy_provider::{
@@ -10,9 +10,9 @@ use alloy_provider::{
 use alloy_rpc_types_eth::{EIP1186AccountProofResponse, Filter, Header, Log, TransactionRequest};
 use alloy_sol_types::{SolCall, SolError};
 use anyhow::{Context, anyhow, bail, ensure};
-use clap::Args;
+use openledger_precompiles::{LORA, SKETCH, SPAN, SPLIT};
 use serde::{Serialize, de::DeserializeOwned};
-use std::{fmt::Debug, path::PathBuf, time::Duration};
+use std::{fmt::Debug, time::Duration};
 use tokio::time::{Instant, sleep, timeout};
 
 /// Longest time that a request may take.
@@ -25,89 +25,6 @@ pub const POLL_INTERVAL: Duration = Duration::from_millis(200);
 const UNKNOWN_MAX: Duration = Duration::from_secs(60);
 /// Most logs that [`Node::logs_between`] collects.
 const LOGS_MAX: usize = 1 << 20;
-/// Where a node is asked if none is named.
-const DEFAULT_URL: &str = "http://127.0.0.1:8545";
-
-/// Which node is asked.
-#[derive(Debug, Clone, Default, Args)]
-pub struct NodeArgs {
-    /// JSON-RPC of a node of the chain [default: what --chain says, else http://127.0.0.1:8545]
-    #[arg(
-        long = "rpc-url",
-        visible_alias = "l2.rpc-url",
-        env = "OPENLEDGER_RPC_URL",
-        value_name = "URL",
-        hide_env_values = true
-    )]
-    pub rpc_url: Option<String>,
-    /// Data directory of `openledger dev`, which says where its node is and holds the keys of --account
-    #[arg(long, env = "OPENLEDGER_CHAIN", value_name = "DIR")]
-    pub chain: Option<PathBuf>,
-}
-
-impl NodeArgs {
-    /// The local chain that is named, if one is.
-    ///
-    /// # Errors
-    /// A directory whose file can't be used.
-    pub fn local(&self) -> anyhow::Result<Option<LocalChain>> {
-        match &self.chain {
-            Some(directory) => LocalChain::read_if_any(directory),
-            None => Ok(None),
-        }
-    }
-
-    /// Connects to the node.
-    ///
-    /// # Errors
-    /// If none answers, or it is another chain's than the one that is named.
-    pub async fn connect(&self) -> anyhow::Result<Node> {
-        let local = self.local()?;
-        let chain_id = local.as_ref().map(|local| local.chain_id);
-        if let Some(url) = &self.rpc_url {
-            return Node::connect(url, chain_id).await;
-        }
-        match (&self.chain, local) {
-            (_, Some(local)) => Node::connect(&local.rpc_url, chain_id).await,
-            (Some(directory), None) => bail!(
-                "{} says of no node: name one by --rpc-url",
-                directory.display()
-            ),
-            (None, None) => Node::connect(DEFAULT_URL, None).await,
-        }
-    }
-}
-
-/// Which block's state counts.
-#[derive(Debug, Clone, Args)]
-pub struct BlockArgs {
-    /// The block: a number or a hash; without, the latest
-    #[arg(long, value_name = "BLOCK", value_parser = BlockName::parse)]
-    pub block: Option<BlockName>,
-}
-
-/// A block, as it is named on the command line.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum BlockName {
-    /// By its number.
-    Number(u64),
-    /// By its hash.
-    Hash(B256),
-}
-
-impl BlockName {
-    fn parse(text: &str) -> Result<Self, BadBlockName> {
-        if let Ok(number) = text.parse() {
-            return Ok(Self::Number(number));
-        }
-        text.parse().map(Self::Hash).map_err(|_| BadBlockName)
-    }
-}
-
-/// What names no block.
-#[derive(Debug, Clone, Copy, thiserror::Error)]
-#[error("neither a number nor a hash of 32 bytes in hexadecimal")]
-struct BadBlockName;
 
 /// Why a request has no result.
 #[derive(Debug, thiserror::Error)]
@@ -233,7 +150,7 @@ impl Node {
         Ok(self.request::<_, U64>("eth_blockNumber", ()).await?.to())
     }
 
-    /// The header of a block; `None` if the node has no such block.
+    /// The header of a sealed block; `None` if the node has no such block. The open one has no hash, and so no header.
     ///
     /// # Errors
     /// [`Failure`].
@@ -256,8 +173,17 @@ impl Node {
     /// # Errors
     /// [`Failure`].
     pub async fn pending_time(&self) -> anyhow::Result<u64> {
-        match self.header(BlockNumberOrTag::Pending).await? {
-            Some(pending) => Ok(pending.timestamp),
+        /// The open block: no header, since it has no hash yet.
+        #[derive(Debug, serde::Deserialize)]
+        struct Open {
+            timestamp: U64,
+        }
+        let pending = (BlockNumberOrTag::Pending, false);
+        match self
+            .request::<_, Option<Open>>("eth_getBlockByNumber", pending)
+            .await?
+        {
+            Some(open) => Ok(open.timestamp.to()),
             None => self.time().await,
         }
     }
@@ -432,28 +358,23 @@ impl Node {
     }
 }
 
-/// An address, by its name if it is the protocol's.
+/// An address, by its name if it is the protocol's or a native precompile's.
 fn name(address: Address) -> String {
+    let precompiles = [
+        (SKETCH, "SKETCH"),
+        (SPAN, "SPAN"),
+        (SPLIT, "SPLIT"),
+        (LORA, "LORA"),
+    ];
+    let precompile = precompiles.iter().find(|(at, _)| *at == address);
     openledger_contracts::protocol_name(address)
+        .or(precompile.map(|(_, name)| *name))
         .map_or_else(|| address.to_string(), ToOwned::to_owned)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn blocks_are_named_by_number_or_hash() {
-        assert_eq!(BlockName::parse("12").unwrap(), BlockName::Number(12));
-        let hash = B256::repeat_byte(0xab);
-        assert_eq!(
-            BlockName::parse(&hash.to_string()).unwrap(),
-            BlockName::Hash(hash)
-        );
-        for wrong in ["", "latest", "-1", "0x12"] {
-            assert!(BlockName::parse(wrong).is_err(), "{wrong}");
-        }
-    }
 
     #[tokio::test]
     async fn a_node_that_isn_t_there_is_told_without_its_url() {

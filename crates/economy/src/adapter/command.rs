@@ -1,17 +1,19 @@
 //! The command: flags, calls, lines.
 
-use super::{ListingStatus, Prices, list, listing, set_payee, update};
+use super::{
+    ListingStatus, Prices, last_uri, list, listing, set_payee, status::AdapterStatus, update,
+};
 use crate::{contracts::AdapterMarket, datanet::space_of, document::DocumentHash, output::print};
 use alloy_primitives::{Address, B256, U256};
 use alloy_rpc_types_eth::Filter;
 use alloy_sol_types::{SolEvent, SolValue};
-use anyhow::{Context, ensure};
+use anyhow::ensure;
 use clap::{Args, Subcommand};
 use openledger_attribution::submit::adapter::{
     AdapterTerms, BaseFile, RegisteredAdapter, parent, read_file, register_adapter,
 };
 use openledger_client::{Node, NodeArgs, OpenAmount, SenderArgs, files, open, say};
-use openledger_precompiles::{LORA, lora::ILoraRegistry};
+use openledger_precompiles::lora::ILoraRegistry;
 use openledger_primitives::predeploys::ADAPTER_MARKET;
 use serde::Serialize;
 use std::{collections::BTreeSet, path::PathBuf, process::ExitCode};
@@ -131,9 +133,9 @@ struct PriceArgs {
     adapter: u64,
     #[command(flatten)]
     prices: PriceFlags,
-    /// Where the file and its description are
-    #[arg(long, value_name = "URI", default_value = "")]
-    uri: String,
+    /// Where the file and its description are [default: where they were]
+    #[arg(long, value_name = "URI")]
+    uri: Option<String>,
     #[command(flatten)]
     sender: SenderArgs,
 }
@@ -143,9 +145,9 @@ struct IdArgs {
     /// The adapter
     #[arg(value_name = "ID")]
     adapter: u64,
-    /// Where the file and its description are
-    #[arg(long, value_name = "URI", default_value = "")]
-    uri: String,
+    /// Where the file and its description are [default: where they were]
+    #[arg(long, value_name = "URI")]
+    uri: Option<String>,
     #[command(flatten)]
     sender: SenderArgs,
 }
@@ -205,7 +207,8 @@ pub(crate) async fn run(args: AdapterArgs) -> anyhow::Result<ExitCode> {
             let found = listing(sender.node(), args.adapter).await?;
             let status = ListingStatus::try_from(found.status)?;
             let prices = args.prices.prices();
-            update(&mut sender, args.adapter, status, prices, &args.uri).await?;
+            let uri = uri_or_last(sender.node(), args.adapter, args.uri).await?;
+            update(&mut sender, args.adapter, status, prices, &uri).await?;
             tell(sender.node(), args.adapter).await?;
         }
         AdapterCommand::Pause(args) => set_status(args, ListingStatus::Paused).await?,
@@ -327,115 +330,16 @@ async fn set_status(args: IdArgs, status: ListingStatus) -> anyhow::Result<()> {
         price_in: found.priceIn,
         price_out: found.priceOut,
     };
-    update(&mut sender, args.adapter, status, prices, &args.uri).await?;
+    let uri = uri_or_last(sender.node(), args.adapter, args.uri).await?;
+    update(&mut sender, args.adapter, status, prices, &uri).await?;
     tell(sender.node(), args.adapter).await
 }
 
-/// A registry id, as it is printed.
-#[derive(Debug, Serialize)]
-#[serde(rename_all = "camelCase")]
-struct AdapterStatus {
-    id: u64,
-    /// 0 for a base.
-    base: u64,
-    rank: u16,
-    params: u64,
-    developer: Address,
-    licence: B256,
-    listing: ListingStatus,
-    offered: bool,
-    price_in: U256,
-    price_out: U256,
-    payee: Address,
-    parents: Vec<(u64, u16)>,
-    train: Vec<TrainStatus>,
-}
-
-/// What an adapter was trained on.
-#[derive(Debug, Serialize)]
-#[serde(rename_all = "camelCase")]
-struct TrainStatus {
-    space: B256,
-    sketch_set: u64,
-    span_index: u64,
-    weight_bps: u16,
-}
-
-impl AdapterStatus {
-    async fn read(node: &Node, id: u64) -> anyhow::Result<Self> {
-        let found = node
-            .ask(LORA, ILoraRegistry::getCall { id })
-            .await
-            .with_context(|| format!("registry id {id}"))?;
-        let listing = listing(node, id).await?;
-        let offered = AdapterMarket::isOfferedCall { adapter: id };
-        let payee = AdapterMarket::payeeOfCall { id };
-        let adapter = found.adapter;
-        Ok(Self {
-            id,
-            base: adapter.base,
-            rank: adapter.rank,
-            params: found.params,
-            developer: adapter.developer,
-            licence: adapter.licence,
-            listing: ListingStatus::try_from(listing.status)?,
-            offered: adapter.base != 0 && node.ask(ADAPTER_MARKET, offered).await?,
-            price_in: U256::from(listing.priceIn),
-            price_out: U256::from(listing.priceOut),
-            payee: node.ask(ADAPTER_MARKET, payee).await?,
-            parents: adapter
-                .parents
-                .iter()
-                .map(|parent| (parent.id, parent.relBps))
-                .collect(),
-            train: adapter
-                .train
-                .iter()
-                .map(|train| TrainStatus {
-                    space: train.datanet,
-                    sketch_set: train.sketchSet,
-                    span_index: train.spanIndex,
-                    weight_bps: train.weightBps,
-                })
-                .collect(),
-        })
-    }
-
-    fn show(&self) {
-        match self.base {
-            0 => say("base", self.id),
-            base => say(
-                "adapter",
-                format_args!("{} of base {base}, rank {}", self.id, self.rank),
-            ),
-        }
-        say("developer", self.developer);
-        say("payee", self.payee);
-        if self.base == 0 {
-            return;
-        }
-        let served = if self.offered { "" } else { ", not offered" };
-        say(
-            "listing",
-            format_args!(
-                "{}{served}: {} for 1000 tokens in, {} for 1000 out",
-                self.listing,
-                open(self.price_in),
-                open(self.price_out)
-            ),
-        );
-        for (parent, share) in &self.parents {
-            say("parent", format_args!("{parent}, {share} bps"));
-        }
-        for train in &self.train {
-            say(
-                "trained on",
-                format_args!(
-                    "space {}, set {}, index {}, {} bps",
-                    train.space, train.sketch_set, train.span_index, train.weight_bps
-                ),
-            );
-        }
+/// The URI that is given, or the last one that the market was told.
+async fn uri_or_last(node: &Node, adapter: u64, uri: Option<String>) -> anyhow::Result<String> {
+    match uri {
+        Some(uri) => Ok(uri),
+        None => last_uri(node, adapter).await,
     }
 }
 

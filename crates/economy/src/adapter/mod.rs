@@ -1,13 +1,16 @@
 //! `openledger adapter`: adapters registered with what they were trained on, and offered at a price.
 
 mod command;
+mod status;
 
 pub use command::AdapterArgs;
 
 pub(crate) use command::run;
 
 use crate::contracts::{AdapterMarket, adapter_market::IAdapterMarket::Listing};
-use alloy_primitives::Address;
+use alloy_primitives::{Address, B256, U256};
+use alloy_rpc_types_eth::Filter;
+use alloy_sol_types::SolEvent;
 use anyhow::bail;
 use openledger_client::{Node, Sender, Step};
 use openledger_primitives::predeploys::ADAPTER_MARKET;
@@ -128,4 +131,31 @@ pub async fn set_payee(sender: &mut Sender, id: u64, payee: Address) -> anyhow::
 pub async fn listing(node: &Node, adapter: u64) -> anyhow::Result<Listing> {
     node.ask(ADAPTER_MARKET, AdapterMarket::listingOfCall { adapter })
         .await
+}
+
+/// Where an adapter's file and description are, by what its developer told the market last; empty for one that isn't
+/// listed.
+///
+/// # Errors
+/// A node that doesn't answer.
+pub async fn last_uri(node: &Node, adapter: u64) -> anyhow::Result<String> {
+    let topic = B256::from(U256::from(adapter));
+    let filter = |event| {
+        Filter::new()
+            .address(ADAPTER_MARKET)
+            .event_signature(event)
+            .topic1(topic)
+    };
+    let head = node.head().await?;
+    let updated = filter(AdapterMarket::ListingUpdated::SIGNATURE_HASH);
+    if let Some(log) = node.logs_between(&updated, 0, head).await?.last() {
+        return Ok(AdapterMarket::ListingUpdated::decode_log(&log.inner)?
+            .data
+            .uri);
+    }
+    let listed = filter(AdapterMarket::Listed::SIGNATURE_HASH);
+    Ok(match node.logs_between(&listed, 0, head).await?.last() {
+        Some(log) => AdapterMarket::Listed::decode_log(&log.inner)?.data.uri,
+        None => String::new(),
+    })
 }

@@ -4,21 +4,22 @@
 //! [`review`] with its [`Votes`], a validator's part; [`status`].
 
 mod access;
+mod args;
 mod command;
 mod contribute;
+mod fate;
 mod owner;
 mod review;
 mod status;
 mod votes;
 
 pub use access::AllowList;
-pub use command::DatanetArgs;
-pub use contribute::{
-    Fate, Offer, Revealed, commit_and_reveal, datanet_at, fates, settle, space_of,
-};
+pub use args::DatanetArgs;
+pub use contribute::{Offer, Revealed, commit_and_reveal, datanet_at, settle, space_of};
+pub use fate::{Fate, fates};
 pub use owner::{close, create, publish_version, set_allow_root, withdraw};
 pub use review::{Goal, OpenReview, Outcome, ReviewStatus, Reviewed, open_reviews, review};
 pub use status::{Access, ClusterStatus, DataType, DatanetStatus, status, version_root};
-pub use votes::{SCORE_MAX, Vote, Votes};
+pub use votes::{SCORE_MAX, Vote, Voter, Votes};
 
 pub(crate) use command::run;

@@ -2,11 +2,12 @@
 
 use alloy_primitives::{Address, B256, U256, keccak256};
 use alloy_sol_types::SolValue;
-use anyhow::{Context, ensure};
-use openledger_client::files;
+use anyhow::{Context, bail, ensure};
+use openledger_client::{Node, files};
 use serde::{Deserialize, Serialize};
 use std::{
     collections::BTreeMap,
+    fs::{File, OpenOptions, TryLockError},
     path::{Path, PathBuf},
 };
 
@@ -33,19 +34,47 @@ impl Vote {
     }
 }
 
-/// A reviewer's votes by the round's name, in a file that is written before a vote is sent.
+/// Whose votes they are, and where.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Voter {
+    /// The chain's id.
+    pub chain_id: u64,
+    /// The chain's genesis block.
+    pub genesis: B256,
+    /// Who votes.
+    pub reviewer: Address,
+}
+
+impl Voter {
+    /// A reviewer on the node's chain.
+    ///
+    /// # Errors
+    /// A node that doesn't answer.
+    pub async fn of(node: &Node, reviewer: Address) -> anyhow::Result<Self> {
+        Ok(Self {
+            chain_id: node.chain_id(),
+            genesis: node.block_hash(0).await?,
+            reviewer,
+        })
+    }
+}
+
+/// A reviewer's votes by the round's name, in a file that is written before a vote is sent. No other process has it open.
 #[derive(Debug)]
 pub struct Votes {
     path: PathBuf,
-    reviewer: Address,
+    voter: Voter,
     by_round: BTreeMap<B256, Vote>,
+    /// Beside the file, which is replaced at each write.
+    _lock: File,
 }
 
 /// The file's form.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct VotesFile {
-    reviewer: Address,
+    voter: Voter,
     votes: BTreeMap<B256, Vote>,
 }
 
@@ -53,16 +82,20 @@ impl Votes {
     /// Opens a reviewer's file, or begins it.
     ///
     /// # Errors
-    /// A file that can't be read, or is another reviewer's.
-    pub fn open(path: &Path, reviewer: Address) -> anyhow::Result<Self> {
+    /// A file that can't be read, is another reviewer's or chain's, or that another process uses.
+    pub fn open(path: &Path, voter: Voter) -> anyhow::Result<Self> {
+        let lock = lock(path)?;
         let file: Option<VotesFile> = files::read_json_if_any(path, FILE_BYTES_MAX)?;
         let by_round = match file {
             Some(file) => {
                 ensure!(
-                    file.reviewer == reviewer,
-                    "{} holds the votes of {}, not of {reviewer}: name another file by --votes",
+                    file.voter == voter,
+                    "{} holds the votes of {} on chain {}, not of {} on chain {}: name another file by --votes",
                     path.display(),
-                    file.reviewer
+                    file.voter.reviewer,
+                    file.voter.chain_id,
+                    voter.reviewer,
+                    voter.chain_id
                 );
                 file.votes
             }
@@ -70,8 +103,9 @@ impl Votes {
         };
         Ok(Self {
             path: path.to_owned(),
-            reviewer,
+            voter,
             by_round,
+            _lock: lock,
         })
     }
 
@@ -80,17 +114,22 @@ impl Votes {
         self.by_round.get(&round).copied()
     }
 
-    /// The vote of a round, made now unless there is one; it is on disk when this returns. A vote that was made is kept
-    /// whatever the score: two different ones of a round are an offence.
+    /// The vote of a round, made now unless there is one; it is on disk when this returns. A vote that was made can't be
+    /// changed: two different ones of a round are an offence.
     ///
     /// # Errors
-    /// A score above 100; a file that can't be written.
+    /// A score above 100, or another one than that of the vote that was made; a file that can't be written.
     pub fn cast(&mut self, round: B256, score: u8) -> anyhow::Result<Vote> {
         ensure!(
             score <= SCORE_MAX,
             "a score is 0 to {SCORE_MAX}, not {score}"
         );
         if let Some(vote) = self.get(round) {
+            ensure!(
+                vote.score == score,
+                "the vote of this round was made with score {}, and can't be changed to {score}",
+                vote.score
+            );
             return Ok(vote);
         }
         let vote = Vote {
@@ -100,12 +139,34 @@ impl Votes {
         let mut votes = self.by_round.clone();
         votes.insert(round, vote);
         let file = VotesFile {
-            reviewer: self.reviewer,
+            voter: self.voter,
             votes,
         };
-        files::write_json(&self.path, &file).context("a vote must be kept before it is sent")?;
+        files::write_secret_json(&self.path, &file)
+            .context("a vote must be kept before it is sent")?;
         self.by_round = file.votes;
         Ok(vote)
+    }
+}
+
+/// Keeps other processes from a file as long as what this answers lives.
+fn lock(path: &Path) -> anyhow::Result<File> {
+    let mut name = path.to_owned().into_os_string();
+    name.push(".lock");
+    let name = PathBuf::from(name);
+    let locking = || format!("locking {}", name.display());
+    let file = OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .open(&name)
+        .with_context(locking)?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => {
+            bail!("another process uses the votes in {}", path.display())
+        }
+        Err(TryLockError::Error(error)) => Err(error).with_context(locking),
     }
 }
 
@@ -117,18 +178,42 @@ mod tests {
     fn votes_outlive_the_process_and_are_never_replaced() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("votes.json");
-        let reviewer = Address::repeat_byte(1);
+        let voter = Voter {
+            chain_id: 7,
+            genesis: B256::repeat_byte(8),
+            reviewer: Address::repeat_byte(1),
+        };
         let (round, other) = (B256::repeat_byte(2), B256::repeat_byte(3));
-        let mut votes = Votes::open(&path, reviewer).unwrap();
+        let mut votes = Votes::open(&path, voter).unwrap();
         let vote = votes.cast(round, 80).unwrap();
         assert!(votes.cast(other, 101).is_err());
+        let error = Votes::open(&path, voter).unwrap_err().to_string();
+        assert!(error.contains("another process"), "{error}");
         drop(votes);
-        let mut votes = Votes::open(&path, reviewer).unwrap();
+        let mut votes = Votes::open(&path, voter).unwrap();
         assert_eq!(votes.get(round), Some(vote));
-        assert_eq!(votes.cast(round, 10).unwrap(), vote);
+        assert_eq!(votes.cast(round, 80).unwrap(), vote);
+        let error = votes.cast(round, 10).unwrap_err().to_string();
+        assert!(error.contains("score 80"), "{error}");
         assert_ne!(votes.cast(other, 80).unwrap().salt, vote.salt);
-        let error = Votes::open(&path, Address::ZERO).unwrap_err().to_string();
-        assert!(error.contains("another file"), "{error}");
+        drop(votes);
+        for another in [
+            Voter {
+                chain_id: 9,
+                ..voter
+            },
+            Voter {
+                genesis: B256::ZERO,
+                ..voter
+            },
+            Voter {
+                reviewer: Address::ZERO,
+                ..voter
+            },
+        ] {
+            let error = Votes::open(&path, another).unwrap_err().to_string();
+            assert!(error.contains("another file"), "{error}");
+        }
     }
 
     #[test]

@@ -7,8 +7,8 @@
 use super::{
     chain::Fees,
     draw::{DRAWS, Draws, FeeEntry, is_void},
-    scores::{Draw, SCORES_BYTES_MAX, Scores, Witnesses},
     form::check_form,
+    scores::{Draw, SCORES_BYTES_MAX, Scores, Witnesses},
     scoring::Set,
 };
 use crate::infer::{CallsDirectory, FeeTree, Leaf};

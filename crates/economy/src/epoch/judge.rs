@@ -2,8 +2,8 @@
 
 use super::{
     draw::Draws,
-    scores::{NotScores, Scores, SetResult},
     form::{BadForm, check_form},
+    scores::{NotScores, Scores, SetResult},
     scoring::{Fault, Set, compute},
 };
 use alloy_primitives::B256;

@@ -3,9 +3,9 @@
 
 use super::{
     draw::{Draws, FeeLog, offset, seed},
+    form::check_form,
     payment::{Account, Owners, Pot, Running, Trained, royalties},
     scores::{Draw, Scores, SetResult},
-    form::check_form,
     scoring::{Set, compute},
 };
 use alloy_primitives::{Address, B256, Bytes, U256, keccak256};

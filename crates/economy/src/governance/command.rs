@@ -1,12 +1,12 @@
 //! The command: flags, calls, lines.
 
 use super::{
-    ProposalState, Support, Timelock, execute,
-    proposal::{Proposal, proposal, proposals, state},
-    propose, queue, unwrap, vote, wrap,
+    Support, Timelock, execute, proposal, proposals, propose, queue,
+    status::{ProposalStatus, ready_at},
+    unwrap, vote, wrap,
 };
 use crate::{
-    contracts::{GOpen, Governor, PROTOCOL, ParamTimelock},
+    contracts::{GOpen, Governor, PROTOCOL},
     output::print,
     parameter::{parameter, parameter_name},
 };
@@ -14,11 +14,8 @@ use alloy_primitives::{Address, Bytes, U256};
 use alloy_sol_types::SolCall;
 use anyhow::{Context, ensure};
 use clap::{ArgGroup, Args, Subcommand};
-use openledger_client::{
-    AccountArgs, Node, NodeArgs, OpenAmount, SenderArgs, decimal, duration, open, say,
-};
-use openledger_primitives::predeploys::{GOPEN, GOVERNOR};
-use serde::Serialize;
+use openledger_client::{AccountArgs, Node, NodeArgs, OpenAmount, SenderArgs, decimal, open, say};
+use openledger_primitives::predeploys::GOPEN;
 use std::process::ExitCode;
 
 /// Most proposals that are listed.
@@ -278,120 +275,6 @@ async fn run_execute(args: ExecuteArgs) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// From when on all operations of a proposal can be carried out, seconds; `None` while one isn't scheduled.
-async fn ready_at(node: &Node, proposal: &Proposal) -> anyhow::Result<Option<u64>> {
-    let mut latest = 0;
-    for operation in proposal.operations()? {
-        let id = operation_id(node, &operation).await?;
-        let call = ParamTimelock::getTimestampCall { id };
-        let at: u64 = node.ask(operation.timelock, call).await?.saturating_to();
-        if at == 0 {
-            return Ok(None);
-        }
-        latest = latest.max(at);
-    }
-    Ok(Some(latest))
-}
-
-async fn operation_id(
-    node: &Node,
-    operation: &super::Operation,
-) -> anyhow::Result<alloy_primitives::B256> {
-    if let [(target, value, data)] = operation.calls.as_slice()
-        && !operation.is_batch
-    {
-        let call = ParamTimelock::hashOperationCall {
-            target: *target,
-            value: *value,
-            data: data.clone(),
-            predecessor: operation.predecessor,
-            salt: operation.salt,
-        };
-        return node.ask(operation.timelock, call).await;
-    }
-    let calls = &operation.calls;
-    let call = ParamTimelock::hashOperationBatchCall {
-        targets: calls.iter().map(|(target, ..)| *target).collect(),
-        values: calls.iter().map(|(_, value, _)| *value).collect(),
-        payloads: calls.iter().map(|(.., payload)| payload.clone()).collect(),
-        predecessor: operation.predecessor,
-        salt: operation.salt,
-    };
-    node.ask(operation.timelock, call).await
-}
-
-/// A proposal, as it is printed.
-#[derive(Debug, Serialize)]
-#[serde(rename_all = "camelCase")]
-struct ProposalStatus {
-    proposal: U256,
-    state: ProposalState,
-    proposer: Address,
-    description: String,
-    vote_start: u64,
-    vote_end: u64,
-    /// Of the chain, when this was read, seconds.
-    time: u64,
-    in_favour: U256,
-    against: U256,
-    abstained: U256,
-    /// From when on it can be carried out, seconds; none while it isn't scheduled.
-    ready_at: Option<u64>,
-}
-
-impl ProposalStatus {
-    async fn read(node: &Node, found: Proposal) -> anyhow::Result<Self> {
-        let call = Governor::proposalVotesCall {
-            proposalId: found.id,
-        };
-        let votes = node.ask(GOVERNOR, call).await?;
-        let state = state(node, found.id).await?;
-        let ready_at = match state {
-            ProposalState::Executed => ready_at(node, &found).await?,
-            _ => None,
-        };
-        Ok(Self {
-            proposal: found.id,
-            state,
-            proposer: found.proposer,
-            description: found.description,
-            vote_start: found.vote_start,
-            vote_end: found.vote_end,
-            time: node.time().await?,
-            in_favour: votes.forVotes,
-            against: votes.againstVotes,
-            abstained: votes.abstainVotes,
-            ready_at,
-        })
-    }
-
-    fn show(&self) {
-        let until = match self.state {
-            ProposalState::Pending => Some(self.vote_start),
-            ProposalState::Active => Some(self.vote_end),
-            ProposalState::Executed => self.ready_at,
-            _ => None,
-        };
-        let left = until.map(|until| until.saturating_sub(self.time));
-        let left = left.filter(|left| *left > 0);
-        let left = left.map_or_else(String::new, |left| format!(", {} left", duration(left)));
-        say("proposal", self.proposal);
-        say("state", format_args!("{}{left}", self.state));
-        say("proposer", self.proposer);
-        say(
-            "votes",
-            format_args!(
-                "{} for, {} against, {} abstained",
-                decimal(self.in_favour),
-                decimal(self.against),
-                decimal(self.abstained)
-            ),
-        );
-        // Quoted: whoever wrote it chose its characters.
-        say("description", format_args!("{:?}", self.description));
-    }
-}
-
 async fn tell(node: &Node, id: U256) -> anyhow::Result<()> {
     let found = proposal(node, id).await?;
     ProposalStatus::read(node, found).await?.show();
@@ -430,10 +313,11 @@ async fn run_status(args: StatusArgs) -> anyhow::Result<()> {
     }
     print(args.json, &all, || {
         for one in &all {
-            println!(
-                "proposal {}: {}: {:?}",
-                one.proposal, one.state, one.description
-            );
+            let state = match one.carried_out {
+                true => "carried out".to_owned(),
+                false => one.state.to_string(),
+            };
+            println!("proposal {}: {state}: {:?}", one.proposal, one.description);
         }
     })
 }

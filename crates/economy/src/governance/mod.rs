@@ -6,6 +6,7 @@
 
 mod command;
 mod proposal;
+mod status;
 
 pub use command::GovernanceArgs;
 pub use proposal::{Operation, Proposal, ProposalState, Timelock, proposal, proposals, state};

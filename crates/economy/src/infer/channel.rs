@@ -7,7 +7,7 @@ use crate::infer::{
 };
 use alloy_primitives::{Address, B256, U256};
 use anyhow::{Context, bail, ensure};
-use openledger_client::{Receipt, Sender, Step, open};
+use openledger_client::{Failure, Receipt, Sender, Step, open};
 use openledger_contracts::{inference_router::InferenceRouter, voucher_channels::VoucherChannels};
 use openledger_primitives::predeploys::{INFERENCE_ROUTER, VOUCHER_CHANNELS};
 use std::{
@@ -71,12 +71,18 @@ pub async fn open_channel(
         return match view {
             // It is in a block after all.
             Ok(view) if view.exists() => Ok(channel),
-            Ok(_) => {
+            // What was refused is in no block, and never will be. Anything else may still get into one.
+            Ok(_)
+                if matches!(
+                    error.downcast_ref::<Failure>(),
+                    Some(Failure::Reverted(_) | Failure::Refused(_))
+                ) =>
+            {
                 journal.remove();
                 Err(error)
             }
-            Err(_) => Err(error.context(format!(
-                "whether channel {channel} is open isn't known: `openledger infer status {channel}` says"
+            _ => Err(error.context(format!(
+                "channel {channel} may be open, or come to be: `openledger infer status {channel}` says; its file is kept"
             ))),
         };
     }

@@ -3,8 +3,8 @@
 use super::{
     SignedVoucher,
     message::{
-        ANSWER_BYTES_MAX, Answer, CallRequest, ChannelStatus, Offer, PromptMessage, RefusalMessage,
-        WorkerStatus, parse,
+        ANSWER_BYTES_MAX, Answer, CallRequest, ChannelStatus, Offer, OutputRequest, PromptMessage,
+        RefusalMessage, WorkerStatus, parse,
     },
 };
 use alloy_primitives::B256;
@@ -87,6 +87,14 @@ impl WorkerClient {
     /// [`WorkerRefusal`].
     pub async fn pay(&self, signed: &SignedVoucher) -> anyhow::Result<Answer> {
         self.post("vouchers", signed).await
+    }
+
+    /// Asks again for the output of the call that was paid last.
+    ///
+    /// # Errors
+    /// [`WorkerRefusal`].
+    pub async fn output(&self, request: &OutputRequest) -> anyhow::Result<Answer> {
+        self.post("outputs", request).await
     }
 
     /// Hands over the prompt of a request with escrow.

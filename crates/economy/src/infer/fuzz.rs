@@ -4,8 +4,8 @@ use super::{
     FeeTree, SignedVoucher,
     calls::{ChannelCalls, ChannelReader, LINE_BYTES_MAX, RequestCall},
     message::{
-        Answer, BODY_BYTES_MAX, CallRequest, ChannelStatus, Offer, PromptMessage, RefusalMessage,
-        WorkerStatus, parse,
+        Answer, BODY_BYTES_MAX, CallRequest, ChannelStatus, Offer, OutputRequest, PromptMessage,
+        RefusalMessage, WorkerStatus, parse,
     },
     worker::ModelAnswer,
 };
@@ -61,7 +61,7 @@ pub fn infer_message(data: &[u8]) {
     let Some((kind, message)) = data.split_first() else {
         return;
     };
-    match kind % 9 {
+    match kind % 10 {
         0 => {
             if let Some(request) = round_trip::<CallRequest>(message) {
                 let _ = request.signer(CHAIN_ID);
@@ -78,6 +78,11 @@ pub fn infer_message(data: &[u8]) {
         5 => drop(round_trip::<ChannelStatus>(message)),
         6 => drop(round_trip::<WorkerStatus>(message)),
         7 => drop(round_trip::<RefusalMessage>(message)),
+        8 => {
+            if let Some(request) = round_trip::<OutputRequest>(message) {
+                let _ = request.signer(CHAIN_ID);
+            }
+        }
         _ => drop(round_trip::<ModelAnswer>(message)),
     }
 }
@@ -213,6 +218,7 @@ mod tests {
         let offer = Offer {
             channel: ID,
             call: call(1),
+            expiry_min_seconds: 9,
         };
         let answer = Answer {
             request_id: ID,
@@ -222,8 +228,8 @@ mod tests {
         let status = ChannelStatus {
             channel: ID,
             count: 1,
-            voucher: Some(signed()),
         };
+        let output = OutputRequest::new(&key(), CHAIN_ID, ID, 1).unwrap();
         let worker = WorkerStatus {
             chain_id: CHAIN_ID,
             worker: Address::repeat_byte(3),
@@ -252,7 +258,8 @@ mod tests {
             seed(5, &status),
             seed(6, &worker),
             seed(7, &refusal),
-            seed(8, &model),
+            seed(8, &output),
+            seed(9, &model),
         ]
     }
 

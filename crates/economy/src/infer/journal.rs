@@ -213,7 +213,7 @@ mod tests {
         let path = channel_path(directory.path(), channel);
         let whole = fs::read(&path).unwrap();
         assert_eq!(whole.len() as u64, journal.length);
-        for cut in (0..=whole.len()).step_by(7).chain([whole.len()]) {
+        for cut in (0..=whole.len()).step_by(41).chain([whole.len()]) {
             fs::write(&path, &whole[..cut]).unwrap();
             let lines = whole[..cut].iter().filter(|byte| **byte == b'\n').count();
             let Some(mut journal) = ChannelJournal::open(directory.path(), channel).unwrap() else {

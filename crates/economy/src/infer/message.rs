@@ -5,7 +5,7 @@
 //! voucher for all his calls and this one; the worker, once it has that on disk, answers the output. Whoever breaks off costs the other
 //! one call at most: the worker its computation, the payer the call's price.
 
-use super::{SignedVoucher, call_hash, calls::Call, recover, sign};
+use super::{call_hash, calls::Call, output_hash, recover, sign};
 use alloy_primitives::{Address, B256, Bytes, keccak256};
 use alloy_signer_local::PrivateKeySigner;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
@@ -91,6 +91,43 @@ impl CallRequest {
     }
 }
 
+/// Asks again for the output of the call that was paid last.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct OutputRequest {
+    /// The channel.
+    pub channel: B256,
+    /// Which call of it, from 1: the newest that is paid.
+    pub number: u64,
+    /// Of [`output_hash`], by a key whose vouchers count.
+    pub signature: Bytes,
+}
+
+impl OutputRequest {
+    /// Signs a request.
+    ///
+    /// # Errors
+    /// If the key can't sign.
+    pub fn new(
+        key: &PrivateKeySigner,
+        chain_id: u64,
+        channel: B256,
+        number: u64,
+    ) -> Result<Self, alloy_signer::Error> {
+        Ok(Self {
+            channel,
+            number,
+            signature: sign(key, output_hash(chain_id, channel, number))?,
+        })
+    }
+
+    /// Whose key signed it; `None` if none did.
+    pub fn signer(&self, chain_id: u64) -> Option<Address> {
+        let hash = output_hash(chain_id, self.channel, self.number);
+        recover(&self.signature, hash)
+    }
+}
+
 /// Asks for the answer to a request with escrow, whose prompt's hash is on chain.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
@@ -109,6 +146,8 @@ pub struct Offer {
     pub channel: B256,
     /// The call, its price and its hashes.
     pub call: Call,
+    /// Seconds that its voucher must be good for at least.
+    pub expiry_min_seconds: u64,
 }
 
 /// What a paid call or a fulfilled request gave.
@@ -131,8 +170,6 @@ pub struct ChannelStatus {
     pub channel: B256,
     /// Paid calls.
     pub count: u64,
-    /// The newest voucher.
-    pub voucher: Option<SignedVoucher>,
 }
 
 /// What a worker serves.

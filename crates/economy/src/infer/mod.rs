@@ -42,6 +42,6 @@ pub use journal::{ChannelJournal, FileLock};
 pub use payer::{PayerChannel, PayerError, TOKENS_IN_EXTRA};
 pub use policy::{Breach, Policy};
 pub use price::Prices;
-pub use voucher::{SignedVoucher, Voucher, call_hash, recover, sign};
+pub use voucher::{SignedVoucher, Voucher, call_hash, output_hash, recover, sign};
 
 use channel::check_cost;

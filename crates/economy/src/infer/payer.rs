@@ -3,9 +3,9 @@
 use super::{
     Breach, ChannelJournal, ChannelView, Prices, SignedVoucher, Voucher,
     calls::{CallsError, Paid, Record, Replay},
-    message::{CallRequest, MessageError, Offer},
+    message::{CallRequest, MessageError, Offer, OutputRequest},
 };
-use alloy_primitives::{B256, U256};
+use alloy_primitives::{Address, B256, U256};
 use alloy_signer_local::PrivateKeySigner;
 use openledger_client::open;
 
@@ -79,6 +79,26 @@ pub enum PayerError {
         /// What is locked, wei.
         locked: u128,
     },
+    /// Another key than the channel's.
+    #[error(
+        "vouchers of this channel are signed by {payer}, or by the signer of its policy, not by {key}"
+    )]
+    OtherKey {
+        /// Who opened the channel.
+        payer: Address,
+        /// Whose key is given.
+        key: Address,
+    },
+    /// The voucher wouldn't be good for long enough.
+    #[error(
+        "the voucher would be good until second {expiry}, and the worker asks for {min} at least (--expiry-seconds)"
+    )]
+    ExpiresTooSoon {
+        /// Its last second.
+        expiry: u64,
+        /// The least.
+        min: u64,
+    },
     /// The channel is closed or on its way there.
     #[error("the channel is closed or its exit has begun: open another one")]
     Closing,
@@ -150,6 +170,11 @@ impl PayerChannel {
         expiry: u64,
     ) -> Result<SignedVoucher, PayerError> {
         check_offer(self.replay(), request, &offer, prices, cost_max)?;
+        self.check_key(view)?;
+        let min = view.now.saturating_add(offer.expiry_min_seconds);
+        if expiry < min {
+            return Err(PayerError::ExpiresTooSoon { expiry, min });
+        }
         let voucher = self
             .replay()
             .voucher_with(&offer.call, expiry)
@@ -163,6 +188,47 @@ impl PayerChannel {
         self.journal.append(Record::Offered(offer.call))?;
         self.journal.append(Record::Paid(Paid::of(&signed)))?;
         Ok(signed)
+    }
+}
+
+impl PayerChannel {
+    /// Asks again for the output of the call that was paid last.
+    ///
+    /// # Errors
+    /// If the key can't sign.
+    pub fn output_request(&self) -> Result<OutputRequest, PayerError> {
+        let header = self.replay().header();
+        let number = self.replay().count();
+        let request = OutputRequest::new(&self.key, header.chain_id, header.channel, number);
+        Ok(request?)
+    }
+
+    /// The newest voucher, signed again where it isn't good until `expiry`; `None` if there is none.
+    ///
+    /// # Errors
+    /// A key that isn't the channel's, a file that can't be written.
+    pub fn renew(
+        &mut self,
+        view: &ChannelView,
+        expiry: u64,
+    ) -> Result<Option<SignedVoucher>, PayerError> {
+        if let Some(again) = self.replay().voucher_again(expiry) {
+            self.check_key(view)?;
+            let signed = again.sign(&self.key, self.replay().header().chain_id)?;
+            self.journal.append(Record::Paid(Paid::of(&signed)))?;
+        }
+        Ok(self.replay().voucher())
+    }
+
+    fn check_key(&self, view: &ChannelView) -> Result<(), PayerError> {
+        let key = self.key.address();
+        if !view.is_signer(key) {
+            return Err(PayerError::OtherKey {
+                payer: view.channel.payer,
+                key,
+            });
+        }
+        Ok(())
     }
 }
 
@@ -240,7 +306,7 @@ mod tests {
         calls::{Call, Header, VERSION},
         chain::Channel,
     };
-    use alloy_primitives::{Address, keccak256};
+    use alloy_primitives::keccak256;
 
     const PRICES: Prices = Prices {
         per_thousand_in: 1_000,
@@ -262,10 +328,10 @@ mod tests {
         PayerChannel::new(ChannelJournal::create(directory, header).unwrap(), key)
     }
 
-    fn view(locked: u128, policy: Option<Policy>) -> ChannelView {
+    fn view(payer: Address, locked: u128, policy: Option<Policy>) -> ChannelView {
         ChannelView {
             channel: Channel {
-                payer: Address::ZERO,
+                payer,
                 adapter: 4,
                 policyVersion: u32::from(policy.is_some()),
                 payee: Address::repeat_byte(3),
@@ -294,6 +360,7 @@ mod tests {
                 price: 23,
                 sketches: Vec::new(),
             },
+            expiry_min_seconds: 39,
         }
     }
 
@@ -301,10 +368,11 @@ mod tests {
     fn calls_are_paid_one_after_the_other() {
         let directory = tempfile::tempdir().unwrap();
         let mut channel = channel(directory.path());
+        let payer = channel.key.address();
         for number in 1..=3u64 {
             let request = channel.request("prompt".to_owned(), 10).unwrap();
             assert_eq!(request.number, number);
-            let view = view(1_000, None);
+            let view = view(payer, 1_000, None);
             let signed = channel
                 .pay(&request, offer(&request), &view, &PRICES, 28, 99)
                 .unwrap();
@@ -319,12 +387,20 @@ mod tests {
     fn what_wasn_t_asked_for_isn_t_paid() {
         let directory = tempfile::tempdir().unwrap();
         let mut channel = channel(directory.path());
+        let payer = channel.key.address();
         let request = channel.request("prompt".to_owned(), 10).unwrap();
         let good = offer(&request);
         let mut pay = |change: &dyn Fn(&mut Offer), locked: u128, cost_max: u128| {
             let mut offer = good.clone();
             change(&mut offer);
-            let outcome = channel.pay(&request, offer, &view(locked, None), &PRICES, cost_max, 99);
+            let outcome = channel.pay(
+                &request,
+                offer,
+                &view(payer, locked, None),
+                &PRICES,
+                cost_max,
+                99,
+            );
             assert!(outcome.is_err() || locked == 28);
             outcome.map_err(|error| format!("{error:?}"))
         };
@@ -350,20 +426,62 @@ mod tests {
                 .unwrap_err()
                 .starts_with("LockTooSmall")
         );
+        // Another's key, and a voucher that the worker wouldn't take.
+        let outcome = channel.pay(
+            &request,
+            good.clone(),
+            &view(Address::ZERO, 1_000, None),
+            &PRICES,
+            28,
+            99,
+        );
+        assert!(matches!(outcome, Err(PayerError::OtherKey { .. })));
+        let outcome = channel.pay(
+            &request,
+            good.clone(),
+            &view(payer, 1_000, None),
+            &PRICES,
+            28,
+            98,
+        );
+        assert!(matches!(
+            outcome,
+            Err(PayerError::ExpiresTooSoon {
+                expiry: 98,
+                min: 99
+            })
+        ));
         // None of that was signed.
-        pay(&|_| {}, 28, 28).unwrap();
+        let lent = view(payer, 28, None);
+        let signed = channel.pay(&request, good, &lent, &PRICES, 28, 99).unwrap();
+        // The same is signed again, good for longer.
+        assert_eq!(channel.renew(&lent, 99).unwrap(), Some(signed.clone()));
+        let again = channel.renew(&lent, 100).unwrap().unwrap();
+        assert_eq!(
+            again.voucher,
+            Voucher {
+                expiry: 100,
+                ..signed.voucher
+            }
+        );
+        assert_eq!(channel.replay().voucher(), Some(again));
+        assert!(matches!(
+            channel.renew(&view(Address::ZERO, 28, None), 101),
+            Err(PayerError::OtherKey { .. })
+        ));
     }
 
     #[test]
     fn a_closing_channel_and_a_policy_hold_the_payer_back() {
         let directory = tempfile::tempdir().unwrap();
         let mut channel = channel(directory.path());
+        let payer = channel.key.address();
         let request = channel.request("prompt".to_owned(), 10).unwrap();
-        let mut exiting = view(1_000, None);
+        let mut exiting = view(payer, 1_000, None);
         exiting.channel.closesAt = 70;
         let outcome = channel.pay(&request, offer(&request), &exiting, &PRICES, 28, 99);
         assert!(matches!(outcome, Err(PayerError::Closing)));
-        let mut closed = view(1_000, None);
+        let mut closed = view(payer, 1_000, None);
         closed.channel.closed = true;
         let outcome = channel.pay(&request, offer(&request), &closed, &PRICES, 28, 99);
         assert!(matches!(outcome, Err(PayerError::Closing)));
@@ -378,14 +496,14 @@ mod tests {
         let outcome = channel.pay(
             &request,
             offer(&request),
-            &view(1_000, Some(policy.clone())),
+            &view(payer, 1_000, Some(policy.clone())),
             &PRICES,
             28,
             99,
         );
         assert!(matches!(outcome, Err(PayerError::Breach(Breach::Call))));
         policy.call_max = 28;
-        let view = view(1_000, Some(policy));
+        let view = view(payer, 1_000, Some(policy));
         channel
             .pay(&request, offer(&request), &view, &PRICES, 28, 99)
             .unwrap();

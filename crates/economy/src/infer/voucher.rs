@@ -1,7 +1,7 @@
 //! Vouchers: what a payer owes for all calls of a channel so far, signed.
 //!
-//! EIP-712 in the domain ("VoucherChannels", "1", chain id, contract). The same domain has [`call_hash`], which asks a worker for a
-//! call: no contract ever sees that one.
+//! EIP-712 in the domain ("VoucherChannels", "1", chain id, contract). The same domain has [`call_hash`] and [`output_hash`], which ask
+//! a worker for a call and again for its output: no contract ever sees those.
 
 use alloy_primitives::{Address, B256, Bytes, Signature, U256};
 use alloy_signer::SignerSync;
@@ -32,6 +32,11 @@ mod typed {
             uint64 number;
             bytes32 promptHash;
             uint32 tokensOutMax;
+        }
+
+        struct Output {
+            bytes32 channel;
+            uint64 number;
         }
     }
 }
@@ -120,6 +125,13 @@ pub fn call_hash(
         promptHash: prompt_hash,
         tokensOutMax: tokens_out_max,
     };
+    typed.eip712_signing_hash(&domain(chain_id))
+}
+
+/// What a payer signs to ask again for the output of a call that was paid: EIP-712 `Output(bytes32 channel,uint64 number)` in the
+/// vouchers' domain. A voucher isn't enough: the chain shows everybody those that were settled.
+pub fn output_hash(chain_id: u64, channel: B256, number: u64) -> B256 {
+    let typed = typed::Output { channel, number };
     typed.eip712_signing_hash(&domain(chain_id))
 }
 
@@ -218,6 +230,7 @@ mod tests {
     fn a_call_is_no_voucher() {
         let hash = call_hash(7, B256::repeat_byte(1), 4, B256::repeat_byte(5), 6);
         assert_ne!(hash, voucher().hash(7));
+        assert_ne!(hash, output_hash(7, B256::repeat_byte(1), 4));
         assert_ne!(
             hash,
             call_hash(7, B256::repeat_byte(1), 5, B256::repeat_byte(5), 6)

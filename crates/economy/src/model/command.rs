@@ -2,7 +2,7 @@
 
 use super::{
     Stage, begin_tuning, bring_feedback, decide, finish, gathered, give_feedback, model_at,
-    propose, retire, sign_feedback, submit_artefact,
+    propose, retire, sign_feedback, status::ModelStatus, submit_artefact,
 };
 use crate::{
     contracts::{ModelRegistry, model_registry::IModelRegistry::Proposal},
@@ -13,7 +13,7 @@ use alloy_primitives::{Address, B256, Bytes, U256};
 use anyhow::{Context, bail, ensure};
 use clap::{Args, Subcommand};
 use openledger_attribution::submit::adapter::{BaseFile, read_file};
-use openledger_client::{Node, NodeArgs, Sender, SenderArgs, decimal, duration, files, open, say};
+use openledger_client::{Node, NodeArgs, Sender, SenderArgs, files, say};
 use openledger_precompiles::lora::LAYERS_MAX;
 use openledger_primitives::predeploys::MODEL_REGISTRY;
 use serde::Serialize;
@@ -323,13 +323,17 @@ async fn run_tune(args: TuneArgs) -> anyhow::Result<()> {
     let mut sender = args.sender.open().await?;
     check_architecture(&sender, args.model, base.configHash).await?;
     let artefact = args.artefact.0;
+    files::require_writable(&args.out).context("--out")?;
     let id = submit_artefact(&mut sender, args.model, artefact, &base, &args.uri).await?;
     let tuned = Tuned {
         model: args.model,
         artefact,
         base: file.base_file(id, args.layers),
     };
-    files::write_json(&args.out, &tuned.base)?;
+    files::write_json(&args.out, &tuned.base).with_context(|| {
+        let text = serde_json::to_string(&tuned.base).unwrap_or_default();
+        format!("base {id} is registered; write this into a file by hand: {text}")
+    })?;
     print(args.json, &tuned, || {
         say("model", args.model);
         say("base", id);
@@ -372,90 +376,6 @@ async fn run_feedback(args: FeedbackArgs) -> anyhow::Result<()> {
         _ => bail!("--voter and --signature go together"),
     }
     tell(sender.node(), args.model).await
-}
-
-/// A model, as it is printed.
-#[derive(Debug, Serialize)]
-#[serde(rename_all = "camelCase")]
-struct ModelStatus {
-    model: U256,
-    stage: Stage,
-    proposer: Address,
-    /// Last second of the stage; 0 without a deadline.
-    until: u64,
-    /// Of the chain, when this was read, seconds.
-    time: u64,
-    stake: U256,
-    datanets: Vec<U256>,
-    /// Accepted clusters that these have.
-    clusters: u64,
-    clusters_wanted: u32,
-    /// Base id in LORA; 0 before tuning is over.
-    base: u64,
-    artefact: B256,
-    /// Sum of the weights of the feedback, wei of gOPEN.
-    weight: U256,
-    /// Weighted mean of the feedback; none without any.
-    score: Option<U256>,
-}
-
-impl ModelStatus {
-    async fn read(node: &Node, model: U256) -> anyhow::Result<Self> {
-        let found = model_at(node, model).await?;
-        let stage = Stage::try_from(found.stage)?;
-        ensure!(stage != Stage::None, "there is no model {model}");
-        let weight = U256::from(found.weight);
-        Ok(Self {
-            model,
-            stage,
-            proposer: found.proposer,
-            until: found.until.to(),
-            time: node.time().await?,
-            stake: U256::from(found.stake),
-            clusters: gathered(node, &found.proposal)
-                .await
-                .context("the model's Datanets")?,
-            clusters_wanted: found.proposal.clusters,
-            datanets: found.proposal.datanets,
-            base: found.base,
-            artefact: found.artefact,
-            weight,
-            score: found.weightedScore.checked_div(weight),
-        })
-    }
-
-    fn show(&self) {
-        let left = match self.stage.has_deadline() {
-            true => format!(", {} left", duration(self.until.saturating_sub(self.time))),
-            false => String::new(),
-        };
-        say(
-            "model",
-            format_args!("{}: {}{left}", self.model, self.stage),
-        );
-        say("proposer", self.proposer);
-        say("stake", open(self.stake));
-        let datanets: Vec<String> = self.datanets.iter().map(U256::to_string).collect();
-        say(
-            "Datanets",
-            format_args!(
-                "{}: {} of {} accepted clusters",
-                datanets.join(", "),
-                self.clusters,
-                self.clusters_wanted
-            ),
-        );
-        if self.base != 0 {
-            say("base", self.base);
-            say("artefact", self.artefact);
-        }
-        if let Some(score) = self.score {
-            say(
-                "feedback",
-                format_args!("{score} of 100, weight {} gOPEN", decimal(self.weight)),
-            );
-        }
-    }
 }
 
 /// Says where a model is.

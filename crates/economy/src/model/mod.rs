@@ -2,6 +2,7 @@
 
 mod command;
 mod stage;
+mod status;
 
 pub use command::ModelArgs;
 pub use stage::Stage;

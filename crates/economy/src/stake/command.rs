@@ -32,7 +32,7 @@ enum StakeCommand {
     /// Have rewards and commission credited at the vault, from where `openledger claim` pays them
     Rewards(PositionArgs),
     /// End an operator's work; its own stake begins to leave
-    Exit(PositionArgs),
+    Exit(ExitArgs),
     /// Say what an operator's pool and an account's part of it are, or list the validators
     Status(StatusArgs),
 }
@@ -93,6 +93,18 @@ struct PositionArgs {
     /// Whose stake it is [default: the account that sends]
     #[arg(long = "for", value_name = "ADDRESS")]
     account_for: Option<Address>,
+    #[command(flatten)]
+    sender: SenderArgs,
+}
+
+#[derive(Debug, Clone, Args)]
+struct ExitArgs {
+    /// The operator's role
+    #[arg(value_enum, value_name = "ROLE")]
+    role: Role,
+    /// The operator, whose place the account that sends holds [default: that account]
+    #[arg(value_name = "OPERATOR")]
+    operator: Option<Address>,
     #[command(flatten)]
     sender: SenderArgs,
 }
@@ -175,7 +187,7 @@ pub(crate) async fn run(args: StakeArgs) -> anyhow::Result<ExitCode> {
         }
         StakeCommand::Exit(args) => {
             let mut sender = args.sender.open().await?;
-            let (operator, _) = args.position(sender.account());
+            let operator = args.operator.unwrap_or(sender.account());
             exit(&mut sender, args.role, operator).await?;
             say("exited", operator);
         }

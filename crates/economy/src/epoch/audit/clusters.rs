@@ -1,6 +1,8 @@
 //! The contributors' part of an epoch, cluster by cluster.
 
-use super::{Agreement, Audit, EpochReport, Line, NOW, Progress, Purpose, Settlement, sums::agreement};
+use super::{
+    Agreement, Audit, EpochReport, Line, NOW, Progress, Purpose, Settlement, sums::agreement,
+};
 use crate::epoch::{
     chain::{EpochPayments, PaidCluster, Place},
     payment::{Due, Owners, Pool, Trained},

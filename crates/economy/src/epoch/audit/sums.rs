@@ -13,7 +13,11 @@ use openledger_primitives::predeploys::{CLAIM_VAULT, EPOCH_SETTLEMENT, VALIDATOR
 
 impl Audit {
     /// The pot, computed from the prices, and compared with what was taken.
-    pub(super) fn pot(&self, report: &mut EpochReport, paid: &EpochPayments) -> anyhow::Result<Pot> {
+    pub(super) fn pot(
+        &self,
+        report: &mut EpochReport,
+        paid: &EpochPayments,
+    ) -> anyhow::Result<Pot> {
         let computed = self.fees.pot(report.epoch)?;
         if let Some((_, transaction, taken)) = paid.begun
             && taken != computed

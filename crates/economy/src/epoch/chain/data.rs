@@ -1,8 +1,9 @@
 //! The data of a proposal or of a payment: in the transaction, wherever in it.
 //!
 //! Mostly the transaction is the call of `EpochSettlement` itself. It may be a contract's, which makes the call
-//! in turn with data that stands nowhere in the transaction as such: then the node is asked to run it again
-//! (`debug_traceTransaction`), so that nobody hides a wrong proposal from those who would challenge it.
+//! in turn with data that stands nowhere in the transaction as such. The settlement logs the scores of such a
+//! proposal, so that nobody hides a wrong one from those who would challenge it. It doesn't log results that are
+//! paid: for those of a contract a node is asked to run the transaction again (`debug_traceTransaction`).
 
 use crate::epoch::scores::SetResult;
 use alloy_primitives::{B256, Bytes, U256, hex, keccak256};
@@ -10,14 +11,15 @@ use alloy_sol_types::SolCall;
 use anyhow::Context;
 use clap::Args;
 use openledger_client::{Node, NodeArgs};
-use openledger_contracts::EpochSettlement::{finalizeCall, improveCall, proposeCall};
+use openledger_contracts::EpochSettlement::{ProposalData, finalizeCall, improveCall, proposeCall};
+use openledger_primitives::predeploys::EPOCH_SETTLEMENT;
 use serde::Deserialize;
 use serde_json::{json, value::RawValue};
 
 /// Which node runs transactions again.
 #[derive(Debug, Clone, Default, Args)]
 pub struct TraceArgs {
-    /// JSON-RPC with debug_traceTransaction, which a node serves on its privileged listener: for proposals that a contract
+    /// JSON-RPC with debug_traceTransaction, which a node serves on its privileged listener: for payments that a contract
     /// made [default: what --chain says, else the node itself]
     #[arg(
         long,
@@ -50,7 +52,7 @@ struct Transaction {
     input: Bytes,
 }
 
-/// The scores with this hash that a transaction proposed. `trace` is asked to run it again where they don't stand in it.
+/// The scores with this hash that a transaction proposed: logged, or in its input; else `trace` is asked to run it again.
 ///
 /// # Errors
 /// A node that doesn't have the transaction, or doesn't run it again where that is needed.
@@ -60,6 +62,16 @@ pub async fn proposed_scores(
     transaction: B256,
     hash: B256,
 ) -> anyhow::Result<Bytes> {
+    let receipt = node.receipt(transaction).await?;
+    let logs = receipt.iter().flat_map(|receipt| &receipt.logs);
+    let logged = logs
+        .filter(|log| log.address() == EPOCH_SETTLEMENT)
+        .filter_map(|log| log.log_decode::<ProposalData>().ok())
+        .map(|log| log.inner.data.scores)
+        .find(|scores| keccak256(scores) == hash);
+    if let Some(scores) = logged {
+        return Ok(scores);
+    }
     let pick = |input: &[u8]| {
         let scores = proposed(input)?;
         (keccak256(scores) == hash).then(|| Bytes::copy_from_slice(scores))

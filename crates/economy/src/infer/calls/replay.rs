@@ -105,7 +105,8 @@ impl Replay {
         })
     }
 
-    /// Takes the next record; answers the call that it pays for, if it does.
+    /// Takes the next record; answers the call that it pays for, if it does. A voucher may follow that is the newest one again, good
+    /// for longer.
     ///
     /// # Errors
     /// If it can't follow; then nothing has changed.
@@ -121,6 +122,10 @@ impl Replay {
                 Ok(None)
             }
             Record::Paid(paid) => {
+                if self.renews(&paid) {
+                    self.paid = Some(paid);
+                    return Ok(None);
+                }
                 let Some(call) = &self.offered else {
                     return Err(Fault::Place { kind: "paid" });
                 };
@@ -138,6 +143,21 @@ impl Replay {
                 Ok(self.offered.take())
             }
         }
+    }
+
+    /// Whether a voucher is the newest one again, good for longer.
+    fn renews(&self, paid: &Paid) -> bool {
+        let content = |paid: &Paid| (paid.cumulative, paid.count, paid.leaves_root);
+        paid.signature.len() <= SIGNATURE_BYTES_MAX
+            && self.paid.as_ref().is_some_and(|newest| {
+                content(newest) == content(paid) && paid.expiry > newest.expiry
+            })
+    }
+
+    /// The newest voucher again, good until `expiry`; `None` if there is none, or it is good for as long.
+    pub fn voucher_again(&self, expiry: u64) -> Option<Voucher> {
+        let newest = self.voucher()?.voucher;
+        (expiry > newest.expiry).then_some(Voucher { expiry, ..newest })
     }
 
     fn check_next(&self, call: &Call) -> Result<(), Fault> {

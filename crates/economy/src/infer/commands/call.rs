@@ -2,11 +2,13 @@
 
 use super::{PayerArgs, give, print_json, read_prompt, wei};
 use crate::infer::{
-    PayerChannel, SignedVoucher, chain, channel,
+    CallsDirectory, ChannelView, PayerChannel, Prices, SignedVoucher, TOKENS_IN_EXTRA,
+    calls::Header,
+    chain, channel,
     client::WorkerClient,
     message::{Answer, BODY_BYTES_MAX, CallRequest, Offer, parse},
 };
-use alloy_primitives::{U256, keccak256};
+use alloy_primitives::{B256, U256, keccak256};
 use anyhow::{Context, bail, ensure};
 use clap::Args;
 use openledger_client::{AccountArgs, Node, NodeArgs, OpenAmount, files, open, say};
@@ -50,7 +52,7 @@ pub(super) struct CallArgs {
     #[arg(long, value_name = "URL", required_unless_present = "request_file")]
     worker_url: Option<String>,
     /// Write the message to a file instead, for a worker that is reached in another way
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["worker_url", "again"])]
+    #[arg(long, value_name = "FILE", conflicts_with = "worker_url")]
     request_file: Option<PathBuf>,
     /// Ask again for the output of the last call that was paid
     #[arg(long, conflicts_with = "prompt")]
@@ -81,28 +83,63 @@ pub(super) struct PayArgs {
     spending: SpendingArgs,
 }
 
+/// What a call may cost, by prices that were read before the worker was asked.
+struct Budget {
+    prices: Prices,
+    /// Most for the call, the platform fee included, wei.
+    cost_max: u128,
+}
+
 impl SpendingArgs {
-    async fn pay(
-        &self,
-        node: &Node,
-        payer: &mut PayerChannel,
-        request: &CallRequest,
-        offer: Offer,
-    ) -> anyhow::Result<SignedVoucher> {
-        let header = *payer.replay().header();
+    async fn node(&self, header: &Header) -> anyhow::Result<Node> {
+        let node = self.node.connect().await?;
         ensure!(
             node.chain_id() == header.chain_id,
             "the node's chain has id {}, the channel's {}",
             node.chain_id(),
             header.chain_id
         );
-        let view = chain::channel_view(node, header.channel).await?;
-        ensure!(view.exists(), "the chain has no channel {}", header.channel);
+        Ok(node)
+    }
+
+    /// At most what a token in for each byte of the prompt and some, and all tokens out, cost by the market now.
+    async fn budget(
+        &self,
+        node: &Node,
+        header: &Header,
+        request: &CallRequest,
+    ) -> anyhow::Result<Budget> {
         let prices = chain::prices(node, header.adapter).await?;
-        let most = wei(self.price_max).unwrap_or(U256::MAX);
-        let cost_max = u128::try_from(most).unwrap_or(u128::MAX);
+        let tokens_in = request.prompt.len().saturating_add(TOKENS_IN_EXTRA);
+        let tokens_in = u32::try_from(tokens_in).unwrap_or(u32::MAX);
+        let most = prices.price(tokens_in, request.tokens_out_max);
+        let most = U256::from(most.unwrap_or(u128::MAX)) + U256::from(header.platform_fee);
+        let cost_max = wei(self.price_max).map_or(most, |max| max.min(most));
+        Ok(Budget {
+            prices,
+            cost_max: u128::try_from(cost_max).unwrap_or(u128::MAX),
+        })
+    }
+
+    async fn pay(
+        &self,
+        node: &Node,
+        payer: &mut PayerChannel,
+        request: &CallRequest,
+        offer: Offer,
+        budget: &Budget,
+    ) -> anyhow::Result<SignedVoucher> {
+        let view = self.view(node, payer).await?;
         let expiry = view.now.saturating_add(self.expiry_seconds);
-        Ok(payer.pay(request, offer, &view, &prices, cost_max, expiry)?)
+        let Budget { prices, cost_max } = budget;
+        Ok(payer.pay(request, offer, &view, prices, *cost_max, expiry)?)
+    }
+
+    async fn view(&self, node: &Node, payer: &PayerChannel) -> anyhow::Result<ChannelView> {
+        let id = payer.replay().header().channel;
+        let view = chain::channel_view(node, id).await?;
+        ensure!(view.exists(), "the chain has no channel {id}");
+        Ok(view)
     }
 }
 
@@ -112,6 +149,13 @@ pub(super) async fn run(args: CallArgs) -> anyhow::Result<ExitCode> {
     let id = spending.payer.channel()?;
     let key = spending.account.key(spending.node.local()?.as_ref())?;
     let (mut payer, _lock) = channel::payer_channel(&spending.payer.data_dir, id, key)?;
+    if let (Some(path), true) = (&args.request_file, args.again) {
+        let request = payer.output_request()?;
+        files::write_json(path, &request)?;
+        say("output of", format!("call {}", request.number));
+        say("message", path.display());
+        return Ok(ExitCode::SUCCESS);
+    }
     if let Some(path) = &args.request_file {
         let prompt = args.prompt.as_deref().context("name a --prompt")?;
         let request = payer.request(read_prompt(prompt)?, args.tokens_out_max)?;
@@ -123,15 +167,19 @@ pub(super) async fn run(args: CallArgs) -> anyhow::Result<ExitCode> {
     let url = args.worker_url.as_deref().context("name a --worker-url")?;
     let worker = WorkerClient::new(url)?;
     let paid = payer.replay().count();
+    let known = worker.channel(id).await?.count;
     if args.again {
-        let signed = payer
-            .replay()
-            .voucher()
-            .context("no call of the channel was paid yet")?;
-        let answer = worker.pay(&signed).await?;
+        let answer = again(spending, &worker, &mut payer, known).await?;
+        let signed = payer.replay().voucher();
+        let signed = signed.context("no call of the channel was paid yet")?;
+        let kept = CallsDirectory::open(&spending.payer.data_dir)?.channel(id)?;
+        let last = kept.and_then(|mut kept| kept.calls.pop());
+        check_output(
+            &answer,
+            last.context("the file has no such call")?.output_hash,
+        )?;
         return finish(&args, &signed, &answer);
     }
-    let known = worker.channel(id).await?.count;
     if known < paid {
         bail!(
             "call {paid} was paid, and the worker doesn't have its voucher: `openledger infer call --again` hands it over and \
@@ -144,21 +192,55 @@ pub(super) async fn run(args: CallArgs) -> anyhow::Result<ExitCode> {
     );
     let prompt = args.prompt.as_deref().context("name a --prompt")?;
     let request = payer.request(read_prompt(prompt)?, args.tokens_out_max)?;
-    let node = spending.node.connect().await?;
+    let header = *payer.replay().header();
+    let node = spending.node(&header).await?;
+    let budget = spending.budget(&node, &header, &request).await?;
     let offer = worker.call(&request).await?;
     let output_hash = offer.call.output_hash;
-    let signed = spending.pay(&node, &mut payer, &request, offer).await?;
+    let signed = spending
+        .pay(&node, &mut payer, &request, offer, &budget)
+        .await?;
     let answer = worker.pay(&signed).await.with_context(|| {
         format!(
             "call {} is paid: `openledger infer call --again` asks for its output",
             signed.voucher.count
         )
     })?;
+    check_output(&answer, output_hash)?;
+    finish(&args, &signed, &answer)
+}
+
+fn check_output(answer: &Answer, output_hash: B256) -> anyhow::Result<()> {
     ensure!(
         keccak256(&answer.output) == output_hash,
         "the worker gave another output than it was paid for: leave the channel by `openledger infer exit`"
     );
-    finish(&args, &signed, &answer)
+    Ok(())
+}
+
+/// The output of the call that was paid last, by its voucher if the worker hasn't got that: then it is signed again if it isn't good
+/// for long enough by now.
+async fn again(
+    spending: &SpendingArgs,
+    worker: &WorkerClient,
+    payer: &mut PayerChannel,
+    known: u64,
+) -> anyhow::Result<Answer> {
+    if known >= payer.replay().count() {
+        return worker.output(&payer.output_request()?).await;
+    }
+    let node = spending.node(payer.replay().header()).await?;
+    let view = spending.view(&node, payer).await?;
+    let min = view
+        .now
+        .saturating_add(worker.status().await?.expiry_min_seconds);
+    let newest = payer.replay().voucher();
+    let signed = match newest {
+        Some(signed) if signed.voucher.expiry >= min => Some(signed),
+        _ => payer.renew(&view, view.now.saturating_add(spending.expiry_seconds))?,
+    };
+    let signed = signed.context("no call of the channel was paid yet")?;
+    worker.pay(&signed).await
 }
 
 fn finish(args: &CallArgs, signed: &SignedVoucher, answer: &Answer) -> anyhow::Result<ExitCode> {
@@ -202,8 +284,17 @@ pub(super) async fn pay(args: PayArgs) -> anyhow::Result<ExitCode> {
     let signed = match is_paid {
         Some(signed) => signed,
         None => {
-            let node = spending.node.connect().await?;
-            spending.pay(&node, &mut payer, &request, offer).await?
+            // Nobody knows when the worker looked the prices up.
+            ensure!(
+                spending.price_max.is_some(),
+                "say how much the call may cost: --price-max"
+            );
+            let header = *payer.replay().header();
+            let node = spending.node(&header).await?;
+            let budget = spending.budget(&node, &header, &request).await?;
+            spending
+                .pay(&node, &mut payer, &request, offer, &budget)
+                .await?
         }
     };
     files::write_json(&args.voucher, &signed)?;

@@ -133,9 +133,18 @@ pub(super) async fn run(args: RequestArgs) -> anyhow::Result<ExitCode> {
             Ok(ExitCode::SUCCESS)
         }
         None => {
-            // Somebody else may have done it.
-            if RequestStatus::of(&request) == RequestStatus::Open {
-                channel::refund(&mut sender, id).await?;
+            // Somebody else may have done it, or the worker was quicker after all.
+            if RequestStatus::of(&request) == RequestStatus::Open
+                && let Err(error) = channel::refund(&mut sender, id).await
+            {
+                let status = RequestStatus::of(&chain::request(&node, id).await?);
+                if status != RequestStatus::Refunded {
+                    return Err(error.context(format!(
+                        "the request is {}: the same command with --nonce {} goes on",
+                        status.word(),
+                        terms.nonce
+                    )));
+                }
             }
             if args.json {
                 print_json(

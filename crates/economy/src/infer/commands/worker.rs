@@ -3,7 +3,7 @@
 use super::print_json;
 use crate::infer::{
     SignedVoucher, chain, channel,
-    message::{BODY_BYTES_MAX, CallRequest, PromptMessage, parse},
+    message::{BODY_BYTES_MAX, CallRequest, OutputRequest, PromptMessage, parse},
     serve::{PlatformFee, WorkerArgs},
     worker::{Model, ModelAnswer, ModelError, Task, Terms, Worker},
 };
@@ -80,6 +80,8 @@ pub(super) async fn answer(args: AnswerArgs) -> anyhow::Result<ExitCode> {
         serde_json::to_vec_pretty(&worker.offer(request).await?)?
     } else if let Ok(signed) = parse::<SignedVoucher>(&bytes, BODY_BYTES_MAX) {
         serde_json::to_vec_pretty(&worker.accept(signed).await?)?
+    } else if let Ok(output) = parse::<OutputRequest>(&bytes, BODY_BYTES_MAX) {
+        serde_json::to_vec_pretty(&worker.output(output).await?)?
     } else if let Ok(prompt) = parse::<PromptMessage>(&bytes, BODY_BYTES_MAX) {
         serde_json::to_vec_pretty(&worker.serve_request(prompt).await?)?
     } else {
@@ -103,7 +105,7 @@ pub(super) async fn settle(args: SettleArgs) -> anyhow::Result<ExitCode> {
     let is_active = chain::is_active(&node, worker).await?;
     anyhow::ensure!(
         is_active,
-        "{worker} has no stake to work with, and vouchers are settled while it has: `openledger stake status worker`"
+        "{worker} has no stake to work with, and vouchers are settled while it has: `openledger stake status`"
     );
     let terms = Terms {
         chain_id: node.chain_id(),
@@ -123,7 +125,7 @@ pub(super) async fn settle(args: SettleArgs) -> anyhow::Result<ExitCode> {
     if args.json {
         print_json(&settled)?;
     } else if settled.is_empty() {
-        say("settled", "nothing: nothing is owed, or the log says why");
+        say("settled", "nothing");
     } else {
         for done in &settled {
             say(
@@ -137,7 +139,13 @@ pub(super) async fn settle(args: SettleArgs) -> anyhow::Result<ExitCode> {
             );
         }
     }
-    Ok(ExitCode::SUCCESS)
+    match worker.owing() {
+        0 => Ok(ExitCode::SUCCESS),
+        owing => {
+            eprintln!("{owing} channels are still owed for; the log says why");
+            Ok(ExitCode::FAILURE)
+        }
+    }
 }
 
 /// A worker that settles alone serves nothing.

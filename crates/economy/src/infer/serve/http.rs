@@ -6,13 +6,17 @@
 //! | `GET /v1/channels/0x…` | | [`crate::infer::message::ChannelStatus`] |
 //! | `POST /v1/calls` | [`CallRequest`] | [`crate::infer::message::Offer`] |
 //! | `POST /v1/vouchers` | [`SignedVoucher`] | [`crate::infer::message::Answer`] |
+//! | `POST /v1/outputs` | [`OutputRequest`] | [`crate::infer::message::Answer`] |
 //! | `POST /v1/requests` | [`PromptMessage`] | [`crate::infer::message::Answer`] |
 //!
 //! A refusal is a [`RefusalMessage`] with a status that isn't 200.
 
 use crate::infer::{
     SignedVoucher,
-    message::{BODY_BYTES_MAX, CallRequest, MessageError, PromptMessage, RefusalMessage, parse},
+    message::{
+        BODY_BYTES_MAX, CallRequest, MessageError, OutputRequest, PromptMessage, RefusalMessage,
+        parse,
+    },
     worker::{Model, Refusal, Worker},
 };
 use alloy_primitives::B256;
@@ -57,6 +61,7 @@ pub(super) async fn serve<M: Model>(listener: TcpListener, worker: Arc<Worker<M>
         .route("/v1/channels/{channel}", get(channel::<M>))
         .route("/v1/calls", post(call::<M>))
         .route("/v1/vouchers", post(voucher::<M>))
+        .route("/v1/outputs", post(output::<M>))
         .route("/v1/requests", post(request::<M>))
         .fallback(|| async { NotFound })
         .with_state(worker);
@@ -131,6 +136,13 @@ async fn voucher<M: Model>(State(worker): State<Arc<Worker<M>>>, body: Body) -> 
     .await
 }
 
+async fn output<M: Model>(State(worker): State<Arc<Worker<M>>>, body: Body) -> Response {
+    answer(body, |request: OutputRequest| async move {
+        worker.output(request).await
+    })
+    .await
+}
+
 async fn request<M: Model>(State(worker): State<Arc<Worker<M>>>, body: Body) -> Response {
     answer(body, |message: PromptMessage| async move {
         worker.serve_request(message).await
@@ -185,7 +197,7 @@ impl IntoResponse for NotFound {
     fn into_response(self) -> Response {
         let message = RefusalMessage {
             error: "notFound".to_owned(),
-            message: "there is /v1/status, /v1/channels/CHANNEL, /v1/calls, /v1/vouchers and /v1/requests".to_owned(),
+            message: "there is /v1/status, /v1/channels/CHANNEL, /v1/calls, /v1/vouchers, /v1/outputs and /v1/requests".to_owned(),
         };
         json(StatusCode::NOT_FOUND, &message)
     }

@@ -6,8 +6,8 @@ use super::{
 };
 use crate::infer::{
     ChannelJournal, ChannelView, SignedVoucher, TOKENS_IN_EXTRA,
-    calls::{Call, CallsDirectory, CallsError, Header, Paid, Record},
-    message::{Answer, CallRequest, Offer},
+    calls::{Call, CallsDirectory, CallsError, Header, Paid, Record, Replay},
+    message::{Answer, CallRequest, Offer, OutputRequest},
 };
 use alloy_primitives::keccak256;
 use std::{
@@ -25,7 +25,10 @@ impl<M: Model> Worker<M> {
     pub async fn offer(&self, request: CallRequest) -> Result<Offer, Refusal> {
         let view = self.view(request.channel).await?;
         let header = check::check_request(&self.terms, &request, &view)?;
+        self.check_active().await?;
         let prices = self.prices().await?;
+        // A channel gets no place, and no file, for what it couldn't pay.
+        check::check_affordable(&request, &Replay::new(header), &view, &prices)?;
         let channel = self.channel(header, &view).await?;
         let slot = channel.slot.clone();
         let slot = slot.try_lock_owned().map_err(|_| Refusal::UnderWay)?;
@@ -38,6 +41,7 @@ impl<M: Model> Worker<M> {
                 return Ok(Offer {
                     channel: request.channel,
                     call: call.clone(),
+                    expiry_min_seconds: self.terms.expiry_min_seconds,
                 });
             }
             if let Some(seconds) = slot.unpaid_for(self.terms.unpaid) {
@@ -71,13 +75,16 @@ impl<M: Model> Worker<M> {
         Ok(Offer {
             channel: request.channel,
             call,
+            expiry_min_seconds: self.terms.expiry_min_seconds,
         })
     }
 
-    /// Takes the voucher for the call that was offered, and gives the call's output. The newest voucher again gives the same.
+    /// Takes the voucher for the call that was offered, and gives the call's output. The newest voucher, signed again to be good for
+    /// longer, gives it once more.
     ///
     /// # Errors
-    /// Why the voucher isn't taken.
+    /// Why the voucher isn't taken. One that was taken isn't again: the chain shows everybody those that were settled, and outputs are
+    /// the payer's alone ([`Self::output`]).
     pub async fn accept(&self, signed: SignedVoucher) -> Result<Answer, Refusal> {
         let id = signed.voucher.channel;
         let channel = self
@@ -85,19 +92,50 @@ impl<M: Model> Worker<M> {
             .ok_or(Refusal::NothingOffered { count: 0 })?;
         let slot = channel.slot.clone();
         let mut slot = slot.try_lock_owned().map_err(|_| Refusal::UnderWay)?;
-        if slot.journal.replay().voucher().as_ref() != Some(&signed) {
-            let view = self.view(id).await?;
-            check::check_voucher(&self.terms, slot.journal.replay(), &signed, &view)?;
-            let record = Record::Paid(Paid::of(&signed));
-            slot = on_disk(move || -> Result<_, CallsError> {
-                slot.last_paid = slot.journal.append(record)?;
+        let view = self.view(id).await?;
+        check::check_voucher(&self.terms, slot.journal.replay(), &signed, &view)?;
+        self.check_active().await?;
+        let record = Record::Paid(Paid::of(&signed));
+        slot = on_disk(move || -> Result<_, CallsError> {
+            // The newest one again pays for no other call.
+            if let Some(paid) = slot.journal.append(record)? {
+                slot.last_paid = Some(paid);
                 slot.offered_at = None;
-                Ok(slot)
-            })
-            .await??;
+            }
+            Ok(slot)
+        })
+        .await??;
+        {
             let mut owed = hold(&channel.owed);
             owed.voucher = Some(signed);
-            owed.since.get_or_insert_with(Instant::now);
+            if owed.count() > owed.settled {
+                owed.since.get_or_insert_with(Instant::now);
+            }
+        }
+        let (calls, contents) = (self.calls.clone(), self.contents.clone());
+        on_disk(move || answer_from_disk(slot, &calls, &contents)).await?
+    }
+
+    /// Gives the output of the call that was paid last once more.
+    ///
+    /// # Errors
+    /// Another call, or a key that isn't the payer's.
+    pub async fn output(&self, request: OutputRequest) -> Result<Answer, Refusal> {
+        let channel = self
+            .channel_if_any(request.channel)
+            .ok_or(Refusal::NothingOffered { count: 0 })?;
+        let view = self.view(request.channel).await?;
+        let signer = request.signer(self.terms.chain_id);
+        if !signer.is_some_and(|signer| view.is_signer(signer)) {
+            return Err(Refusal::NotSigned {
+                payer: view.channel.payer,
+            });
+        }
+        let slot = channel.slot.clone();
+        let slot = slot.try_lock_owned().map_err(|_| Refusal::UnderWay)?;
+        let count = slot.journal.replay().count();
+        if count == 0 || request.number != count {
+            return Err(Refusal::NothingOffered { count });
         }
         let (calls, contents) = (self.calls.clone(), self.contents.clone());
         on_disk(move || answer_from_disk(slot, &calls, &contents)).await?

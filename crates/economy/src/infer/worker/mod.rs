@@ -91,6 +91,15 @@ struct Owed {
     retry_at: Option<Instant>,
 }
 
+impl Owed {
+    /// Calls that are paid.
+    fn count(&self) -> u64 {
+        self.voucher
+            .as_ref()
+            .map_or(0, |signed| signed.voucher.count)
+    }
+}
+
 /// A channel that is being served. Whoever serves a call holds the slot; settling needs what is owed alone.
 #[derive(Debug)]
 struct Channel {
@@ -222,11 +231,9 @@ impl<M: Model> Worker<M> {
     /// Where a channel stands. One that isn't served has no calls.
     pub fn channel_status(&self, id: B256) -> ChannelStatus {
         let channel = self.channel_if_any(id);
-        let voucher = channel.and_then(|channel| hold(&channel.owed).voucher.clone());
         ChannelStatus {
             channel: id,
-            count: voucher.as_ref().map_or(0, |signed| signed.voucher.count),
-            voucher,
+            count: channel.map_or(0, |channel| hold(&channel.owed).count()),
         }
     }
 
@@ -263,6 +270,16 @@ impl<M: Model> Worker<M> {
     async fn view(&self, channel: B256) -> Result<ChannelView, Refusal> {
         let view = chain::channel_view(&self.node, channel).await;
         view.map_err(Refusal::Chain)
+    }
+
+    /// Whether the chain would pay the worker now.
+    async fn check_active(&self) -> Result<(), Refusal> {
+        let is_active = chain::is_active(&self.node, self.terms.worker).await;
+        if is_active.map_err(Refusal::Chain)? {
+            Ok(())
+        } else {
+            Err(Refusal::NotActive)
+        }
     }
 
     async fn prices(&self) -> Result<Prices, Refusal> {

@@ -105,6 +105,19 @@ pub enum Refusal {
         /// Paid calls.
         count: u64,
     },
+    /// The call is paid already.
+    #[error(
+        "call {count} is paid already: its output is asked for by the payer's signature (`openledger infer call --again`)"
+    )]
+    AlreadyPaid {
+        /// Which call.
+        count: u64,
+    },
+    /// The worker has no stake to work with.
+    #[error(
+        "the worker has no stake to work with now, and couldn't be paid: try again later, or another one"
+    )]
+    NotActive,
     /// The voucher is another than the offer's.
     #[error(
         "the voucher is for {given_count} calls, {given} wei, root {given_root}; the one for the offer is for {count} calls, \
@@ -241,6 +254,8 @@ impl Refusal {
             Self::UnderWay => "underWay",
             Self::Unpaid { .. } => "unpaid",
             Self::NothingOffered { .. } => "nothingOffered",
+            Self::AlreadyPaid { .. } => "alreadyPaid",
+            Self::NotActive => "notActive",
             Self::OtherVoucher { .. } => "otherVoucher",
             Self::OtherAccounts => "otherAccounts",
             Self::ExpiresTooSoon { .. } => "expiresTooSoon",
@@ -289,10 +304,11 @@ impl Refusal {
             | Self::UnderWay
             | Self::Unpaid { .. }
             | Self::NothingOffered { .. }
+            | Self::AlreadyPaid { .. }
             | Self::OtherVoucher { .. }
             | Self::NotOpen { .. }
             | Self::TooLate { .. } => 409,
-            Self::Busy | Self::TooManyChannels { .. } | Self::Chain(_) => 503,
+            Self::NotActive | Self::Busy | Self::TooManyChannels { .. } | Self::Chain(_) => 503,
             Self::Model(_) | Self::Files(_) | Self::Failed => 500,
         }
     }

@@ -85,6 +85,16 @@ impl<M: Model> Worker<M> {
         Ok(settled)
     }
 
+    /// Channels whose newest voucher isn't settled.
+    pub fn owing(&self) -> usize {
+        let channels = hold(&self.channels);
+        let owing = channels.values().filter(|channel| {
+            let owed = hold(&channel.owed);
+            owed.count() > owed.settled
+        });
+        owing.count()
+    }
+
     async fn due(&self, terms: Option<&SettleTerms>) -> anyhow::Result<Vec<Due>> {
         let all: Vec<(B256, Arc<Channel>)> = hold(&self.channels)
             .iter()
@@ -181,17 +191,14 @@ impl<M: Model> Worker<M> {
 
 fn mark_settled(channel: &Channel, count: u64) {
     let mut owed = hold(&channel.owed);
-    if count <= owed.settled {
+    if count == owed.settled {
         return;
     }
+    // Less than before where the chain's newest blocks have given way to others.
     owed.settled = count;
     owed.retry_at = None;
-    let newest = owed
-        .voucher
-        .as_ref()
-        .map_or(0, |signed| signed.voucher.count);
     // What came meanwhile waits from now on.
-    owed.since = (newest > count).then(Instant::now);
+    owed.since = (owed.count() > count).then(Instant::now);
 }
 
 /// Whether a voucher is to be settled now: its payer leaves, it has waited, the lock is nearly used, or it ends soon.
