@@ -18,8 +18,8 @@
 //! channels and transactions is held, and a backlog waits in the store; whatever goes wrong on L1, the
 //! batcher starts over from the safe head, never from what it believes to have posted. Where only L2 was
 //! unwound it goes on behind what is still canonical, and a new process behind what the sender's journal
-//! still has on its way: should any of it be of no use, the safe head does not follow. Start reading at
-//! [`Batcher`].
+//! still has, on its way or confirmed not long ago: should any of it be of no use, the safe head does not
+//! follow. Start reading at [`Batcher`].
 
 mod batch;
 mod blobs;

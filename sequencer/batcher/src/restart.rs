@@ -20,6 +20,14 @@ pub enum RestartReason {
         /// The last block that was put into a channel.
         posted: u64,
     },
+    /// The safe head went back behind the block that posting began after.
+    #[error("the safe head went back to {safe}, behind block {began_at} that posting began after")]
+    SafeHeadBack {
+        /// The safe head's number.
+        safe: u64,
+        /// The safe head's number when posting began.
+        began_at: u64,
+    },
     /// A channel was not complete on L1 in time, so that derivation drops it.
     #[error("channel was not complete within {timeout} l1 blocks of block {opened}")]
     ChannelTimedOut {

@@ -1,6 +1,6 @@
 //! What an earlier run left on its way to L1.
 
-use openledger_l1::ResumedTx;
+use openledger_l1::{ResumedTx, SendError};
 use tracing::{info, warn};
 
 /// Waits until all of it is in blocks, or can't get there any more. Nobody knows before what it did.
@@ -22,11 +22,11 @@ pub(crate) async fn await_resumed(role: &'static str, resumed: Vec<ResumedTx>) {
                 success = confirmed.success,
                 "an l1 transaction of an earlier run is confirmed"
             ),
+            // The sender has stopped, and so will the role.
+            Err(_) | Ok(Err(SendError::Stopped)) => return,
             Ok(Err(problem)) => {
                 warn!(role, nonce, %problem, "an l1 transaction of an earlier run was not confirmed");
             }
-            // The sender has stopped, and so will the role.
-            Err(_) => return,
         }
     }
 }

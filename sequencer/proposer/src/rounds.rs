@@ -37,7 +37,12 @@ pub(crate) async fn run<R: Rounds>(
         await_resumed(R::NAME, resumed).await;
         let mut failures = 0;
         loop {
-            failures = told::<R>(role.round().await, failures);
+            let outcome = role.round().await;
+            // The root stops its parts together: that the sender ended before this one is then no failure.
+            if shutdown.is_cancelled() {
+                return;
+            }
+            failures = told::<R>(outcome, failures);
             role.note_failures(failures);
             tokio::time::sleep(pause).await;
         }
@@ -113,5 +118,41 @@ mod tests {
         };
         run(role, Duration::ZERO, Vec::new(), shutdown).await;
         assert_eq!(*noted.lock().unwrap(), [1, 2, 0]);
+    }
+
+    /// Its round fails because the stop has come to what it needs before it came to the loop.
+    struct Stopped {
+        noted: Arc<Mutex<Vec<u32>>>,
+        shutdown: CancellationToken,
+    }
+
+    impl Rounds for Stopped {
+        const NAME: &'static str = "test";
+        const DUTY: &'static str = "go on";
+        type Error = u32;
+
+        async fn round(&mut self) -> Result<(), u32> {
+            self.shutdown.cancel();
+            Err(1)
+        }
+
+        fn is_grave(_: &u32) -> bool {
+            true
+        }
+
+        fn note_failures(&self, failures: u32) {
+            self.noted.lock().unwrap().push(failures);
+        }
+    }
+
+    #[tokio::test]
+    async fn what_fails_because_of_a_stop_is_no_failure() {
+        let (noted, shutdown) = (Arc::default(), CancellationToken::new());
+        let role = Stopped {
+            noted: Arc::clone(&noted),
+            shutdown: shutdown.clone(),
+        };
+        run(role, Duration::ZERO, Vec::new(), shutdown).await;
+        assert!(noted.lock().unwrap().is_empty());
     }
 }

@@ -210,7 +210,10 @@ impl BlobSidecar {
     }
 
     /// The form that nodes take. Blocking the first time that version 1 is asked for: 400 ms a blob.
-    pub(crate) fn variant(
+    ///
+    /// # Errors
+    /// The library fails.
+    pub fn variant(
         &self,
         version: SidecarVersion,
     ) -> Result<BlobTransactionSidecarVariant, KzgError> {

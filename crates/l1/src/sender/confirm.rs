@@ -65,7 +65,7 @@ impl Task {
         }
         if self.in_flight.is_empty() {
             self.next_nonce = None;
-            self.retained.clear();
+            self.forget_retained(|_| false).await;
             return Ok(());
         }
         // The endpoint may only lag: give it time.
@@ -84,7 +84,7 @@ impl Task {
             }
             self.next_nonce = None;
             self.gap_since = None;
-            self.retained.clear();
+            self.forget_retained(|_| false).await;
         }
         Ok(())
     }
@@ -92,7 +92,7 @@ impl Task {
     /// Looks for the transactions in blocks and delivers those that are deep enough, in order.
     pub(super) async fn confirm(&mut self, head: &SealedHeader, mined: u64) -> Result<(), L1Error> {
         let mut confirmed = Vec::new();
-        let mut taken = None;
+        let mut taken = Vec::new();
         for index in 0..self.in_flight.len() {
             let tx = &self.in_flight[index];
             let receipt = if tx.nonce < mined {
@@ -120,7 +120,7 @@ impl Task {
                         self.config.confirmations.max(TAKEN_BLOCKS_MIN)
                     };
                     if head.number >= since.saturating_add(patience) {
-                        taken = taken.or(Some(index));
+                        taken.push(index);
                     }
                 } else {
                     tx.taken_since = None;
@@ -140,7 +140,6 @@ impl Task {
             let Some(tx) = self.in_flight.pop_front() else {
                 break;
             };
-            self.forget(tx.nonce).await;
             self.retained.push_back(Retained {
                 nonce: tx.nonce,
                 record: tx.record(),
@@ -151,24 +150,39 @@ impl Task {
             } else {
                 deliver(tx.result, Ok(confirmation));
             }
-            if self.retained.len() > RETAINED_MAX {
-                self.retained.pop_front();
+            if self.retained.len() > RETAINED_MAX
+                && let Some(oldest) = self.retained.pop_front()
+            {
+                self.forget(oldest.nonce).await;
             }
         }
-        if let Some(tx) =
-            taken.and_then(|index| self.in_flight.remove(index.checked_sub(confirmed.len())?))
-        {
+        let mut forgotten = 0_usize;
+        // From the newest, so that the others keep their places.
+        for index in taken.into_iter().rev() {
+            let place = index.checked_sub(confirmed.len());
+            let Some(tx) = place.and_then(|place| self.in_flight.remove(place)) else {
+                continue;
+            };
             let error = SendError::NonceTaken {
                 account: self.account(),
                 nonce: tx.nonce,
             };
             if tx.frees_nonce_of_others() {
                 tracing::info!(nonce = tx.nonce, "l1 transaction of another is in a block");
+            } else if tx.is_resumed {
+                forgotten = forgotten.saturating_add(1);
             } else {
                 tracing::error!(%error, "l1 transaction lost its nonce");
             }
             self.forget(tx.nonce).await;
             deliver(tx.result, Err(error));
+        }
+        if forgotten > 0 {
+            // L1 nodes don't keep receipts for ever.
+            tracing::warn!(
+                transactions = forgotten,
+                "l1 has no receipts of what an earlier run sent, though its nonces are used"
+            );
         }
         Ok(())
     }

@@ -46,6 +46,8 @@ pub(super) struct InFlight {
     pub(super) seen_in: Option<BlockNumHash>,
     /// The head's number when its nonce was first seen used by no form of it.
     pub(super) taken_since: Option<u64>,
+    /// An earlier run sent it.
+    pub(super) is_resumed: bool,
     /// Where the result goes; `None` if it was delivered and a reorg brought it back.
     pub(super) result: Option<oneshot::Sender<SendResult>>,
 }
@@ -86,6 +88,7 @@ impl InFlight {
             due: Instant::now(),
             seen_in: None,
             taken_since: None,
+            is_resumed: false,
             result: None,
         }
     }
@@ -167,6 +170,7 @@ impl InFlight {
             due: Instant::now(),
             seen_in: None,
             taken_since: None,
+            is_resumed: false,
             result: None,
         })
     }

@@ -1,4 +1,5 @@
-//! The sender's durable part: what the L1 may have seen is on disk before it is sent.
+//! The sender's durable part: what the L1 may have seen is on disk before it is sent, and stays there while a
+//! reorg may still drop it from its block.
 //!
 //! A record is a file of its own, written beside and renamed, so that a crash leaves either the old
 //! one or the new one. There is no repair step: what is half written is deleted at the start.
@@ -86,7 +87,8 @@ pub(super) struct Record {
     pub(super) raw: Bytes,
 }
 
-/// A directory in which a sender keeps what it has sent and not seen confirmed. One sender's only.
+/// A directory in which a sender keeps what it has sent, until it has been confirmed for
+/// [`retain_blocks`](super::TxSenderConfig::retain_blocks). One sender's only.
 #[derive(Debug, Clone)]
 pub struct SenderJournal {
     directory: PathBuf,
@@ -165,11 +167,15 @@ impl SenderJournal {
     /// next start.
     pub(super) async fn remove(&self, nonce: u64) {
         let path = path_of(&self.directory, nonce, EXTENSION);
-        if let Err(error) = tokio::fs::remove_file(&path).await
-            && error.kind() != io::ErrorKind::NotFound
-        {
-            tracing::warn!(path = %path.display(), %error, "l1 sender's record can't be deleted");
-        }
+        let removed = tokio::fs::remove_file(&path).await;
+        report_kept(&path, removed);
+    }
+
+    /// [`Self::remove`], blocking.
+    pub(super) fn discard(&self, nonce: u64) {
+        let path = path_of(&self.directory, nonce, EXTENSION);
+        let removed = fs::remove_file(&path);
+        report_kept(&path, removed);
     }
 }
 
@@ -294,6 +300,14 @@ fn take(bytes: &[u8], width: usize) -> Option<(&[u8], &[u8])> {
 
 fn path_of(directory: &Path, nonce: u64, extension: &str) -> PathBuf {
     directory.join(format!("{nonce:020}.{extension}"))
+}
+
+fn report_kept(path: &Path, removed: io::Result<()>) {
+    if let Err(error) = removed
+        && error.kind() != io::ErrorKind::NotFound
+    {
+        tracing::warn!(path = %path.display(), %error, "l1 sender's record can't be deleted");
+    }
 }
 
 fn read(path: &Path) -> Result<Option<Record>, JournalError> {

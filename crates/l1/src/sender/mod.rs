@@ -61,7 +61,7 @@ pub struct TxSenderConfig {
     /// Blocks, its own included, after which a transaction is confirmed; at least 1.
     pub confirmations: u64,
     /// Blocks for which a confirmed transaction is kept, so that it can be sent again if a deeper
-    /// reorg drops it.
+    /// reorg drops it, and that a later run knows of it.
     pub retain_blocks: u64,
     /// Time between looks at the L1 while something is in flight.
     pub poll_interval: Duration,
@@ -118,7 +118,8 @@ impl Default for TxSenderConfig {
     }
 }
 
-/// A transaction that an earlier run sent and did not see confirmed.
+/// A transaction that an earlier run sent, and that had not been confirmed for
+/// [`TxSenderConfig::retain_blocks`] when it ended: its result may be known at once.
 #[derive(Debug)]
 pub struct ResumedTx {
     /// The candidate's tag.
@@ -164,9 +165,9 @@ impl TxSender {
         Self::start(client, signer.into(), config, None, Vec::new(), shutdown)
     }
 
-    /// [`Self::spawn`] with a journal: what an earlier run with the same journal sent and did not see
-    /// confirmed is taken up again, and its results are delivered to the receivers returned, in
-    /// order. Blocking for as long as the journal takes to be read.
+    /// [`Self::spawn`] with a journal: what an earlier run with the same journal sent is taken up
+    /// again, what was confirmed for long excepted, and its results are delivered to the receivers
+    /// returned, in order. Blocking for as long as the journal takes to be read.
     ///
     /// # Errors
     /// If the journal can't be read.

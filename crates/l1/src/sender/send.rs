@@ -10,7 +10,7 @@ use super::{
 use crate::L1Error;
 use alloy_rpc_types_eth::TransactionRequest;
 
-/// What an earlier run sent and did not see confirmed, by ascending, consecutive nonces.
+/// What an earlier run sent, confirmed for long excepted, by ascending, consecutive nonces.
 ///
 /// # Errors
 /// If the journal can't be read.
@@ -30,15 +30,18 @@ pub(super) fn resumable(
             tracing::warn!(nonce, %account, ?chain_id, "l1 sender's journal has a transaction of another account or L1: left alone");
             continue;
         }
-        let Some(tx) = InFlight::restore(record).filter(|tx| tx.nonce == nonce) else {
+        let Some(mut tx) = InFlight::restore(record).filter(|tx| tx.nonce == nonce) else {
             continue;
         };
+        tx.is_resumed = true;
         let follows = in_flight
             .last()
             .is_none_or(|last| last.nonce.saturating_add(1) == nonce);
         if !follows {
             // What lies between is settled, so that what came before it is too.
-            in_flight.clear();
+            for settled in in_flight.drain(..) {
+                journal.discard(settled.nonce);
+            }
         }
         in_flight.push(tx);
     }

@@ -214,9 +214,11 @@ impl Task {
             self.cancel_what_is_stuck(mined).await?;
             self.free_reserved(mined).await?;
             self.resubmit(mined).await?;
-            self.retained.retain(|kept| {
-                head.number.saturating_sub(kept.block_number) <= self.config.retain_blocks
-            });
+            let retain_blocks = self.config.retain_blocks;
+            self.forget_retained(|kept| {
+                head.number.saturating_sub(kept.block_number) <= retain_blocks
+            })
+            .await;
         }
         self.fill().await
     }
@@ -241,6 +243,21 @@ impl Task {
             self.obstacle,
             Some(Obstacle::FeesTooHigh { .. } | Obstacle::BlobFeesTooHigh { .. })
         )
+    }
+
+    /// Forgets the confirmed transactions that are not to be kept.
+    pub(super) async fn forget_retained(&mut self, keep: impl Fn(&Retained) -> bool) {
+        let mut settled = Vec::new();
+        self.retained.retain(|kept| {
+            let stays = keep(kept);
+            if !stays {
+                settled.push(kept.nonce);
+            }
+            stays
+        });
+        for nonce in settled {
+            self.forget(nonce).await;
+        }
     }
 
     /// Forgets a transaction that is settled.

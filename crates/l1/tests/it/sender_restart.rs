@@ -3,11 +3,14 @@
 use crate::{
     anvil_or_skip,
     sender::{blob_candidate, candidate},
-    support::{client, mine, pooled, sender_config, signer, spawn_sender, until},
+    support::{
+        Lagging, client, client_of, mine, pooled, sender_config, signer, spawn_sender, until,
+    },
 };
 use alloy_eips::BlockId;
-use openledger_l1::{SendError, SenderJournal, TxSender, TxSenderConfig};
+use openledger_l1::{L1Client, SendError, SenderJournal, TxSender, TxSenderConfig};
 use serde_json::json;
+use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
 
 #[tokio::test]
@@ -104,6 +107,9 @@ async fn a_restart_takes_up_what_was_sent() {
         assert_eq!(confirmed.nonce, tx.nonce);
     }
     assert_eq!(fourth.await.expect("answered").expect("confirmed").nonce, 3);
+    // A reorg may still drop them.
+    assert_eq!(files(), 4);
+    mine(&anvil, sender_config().retain_blocks + 1).await;
     until("the journal is empty", async || files() == 0).await;
 
     // Included while nobody looked: found, not sent again. Blobs come back too.
@@ -115,21 +121,20 @@ async fn a_restart_takes_up_what_was_sent() {
     shutdown.cancel();
     task.await.expect("ends");
     mine(&anvil, 1).await;
-    let (_sender, mut resumed, _task, shutdown) = start(sender_config());
-    let _guard = shutdown.drop_guard();
-    let left = resumed.pop().expect("one");
-    assert_eq!(
-        (left.tag.to_vec(), left.nonce, resumed.len()),
-        (vec![9], 4, 0)
-    );
-    assert_eq!(
-        left.result
-            .await
-            .expect("answered")
-            .expect("confirmed")
-            .nonce,
-        4
-    );
+    // So it is by the run after that, though it was confirmed before.
+    let mut confirmed = Vec::new();
+    for _ in 0..2 {
+        let (_sender, mut resumed, task, shutdown) = start(sender_config());
+        let left = resumed.pop().expect("one");
+        assert_eq!(
+            (left.tag.to_vec(), left.nonce, resumed.len()),
+            (vec![9], 4, 0)
+        );
+        confirmed.push(left.result.await.expect("answered").expect("confirmed"));
+        shutdown.cancel();
+        task.await.expect("ends");
+    }
+    assert_eq!((confirmed[0].nonce, confirmed[0]), (4, confirmed[1]));
     assert_eq!(
         client
             .nonce(signer(0).address(), BlockId::pending())
@@ -147,4 +152,54 @@ async fn a_restart_takes_up_what_was_sent() {
         CancellationToken::new(),
     )
     .expect("read");
+}
+
+/// As of nodes that keep receipts for a while only.
+#[tokio::test]
+async fn what_has_no_receipts_any_more_is_in_nobodys_way() {
+    let anvil = Arc::new(anvil_or_skip!());
+    let directory = tempfile::tempdir().expect("temporary directory");
+    let start = |client: &L1Client| {
+        let shutdown = CancellationToken::new();
+        let (sender, resumed, task) = TxSender::spawn_with_journal(
+            client.clone(),
+            signer(0),
+            TxSenderConfig {
+                in_flight_max: 2,
+                ..sender_config()
+            },
+            SenderJournal::open(directory.path()).expect("journal"),
+            shutdown.clone(),
+        )
+        .expect("read");
+        (sender, resumed, task, shutdown)
+    };
+    let (sender, _, task, shutdown) = start(&client(&anvil.url()));
+    for byte in 1..=4 {
+        sender
+            .send_and_confirm(candidate(byte))
+            .await
+            .expect("confirmed");
+    }
+    shutdown.cancel();
+    task.await.expect("ends");
+
+    let lagging = Lagging::behind(&anvil, u64::MAX).await;
+    lagging.withhold_receipts(true);
+    let (sender, resumed, _task, shutdown) = start(&client_of(&[lagging.url()]));
+    let _guard = shutdown.drop_guard();
+    assert_eq!(resumed.len(), 4);
+    let next = sender.send(candidate(5)).await.expect("queued");
+    until("the node has seen it", async || lagging.lacked() > 0).await;
+    // All at once, and not one a block.
+    mine(&anvil, 3).await;
+    for tx in resumed {
+        let result = tx.result.await.expect("answered");
+        assert!(
+            matches!(result, Err(SendError::NonceTaken { .. })),
+            "{result:?}"
+        );
+    }
+    lagging.withhold_receipts(false);
+    assert_eq!(next.await.expect("answered").expect("confirmed").nonce, 4);
 }

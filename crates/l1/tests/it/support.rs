@@ -254,7 +254,11 @@ impl Lagging {
                     block => Some(&block["number"]),
                 };
                 let lacks = match method {
-                    "eth_getBlockReceipts" if no_receipts.load(Ordering::SeqCst) => true,
+                    "eth_getBlockReceipts" | "eth_getTransactionReceipt"
+                        if no_receipts.load(Ordering::SeqCst) =>
+                    {
+                        true
+                    }
                     "eth_getBlockByNumber" | "eth_getBlockByHash" | "eth_getBlockReceipts" => {
                         of_block.is_some_and(|block| block.is_string() && number(block) > newest)
                     }

@@ -93,7 +93,7 @@ impl Pipeline {
     }
 
     /// Goes back to the last block of the closed channels.
-    fn go_back_to_closed(&mut self) {
+    pub(super) fn go_back_to_closed(&mut self) {
         self.open = None;
         self.cursor = self
             .closed

@@ -10,7 +10,9 @@ use crate::{
 impl Pipeline {
     /// Takes up channels that an earlier run sent as a whole, by the tags of their transactions in
     /// the order in which they were sent. Answers what each of them is about, `None` for those that
-    /// are of no use: what they carry is posted again. Blocking.
+    /// are of no use: what they carry is safe, or posted again. Blocking.
+    ///
+    /// A channel that begins no later than one before it was sent in its place.
     ///
     /// # Errors
     /// If a block can't be read.
@@ -35,11 +37,25 @@ impl Pipeline {
             });
             let number = first.to.number;
             let follows = first.from <= self.cursor.number.saturating_add(1);
-            if !whole || first.total == 0 || !follows {
-                break;
+            if !whole || first.total == 0 {
+                // Its run gave it up in the middle.
+                at = at.saturating_add(1);
+                continue;
             }
-            if !is_canonical(source, first.to)? {
-                break;
+            if !follows || !is_canonical(source, first.to)? {
+                at = end;
+                continue;
+            }
+            while let Some(replaced) = self
+                .closed
+                .pop_back_if(|channel| channel.range.from >= first.from)
+            {
+                let total = usize::from(replaced.txs_total);
+                self.pending_txs = self.pending_txs.saturating_sub(total);
+                self.go_back_to_closed();
+                for info in &mut infos {
+                    info.take_if(|info: &mut ChannelTxInfo| info.channel == replaced.sequence);
+                }
             }
             if number > self.cursor.number {
                 let resumed = ClosedChannel::resumed(self.sequence, first, now);

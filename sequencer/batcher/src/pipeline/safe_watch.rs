@@ -1,4 +1,4 @@
-//! Whether the safe head follows what was posted.
+//! Whether the safe head follows what was posted, and stays ahead of what posting began behind.
 
 use crate::{BatcherConfig, L1Point, RestartReason};
 use alloy_eips::BlockNumHash;
@@ -6,6 +6,8 @@ use std::collections::VecDeque;
 
 /// Confirmed channels that wait for the safe head, at most.
 const AWAITED_MAX: usize = 1024;
+/// Channels that the safe head has passed and that are remembered, at most: as many as a reorg may reach back.
+const PASSED_MAX: usize = 256;
 /// How often the time that the safe head gets is doubled.
 const DOUBLINGS_MAX: u32 = 5;
 
@@ -18,10 +20,14 @@ struct Awaited {
     since: u64,
 }
 
-/// The confirmed channels whose blocks are not safe yet.
+/// The confirmed channels whose blocks are not safe yet, and the last of those whose are.
 #[derive(Debug)]
 pub(super) struct SafeWatch {
     awaited: VecDeque<Awaited>,
+    /// Last blocks of channels that were safe, oldest first.
+    passed: VecDeque<BlockNumHash>,
+    /// The safe head that was started over from, until it has moved on.
+    began_at: Option<u64>,
     /// The safe head when it was last looked at.
     safe_number: u64,
     /// How often it stalled since it moved last.
@@ -32,6 +38,8 @@ impl SafeWatch {
     pub(super) const fn new(safe_number: u64) -> Self {
         Self {
             awaited: VecDeque::new(),
+            passed: VecDeque::new(),
+            began_at: None,
             safe_number,
             stalls: 0,
         }
@@ -40,6 +48,8 @@ impl SafeWatch {
     /// Begins anew at a safe head; how often it stalled is remembered.
     pub(super) fn restart(&mut self, safe_number: u64) {
         self.awaited.clear();
+        self.passed.retain(|to| to.number <= safe_number);
+        self.began_at = Some(safe_number);
         self.safe_number = safe_number;
     }
 
@@ -61,15 +71,23 @@ impl SafeWatch {
         });
     }
 
-    /// The last blocks of the channels, the newest first.
+    /// The last blocks of the channels, the newest first. The L1 has them, or gets them again from the sender.
     pub(super) fn newest_first(&self) -> impl Iterator<Item = BlockNumHash> {
-        self.awaited.iter().rev().map(|channel| channel.to)
+        let awaited = self.awaited.iter().rev().map(|channel| channel.to);
+        awaited.chain(self.passed.iter().rev().copied())
+    }
+
+    /// Confirmed channels that wait for the safe head.
+    #[cfg(test)]
+    pub(super) fn awaited(&self) -> usize {
+        self.awaited.len()
     }
 
     /// Forgets channels that end behind block `number`. The others get the whole time again: where L2
     /// was unwound, L1 was as a rule, and may include them in other blocks.
     pub(super) fn truncate(&mut self, number: u64, l1: L1Point) {
         self.awaited.retain(|channel| channel.to.number <= number);
+        self.passed.retain(|to| to.number <= number);
         for channel in &mut self.awaited {
             channel.since = channel.since.max(l1.number);
         }
@@ -86,12 +104,27 @@ impl SafeWatch {
             self.stalls = 0;
         }
         self.safe_number = safe.number;
-        while self
+        if let Some(began_at) = self.began_at {
+            // While the L1 reorganizes, the safe head may be lowered with the blocks only, and further once what
+            // the L1 holds is derived again. What lies between is in no channel that is still right.
+            if safe.number < began_at {
+                return Some(RestartReason::SafeHeadBack {
+                    safe: safe.number,
+                    began_at,
+                });
+            }
+            if safe.number > began_at {
+                self.began_at = None;
+            }
+        }
+        while let Some(channel) = self
             .awaited
-            .front()
-            .is_some_and(|channel| channel.to.number <= safe.number)
+            .pop_front_if(|channel| channel.to.number <= safe.number)
         {
-            self.awaited.pop_front();
+            if self.passed.len() >= PASSED_MAX {
+                self.passed.pop_front();
+            }
+            self.passed.push_back(channel.to);
         }
         let patience = config.safe_lag_max.saturating_mul(1 << self.stalls);
         let channel = self.awaited.front()?;

@@ -120,6 +120,71 @@ fn what_is_confirmed_and_canonical_is_waited_for_anew() {
 }
 
 #[test]
+fn a_safe_head_that_goes_back_further_is_followed() {
+    let source = FakeSource::new();
+    source.seal(6, &[5]);
+    let mut pipeline = pipeline(&source, config());
+    pipeline.advance(&source, l1(10)).expect("advances");
+    pipeline.advance(&source, l1(11)).expect("advances");
+    let sent = send_all(&mut pipeline);
+    pipeline
+        .confirm(sent[0].info, inclusion(11), 22)
+        .expect("in time");
+    source.set_safe(6);
+    pipeline.advance(&source, l1(12)).expect("advances");
+    let posted = pipeline.cursor();
+
+    // An L1 reorg unwinds blocks 5 and 6: the channel is of no use any more, not even for those before. What
+    // the L1 has of those is not known before it is derived again.
+    source.unwind(4);
+    source.seal(1, &[6]);
+    let outcome = pipeline.advance(&source, l1(12)).expect("advances");
+    assert_eq!(outcome, Advance::Unwound { posted });
+    assert_eq!(pipeline.cursor().number, 4);
+    pipeline.advance(&source, l1(12)).expect("advances");
+    source.set_safe(2);
+    let reason = RestartReason::SafeHeadBack {
+        safe: 2,
+        began_at: 4,
+    };
+    assert_eq!(
+        pipeline.advance(&source, l1(13)).expect("advances"),
+        Advance::Restart(reason)
+    );
+    pipeline.restart(source.safe_head());
+    pipeline.advance(&source, l1(13)).expect("advances");
+    // It moves on, and what comes after that is another reorg.
+    source.set_safe(3);
+    pipeline.advance(&source, l1(14)).expect("advances");
+    let again = send_all(&mut pipeline);
+    let expected: Vec<_> = (3..=5).map(|number| block_batch(&source, number)).collect();
+    assert_eq!(decode(again.iter().map(data)), expected);
+    source.set_safe(0);
+    assert_eq!(
+        pipeline.advance(&source, l1(15)).expect("advances"),
+        Advance::Idle
+    );
+}
+
+#[test]
+fn channels_that_were_safe_are_not_posted_again() {
+    let source = FakeSource::new();
+    let (mut pipeline, _) = channels_of_two(&source, 3, 3);
+    source.set_safe(4);
+    pipeline.advance(&source, l1(12)).expect("advances");
+    let posted = pipeline.cursor();
+    // The first two are still right, wherever the L1 includes them next.
+    source.unwind(5);
+    let outcome = pipeline.advance(&source, l1(13)).expect("advances");
+    assert_eq!(outcome, Advance::Unwound { posted });
+    source.set_safe(0);
+    let outcome = pipeline.advance(&source, l1(13)).expect("advances");
+    assert_eq!(outcome, Advance::Idle);
+    let again = send_all(&mut pipeline);
+    assert_eq!(decode(again.iter().map(data)), [block_batch(&source, 5)]);
+}
+
+#[test]
 fn a_channel_that_is_late_is_posted_again() {
     let source = FakeSource::new();
     source.seal(8, &[900]);
@@ -223,7 +288,7 @@ fn a_safe_head_that_does_not_follow_is_waited_for_then_posted_for_again() {
             .expect("advances"),
         Advance::Idle
     );
-    assert_eq!(pipeline.safe_watch.newest_first().count(), 0);
+    assert_eq!(pipeline.safe_watch.awaited(), 0);
     assert_eq!(pipeline.safe_watch.stalls(), 0);
 }
 

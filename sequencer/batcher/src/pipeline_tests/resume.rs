@@ -60,6 +60,56 @@ fn what_an_earlier_run_sent_is_not_posted_again() {
 }
 
 #[test]
+fn what_was_sent_in_place_of_something_is_what_counts() {
+    let source = FakeSource::new();
+    let config = BatcherConfig {
+        channel_duration_max: 0,
+        ..config()
+    };
+    let mut before = pipeline(&source, config.clone());
+    let mut sent = Vec::new();
+    let mut post = |pipeline: &mut Pipeline, blocks| {
+        source.seal(blocks, &[700]);
+        pipeline.advance(&source, l1(10)).expect("advances");
+        sent.extend(send_all(pipeline));
+    };
+    // Channels of blocks 1 and 2, of 3 and of 4; then those of 3 and 4 again, in one.
+    for blocks in [2, 1, 1] {
+        post(&mut before, blocks);
+    }
+    assert!(before.cancel(ChannelTxInfo {
+        channel: 1,
+        index: 0
+    }));
+    post(&mut before, 0);
+    // Channels of a chain that was unwound, and of what came in its place.
+    post(&mut before, 3);
+    let unwound = before.cursor().number;
+    source.unwind(5);
+    before.advance(&source, l1(11)).expect("unwound");
+    post(&mut before, 2);
+    let froms: Vec<_> = sent.iter().map(|tx| tx.tag.from).collect();
+    assert_eq!(
+        (froms.as_slice(), unwound),
+        ([1, 3, 4, 3, 5, 5].as_slice(), 7)
+    );
+
+    let tags: Vec<_> = sent.iter().map(|tx| Some(tx.tag)).collect();
+    let mut after = pipeline(&source, config);
+    let infos = after.resume(&tags, &source, 20).expect("read");
+    let taken_up: Vec<_> = infos.iter().map(Option::is_some).collect();
+    assert_eq!(taken_up, [true, false, false, true, false, true]);
+    assert_eq!(
+        (after.cursor(), after.pending_txs()),
+        (source.unsafe_head(), 3)
+    );
+    for info in infos.into_iter().flatten() {
+        after.confirm(info, inclusion(12), 24).expect("in time");
+    }
+    assert_eq!((after.confirmed_to(), after.pending_txs()), (7, 0));
+}
+
+#[test]
 fn what_is_cancelled_is_put_into_channels_anew() {
     let source = FakeSource::new();
     source.seal(30, &[700]);
