@@ -3,6 +3,7 @@
 mod raw;
 mod replay;
 mod tracer;
+mod tracers;
 
 pub(crate) use replay::Replay;
 pub(crate) use tracer::Options as TracerOptions;

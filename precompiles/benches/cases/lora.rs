@@ -227,6 +227,9 @@ pub(super) const CASES: &[(&str, fn() -> Case)] = &[
     ("get, depth 16", || {
         Case::view(deepest(), LORA, &getCall { id: 17 }, Warm)
     }),
+    ("statusOf", || {
+        Case::view(deepest(), LORA, &statusOfCall { id: 17 }, Warm)
+    }),
     ("byBase, 16 adapters", || {
         let call = byBaseCall {
             base: 1,

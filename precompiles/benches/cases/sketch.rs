@@ -74,6 +74,12 @@ pub(super) const CASES: &[(&str, fn() -> Case)] = &[
         let header = Sketch::headerCall { setId: 1 };
         Case::view(drawn(64, 0, 1), SKETCH, &header, Warm)
     }),
+    ("clusterCount", || {
+        let count = Sketch::clusterCountCall {
+            space: space(WHO, DATANET),
+        };
+        Case::view(drawn(64, 0, 2), SKETCH, &count, Warm)
+    }),
     ("openSet", || {
         Case::write(World::new(), SKETCH, &open(DATANET, 64, 0))
     }),

@@ -1,6 +1,9 @@
 //! Traces by go-ethereum's built-in tracers.
 
-use super::Replay;
+use super::{
+    Replay,
+    tracers::{Tracers, complete, renew, result_of, tracers},
+};
 use crate::{
     api::{Api, Found},
     block_id::BlockId,
@@ -10,7 +13,6 @@ use crate::{
     },
     error::Failure,
     eth::sealed_transaction,
-    native_calls,
     params::{FromJson, Object, ParamError, Params, Path, text},
     registry::Outcome,
     workers::Deadline,
@@ -57,14 +59,9 @@ impl FromJson<'_> for Options {
 }
 
 /// A tracer as the options say, bounded as the configuration says.
-fn tracer(
-    options: &Options,
-    api: &Api,
-    deadline: Deadline,
-) -> Result<Bounded<DebugInspector>, Failure> {
-    let inner = DebugInspector::new(options.tracing.clone())
-        .map_err(|error| Failure::Tracer(error.to_string().into()))?;
-    let steps = match &inner {
+fn tracer(options: &Options, api: &Api, deadline: Deadline) -> Result<Bounded<Tracers>, Failure> {
+    let inner = tracers(&options.tracing)?;
+    let steps = match &inner.0 {
         DebugInspector::Default(..) if options.tracing.config.enable_memory.unwrap_or(false) => {
             Steps::WithMemory
         }
@@ -79,24 +76,11 @@ fn tracer(
     ))
 }
 
-/// Checks that what a tracer recorded of a transaction is whole, and adds to flat traces what they lack: calls to
-/// native precompiles, and the gas that the transaction used, which go-ethereum has in the first one's place.
-fn complete(inspector: &mut Bounded<DebugInspector>, gas_used: u64) -> Result<(), Failure> {
-    inspector.check()?;
-    if let DebugInspector::FlatCallTracer(flat) = &mut inspector.inner {
-        native_calls::show(flat);
-        if let Some(first) = flat.traces_mut().nodes_mut().first_mut() {
-            first.trace.gas_used = gas_used;
-        }
-    }
-    Ok(())
-}
-
 /// Traces the next transaction of a block and goes on to the one after it.
 fn trace_next(
     replay: &mut Replay,
-    mut inspector: Bounded<DebugInspector>,
-) -> Result<(GethTrace, Bounded<DebugInspector>), Failure> {
+    mut inspector: Bounded<Tracers>,
+) -> Result<(GethTrace, Bounded<Tracers>), Failure> {
     let index = replay.position();
     let tx = replay
         .next_tx()
@@ -108,17 +92,13 @@ fn trace_next(
     };
     let result;
     (result, inspector) = replay.inspect(tx.clone(), inspector)?;
-    complete(&mut inspector, result.result.tx_gas_used())?;
+    inspector.check()?;
+    let tracers = &mut inspector.inner;
+    complete(tracers, result.result.tx_gas_used());
     let block = replay.env().block_env.clone();
-    let trace = inspector
-        .inner
-        .get_result(Some(context), &tx, &block, &result, replay.db())
-        .map_err(|error| Failure::Tracer(error.to_string().into()))?;
+    let trace = result_of(tracers, Some(context), &tx, &block, &result, replay.db())?;
     replay.commit(result);
-    inspector
-        .inner
-        .fuse()
-        .map_err(|error| Failure::Tracer(error.to_string().into()))?;
+    renew(tracers)?;
     Ok((trace, inspector))
 }
 
@@ -194,10 +174,9 @@ pub(super) fn trace_call(api: &Api, params: &Params) -> Outcome {
     let tx = request.tx_env(env.cfg_env.chain_id, gas_limit, 0, Bytes::new());
     let inspector = tracer(&options, api, params.deadline)?;
     let (result, mut inspector) = transact_in(&mut db, env.clone(), tx.clone(), inspector, &moves)?;
-    complete(&mut inspector, result.result.tx_gas_used())?;
-    let trace = inspector
-        .inner
-        .get_result(None, &tx, &env.block_env, &result, &mut db)
-        .map_err(|error| Failure::Tracer(error.to_string().into()))?;
+    inspector.check()?;
+    let tracers = &mut inspector.inner;
+    complete(tracers, result.result.tx_gas_used());
+    let trace = result_of(tracers, None, &tx, &env.block_env, &result, &mut db)?;
     api.reply(&trace)
 }

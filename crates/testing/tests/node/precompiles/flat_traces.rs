@@ -71,6 +71,14 @@ fn list(answer: &Value) -> Result<&Vec<Value>> {
     answer.as_array().context("a list of traces")
 }
 
+/// Recipients and inputs of the calls within a call tracer's frame, in their order.
+fn calls_of(frame: &Value) -> Vec<(&Value, &Value)> {
+    let inner = frame["calls"].as_array().into_iter().flatten();
+    inner
+        .flat_map(|call| [vec![(&call["to"], &call["input"])], calls_of(call)].concat())
+        .collect()
+}
+
 /// Every method that answers flat traces, against the frames of the transactions `hashes`.
 pub(super) async fn agree(
     client: &mut Client,
@@ -101,6 +109,15 @@ pub(super) async fn agree(
         let tracer = json!([hash, {"tracer": "flatCallTracer"}]);
         let flat = client.call("debug_traceTransaction", tracer).await?;
         assert_eq!(FlatTrace::read_all(list(&flat)?)?, expected);
+        // As a part among others it says the same, and so do they.
+        let parts = json!({"flatCallTracer": {}, "callTracer": {}});
+        let mux = json!([hash, {"tracer": "muxTracer", "tracerConfig": parts}]);
+        let mux = client.call("debug_traceTransaction", mux).await?;
+        assert_eq!(
+            FlatTrace::read_all(list(&mux["flatCallTracer"])?)?,
+            expected
+        );
+        assert_eq!(calls_of(&mux["callTracer"]), calls_of(frame.0));
         all.extend(localized.iter().cloned());
     }
     let block = &all.first().context("traces")?["blockNumber"];
