@@ -3,7 +3,7 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help dev test lint bench fuzz crash soak digits contracts docs clean
+.PHONY: help dev demo test lint bench fuzz crash soak digits contracts docs clean
 ARGS ?=
 
 help: ## Show the targets
@@ -12,6 +12,10 @@ help: ## Show the targets
 dev: ## Run a local chain with an L1 (flags: ARGS="--data-dir DIR ...")
 	@scripts/install.sh
 	@. scripts/env.sh; cargo build -p openledger-cli; exec "$$CARGO_TARGET_DIR/debug/openledger" dev $(ARGS)
+
+demo: ## Train, serve and pay for a small model on a local chain, and check who earns what (scripts/demo.sh --help)
+	@scripts/install.sh
+	@scripts/demo.sh $(ARGS)
 
 test: ## Run every check and test
 	@scripts/install.sh --test

@@ -67,7 +67,7 @@ pub(super) fn run(args: &ClusterArgs) -> anyhow::Result<ExitCode> {
         println!(
             "{} contributions in {} clusters",
             contributions.len(),
-            clustering.len()
+            clustering.clusters()
         );
     }
     Ok(ExitCode::SUCCESS)

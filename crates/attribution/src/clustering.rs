@@ -48,7 +48,7 @@ impl Clustering {
     }
 
     /// Number of clusters.
-    pub fn len(&self) -> usize {
+    pub fn clusters(&self) -> usize {
         self.signatures.len()
     }
 }
@@ -141,7 +141,7 @@ mod tests {
             .collect();
         assert_eq!(here, chain);
         assert!(here.iter().any(|(_, is_new)| !is_new));
-        assert!(clustering.len() >= 2);
+        assert!(clustering.clusters() >= 2);
         assert_eq!(here[9], (0, false));
     }
 }

@@ -83,7 +83,7 @@ async fn first_difference(
     let difference = differ(
         "clusters",
         (ON_CHAIN, state.clusters as usize),
-        (RECOMPUTED, clustering.len()),
+        (RECOMPUTED, clustering.clusters()),
     );
     if difference.is_some() || state.settled == 0 {
         return Ok(difference);

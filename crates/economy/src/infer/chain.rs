@@ -2,7 +2,7 @@
 
 use super::{Policy, Prices, SignedVoucher, Voucher};
 use alloy_primitives::{Address, B256};
-use anyhow::{Context, ensure};
+use anyhow::ensure;
 use openledger_client::Node;
 use openledger_contracts::{
     adapter_market::AdapterMarket, agent_registry::AgentRegistry, claim_vault::ClaimVault,
@@ -118,7 +118,7 @@ pub async fn prices(node: &Node, adapter: u64) -> anyhow::Result<Prices> {
     ensure!(
         is_offered,
         "adapter {adapter} isn't offered: {}",
-        if u8::from(listing.status) == STATUS_ACTIVE {
+        if listing.status == STATUS_ACTIVE {
             "LORA says that it is deprecated or disputed"
         } else {
             "it is not listed, paused or withdrawn (`openledger adapter status` says)"
@@ -170,7 +170,7 @@ pub async fn sketch_dims(node: &Node, adapter: u64) -> anyhow::Result<Vec<usize>
 /// If the node doesn't answer.
 pub async fn is_active(node: &Node, worker: Address) -> anyhow::Result<bool> {
     let call = ValidatorStaking::isActiveCall {
-        role: ROLE_WORKER.try_into().context("a role")?,
+        role: ROLE_WORKER,
         operator: worker,
     };
     node.ask(VALIDATOR_STAKING, call).await
@@ -221,7 +221,7 @@ pub enum RequestStatus {
 impl RequestStatus {
     /// Of a request.
     pub fn of(request: &Request) -> Self {
-        match u8::from(request.status) {
+        match request.status {
             1 => Self::Open,
             2 => Self::Fulfilled,
             3 => Self::Refunded,

@@ -224,7 +224,7 @@ impl FeeTree {
 
     /// The root; `None` of no leaves.
     pub fn root(&self) -> Option<Node> {
-        self.levels.iter().filter_map(odd).fold(None, rise)
+        self.levels.iter().filter_map(|level| odd(level)).fold(None, rise)
     }
 
     /// Place of the leaf that covers the wei at `offset`; `None` beyond the sum.
@@ -264,7 +264,7 @@ impl FeeTree {
 }
 
 /// The last node of a level if it has no sibling.
-fn odd(level: &Vec<Node>) -> Option<&Node> {
+fn odd(level: &[Node]) -> Option<&Node> {
     level.last().filter(|_| !level.len().is_multiple_of(2))
 }
 
