@@ -3,6 +3,7 @@
 use anyhow::{Context, bail, ensure};
 use std::{
     fs::{self, File},
+    io,
     path::{Path, PathBuf},
     process::Stdio,
     time::{Duration, Instant},
@@ -50,6 +51,7 @@ impl Binary {
                 command.env_remove(variable);
             }
         }
+        die_with_parent(&mut command);
         let child = command
             .args(arguments)
             .stdin(Stdio::null())
@@ -78,6 +80,34 @@ impl Binary {
         Ok(fs::read_to_string(&process.log)?)
     }
 }
+
+/// Has the kernel ask the child to end when the thread that starts it ends, so that nothing is left behind when the
+/// demonstration is killed. All children are started by the main thread, which lives as long as the process does.
+#[cfg(target_os = "linux")]
+#[allow(
+    unsafe_code,
+    reason = "two system calls between fork and exec, where both are safe"
+)]
+fn die_with_parent(command: &mut Command) {
+    let parent = std::process::id();
+    // SAFETY: the closure runs in the child between fork and exec and makes two system calls that are safe there (prctl,
+    // getppid); it allocates nothing.
+    unsafe {
+        command.pre_exec(move || {
+            if libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGTERM) != 0 {
+                return Err(io::Error::last_os_error());
+            }
+            // The parent may have died before the signal was set.
+            if u32::try_from(libc::getppid()).ok() != Some(parent) {
+                return Err(io::Error::from(io::ErrorKind::BrokenPipe));
+            }
+            Ok(())
+        });
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+fn die_with_parent(_: &mut Command) {}
 
 /// A process of the command.
 #[derive(Debug)]

@@ -224,7 +224,10 @@ impl FeeTree {
 
     /// The root; `None` of no leaves.
     pub fn root(&self) -> Option<Node> {
-        self.levels.iter().filter_map(|level| odd(level)).fold(None, rise)
+        self.levels
+            .iter()
+            .filter_map(|level| odd(level))
+            .fold(None, rise)
     }
 
     /// Place of the leaf that covers the wei at `offset`; `None` beyond the sum.
