@@ -19,11 +19,12 @@ mod task;
 mod verdict;
 mod world;
 
-use alloy_primitives::B256;
+use alloy_primitives::{B256, U256};
 use anyhow::{Context, ensure};
 use chain::{Binary, Outcome};
 use clap::Parser;
 use data::Settled;
+use openledger_client::decimal;
 use progress::Progress;
 use std::{path::PathBuf, process::ExitCode};
 use study::{EPOCHS, Study, paid_with};
@@ -197,7 +198,7 @@ fn judge(world: &World, outcome: &Outcome, studies: &[Study]) -> anyhow::Result<
         report::derived(&outcome.derived_paid)
     );
     println!(
-        "What everybody claimed\n\n{}\n",
+        "What everybody claimed, with the bonds that were given back: of contributions, and the proposer's\n\n{}\n",
         report::claims(&outcome.claims)
     );
     let correlations: Vec<f64> = others
@@ -205,6 +206,11 @@ fn judge(world: &World, outcome: &Outcome, studies: &[Study]) -> anyhow::Result<
         .map(|other| other.worth.spearman(&other.paid))
         .collect();
     let steering = study.steering;
+    let derived_names: Vec<&str> = Field::Second
+        .honest()
+        .filter(|who| outcome.derived_paid.get(*who).is_some_and(|wei| *wei > 0))
+        .map(world::name)
+        .collect();
     let mut conditions = vec![
         Condition::new(
             format!(
@@ -224,16 +230,27 @@ fn judge(world: &World, outcome: &Outcome, studies: &[Study]) -> anyhow::Result<
         ),
         Condition::new(
             format!(
-                "a verifier with L1 alone has the same block {}",
-                outcome.agreed.0
+                "the derived adapter paid {} whose rows it was trained on, and its parent {} OPEN of its royalties",
+                derived_names.join(" and "),
+                decimal(U256::from(outcome.parent_royalty))
             ),
-            format!("{}", outcome.agreed.1),
-            true,
+            "all of them".to_owned(),
+            derived_names.len() == Field::Second.honest().len() && outcome.parent_royalty > 0,
+        ),
+        Condition::new(
+            format!(
+                "a verifier with L1 alone has the same block {}",
+                outcome.last_block.0
+            ),
+            format!("{}", outcome.last_block.1),
+            outcome.verifier_hash == outcome.last_block.1,
         ),
         Condition::new(
             format!("epoch verify: {}", outcome.verified),
-            "no differences".to_owned(),
-            outcome.verified.ends_with(" 0 differences"),
+            format!("{} epochs of adapters, no differences", outcome.settlements),
+            outcome
+                .verified
+                .ends_with(&format!(": {}; differences: 0", outcome.settlements)),
         ),
     ];
     conditions.extend(verdict::conditions(&Evidence {

@@ -26,11 +26,15 @@ use std::collections::BTreeMap;
 pub(crate) const EPOCHS: usize = 2;
 /// Requests of an epoch.
 pub(crate) const REQUESTS: usize = 160;
-/// How the adapter is trained, and the one that is derived from it. It stops long before labels are known by heart, since a
-/// gradient of what is fitted says little.
+/// How the adapter is trained. It stops long before labels are known by heart, since a gradient of what is fitted says little.
 pub(crate) const TRAINING: Training = Training {
     steps: 50,
     rate: 0.01,
+};
+/// How the one that is derived from it is trained further: by smaller steps, of fewer rows, for the same reason.
+pub(crate) const FURTHER_TRAINING: Training = Training {
+    steps: 50,
+    rate: 0.003,
 };
 /// Part of the fees that a payer who steers pays: one in this many.
 pub(crate) const STEERING_PART: u128 = 100;
@@ -77,7 +81,7 @@ impl Trained {
             base: self.base.clone(),
             adapter: self
                 .adapter
-                .trained(&self.base, &settled.samples(), TRAINING)?,
+                .trained(&self.base, &settled.samples(), FURTHER_TRAINING)?,
             settled,
         })
     }
@@ -440,6 +444,33 @@ mod tests {
         assert!(drawn.iter().all(|place| [1, 2].contains(place)));
         // Nobody has a score, so nobody earns.
         assert_eq!(epoch.result(&[0, 1]), SetResult::default());
+    }
+
+    /// The derived adapter's calls have scores, and both whose rows it was trained on earn.
+    #[test]
+    fn a_derived_adapter_pays_for_its_own_rows() {
+        for seed in 1..=3 {
+            let world = World::new(seed);
+            let settled = |field| {
+                let all = world.contributions(field, Cheats::ALL);
+                Settled::new(B256::ZERO, &all).unwrap()
+            };
+            let first = Trained::on(&world, settled(Field::First)).unwrap();
+            let derived = first.further(settled(Field::Second)).unwrap();
+            let service = derived.service(seed, 1).unwrap();
+            let asked = requests(&world, Field::Second, 0);
+            let epoch = Epoch {
+                seed: epoch_seed(seed, 0),
+                adapter: 3,
+                prices: asked.iter().map(price).collect(),
+                scores: service.all_scores(&service.answers(&asked).unwrap()),
+            };
+            let result = epoch.result(service.clusters());
+            let paid = pay(&derived.settled, &[result], &[u128::from(UNITS)]).unwrap();
+            for who in Field::Second.honest() {
+                assert!(paid[who] > 0, "seed {seed}: {paid:?}");
+            }
+        }
     }
 
     /// The same rows give the same model, so that what is trained anew can be compared to the last bit.

@@ -318,7 +318,7 @@ fn value(cell: &str, unit: &str) -> U256 {
         return wei.parse().unwrap();
     }
     match unit {
-        "OPEN" => alloy_primitives::utils::parse_ether(&digits).unwrap(),
+        "OPEN" | "points" => alloy_primitives::utils::parse_ether(&digits).unwrap(),
         _ => digits.parse().unwrap(),
     }
 }
@@ -341,7 +341,6 @@ mod contract {
         function parameters() external view returns (Bounds[] memory);
         function parameter(bytes32 name) external view returns (uint256);
         function getMinDelay() external view returns (uint256);
-        function initialize(bytes32[] calldata settings) external;
     }
 }
 
@@ -450,7 +449,7 @@ fn nobody_initializes_again_neither_predeploys_nor_their_implementations() {
             let mut evm = Context::mainnet()
                 .with_db(initialize::database(&genesis.alloc))
                 .build_mainnet();
-            let call = contract::initializeCall { settings: vec![] };
+            let call = initialize::initializeCall { settings: vec![] };
             let result = evm
                 .system_call(address, call.abi_encode().into())
                 .unwrap()

@@ -222,6 +222,7 @@ impl DeployFile {
         );
         // Amounts, and whatever has a range.
         file.contracts()?.check()?;
+        file.settings()?;
         Ok(file)
     }
 
@@ -397,6 +398,11 @@ mod tests {
                 "confirmations = 1",
                 "confirmations = 1\nspeed = 1",
                 "unknown field `speed`",
+            ),
+            (
+                "[clocks]",
+                "[protocol.Jury]\ndrawSeconds = \"soon\"\n[clocks]",
+                "protocol.Jury.drawSeconds is \"soon\"",
             ),
             ("\"10000.5\"", "\"-1\"", "allocations.0x0000"),
             ("\"10000.5\"", "\"a lot\"", "allocations.0x0000"),

@@ -115,6 +115,12 @@ async fn deploy(args: DeployArgs) -> anyhow::Result<ExitCode> {
     }
     let journal = args.out.join(JOURNAL);
     let digest = config.digest();
+    // A genesis that can't be made is refused before anything is sent.
+    let anywhere = Origin {
+        block: GenesisId::default(),
+        timestamp: 0,
+    };
+    files(&file, &L1Contracts::default(), anywhere, &config)?;
     let mut deployment = Deployment::begin(
         client.clone(),
         signer,

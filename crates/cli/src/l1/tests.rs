@@ -3,6 +3,7 @@
 use super::{
     config::DeployFile,
     state::{DeployState, Origin},
+    status::l2_code,
 };
 use crate::testing::{CHAIN, DEPLOYER, DEPLOYER_KEY, Site};
 use alloy_eips::BlockId;
@@ -10,10 +11,10 @@ use alloy_primitives::{Address, B256, U256};
 use alloy_sol_types::SolCall;
 use openledger_chain::ChainFiles;
 use openledger_l1::{
-    DeployOptions, Deployment, GenesisAnchor,
+    DeployOptions, Deployment, GenesisAnchor, Standing,
     contracts::{AnchorStateRegistry, OPEN, ProxyAdmin},
 };
-use openledger_primitives::GenesisId;
+use openledger_primitives::{GenesisId, predeploys};
 use serde_json::json;
 use std::fs;
 
@@ -54,7 +55,7 @@ async fn a_chain_is_deployed_once_and_stands_its_check() {
     // L2's code waits for its code timelock.
     assert_eq!(
         crate::genesis::proxy_admin_owner(&files.genesis),
-        Some(openledger_primitives::predeploys::CODE_TIMELOCK)
+        Some(predeploys::CODE_TIMELOCK)
     );
     let roles = files.l1.roles.unwrap();
     assert_eq!(roles.owner, Address::with_last_byte(1));
@@ -187,11 +188,39 @@ async fn an_owner_of_l2_code_without_delay_is_wrong() {
     let Some(site) = Site::start(&[]).await else {
         return;
     };
-    let owner =
-        "l2-proxy-admin-owner = \"0x0000000000000000000000000000000000000009\"\ntreasury = ";
-    let file = CHAIN.replace("treasury = ", owner);
-    assert!(site.deploy(&file).await.unwrap());
-    assert!(!site.status().await.unwrap());
+    assert!(site.deploy(CHAIN).await.unwrap());
+    let mut files = ChainFiles::read(&site.out()).unwrap();
+    for (owner, standing) in [
+        (predeploys::CODE_TIMELOCK, Standing::Right),
+        (Address::with_last_byte(9), Standing::Wrong),
+    ] {
+        let admin = files
+            .genesis
+            .alloc
+            .get_mut(&predeploys::PROXY_ADMIN)
+            .unwrap();
+        let storage = admin.storage.as_mut().unwrap();
+        storage.insert(B256::ZERO, owner.into_word());
+        let readings = l2_code(&files, None).await.unwrap();
+        let standings: Vec<_> = readings.iter().map(|reading| reading.standing).collect();
+        assert_eq!(standings, [standing]);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn parameters_that_a_contract_refuses_are_refused_before_anything_is_sent() {
+    let Some(site) = Site::start(&[]).await else {
+        return;
+    };
+    let file = format!("{CHAIN}\n[protocol.Jury]\ndrawSeconds = \"4\"\n");
+    let error = site.deploy(&file).await.unwrap_err();
+    assert!(
+        format!("{error:#}").contains("drawSeconds is 4: from 5 to 7200"),
+        "{error:#}"
+    );
+    let client = &site.client;
+    let nonce = client.nonce(DEPLOYER, BlockId::latest()).await.unwrap();
+    assert_eq!(nonce, 0);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -291,7 +291,7 @@ fn leads_to_an_adapter(world: &World) -> anyhow::Result<()> {
             "--tune-seconds",
             "3600",
             "--feedback-seconds",
-            "5",
+            "20",
         ],
     )?;
     ensure!(

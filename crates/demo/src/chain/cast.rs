@@ -22,7 +22,7 @@ const DERIVED_WORKER: u32 = 6;
 const DATANET_OWNER: u32 = 7;
 const FIRST_PAYER: u32 = 8;
 const FIRST_VALIDATOR: u32 = FIRST_PAYER + PAYERS;
-/// The watcher's account, which a process of its own sends for.
+/// The watcher's account.
 pub(crate) const WATCHER: u32 = FIRST_VALIDATOR + VALIDATORS;
 const PROPOSER: u32 = WATCHER + 1;
 const FIRST_CONTRIBUTOR: u32 = PROPOSER + 1;
@@ -39,7 +39,7 @@ fn contributor(contributor: usize, account: usize) -> u32 {
     FIRST_CONTRIBUTOR + place as u32
 }
 
-/// Everybody who sends transactions from here.
+/// Everybody who takes part.
 #[derive(Debug)]
 pub(crate) struct Cast {
     /// Decides on models; the chain's parameters name it.
@@ -58,6 +58,8 @@ pub(crate) struct Cast {
     pub(crate) derived_worker: Actor,
     /// Proposes what is right.
     pub(crate) proposer: Actor,
+    /// The watcher's, which a process of its own sends for while it runs.
+    pub(crate) watcher: Actor,
     /// Owns the Datanets.
     pub(crate) datanet_owner: Actor,
     /// Applications.
@@ -91,13 +93,14 @@ impl Cast {
             liar: actor(LIAR)?,
             derived_worker: actor(DERIVED_WORKER)?,
             proposer: actor(PROPOSER)?,
+            watcher: actor(WATCHER)?,
             datanet_owner: actor(DATANET_OWNER)?,
             payers: several(FIRST_PAYER, PAYERS)?,
             validators: several(FIRST_VALIDATOR, VALIDATORS)?,
             contributors,
             names: BTreeMap::new(),
         };
-        cast.names = cast.all_names(chain)?;
+        cast.names = cast.all_names();
         Ok(cast)
     }
 
@@ -124,6 +127,7 @@ impl Cast {
             &self.derived_worker,
             &self.liar,
             &self.proposer,
+            &self.watcher,
             &self.datanet_owner,
         ];
         let several = self.payers.iter().chain(&self.validators);
@@ -133,14 +137,7 @@ impl Cast {
             .chain(self.contributors.values())
     }
 
-    /// Whether it is a validator's account.
-    pub(crate) fn is_validator(&self, address: Address) -> bool {
-        self.validators
-            .iter()
-            .any(|validator| validator.address() == address)
-    }
-
-    fn all_names(&self, chain: &LocalChain) -> anyhow::Result<BTreeMap<Address, String>> {
+    fn all_names(&self) -> BTreeMap<Address, String> {
         let mut names = BTreeMap::from([
             (self.model_developer.address(), "model developer".to_owned()),
             (
@@ -161,7 +158,7 @@ impl Cast {
                 self.datanet_owner.address(),
                 "owner of the Datanets".to_owned(),
             ),
-            (chain.key(WATCHER)?.address(), "watcher".to_owned()),
+            (self.watcher.address(), "watcher".to_owned()),
             (self.proposer.address(), "honest proposer".to_owned()),
             (self.council.address(), "council".to_owned()),
         ]);
@@ -171,6 +168,6 @@ impl Cast {
         for (number, validator) in self.validators.iter().enumerate() {
             names.insert(validator.address(), format!("validator {}", number + 1));
         }
-        Ok(names)
+        names
     }
 }

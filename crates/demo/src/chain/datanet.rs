@@ -241,7 +241,7 @@ pub(crate) enum Settled {
     Duplicate,
 }
 
-/// Settles all contributions once that can be, and answers what became of each.
+/// Settles all contributions once that can be, and answers what became of each when that is in sealed blocks.
 pub(crate) async fn settle(
     actor: &Actor,
     datanet: &Datanet,
@@ -249,12 +249,14 @@ pub(crate) async fn settle(
 ) -> anyhow::Result<Vec<Settled>> {
     await_block(actor.node(), last_block + REVEAL_DELAY.1 + 1).await?;
     let mut outcomes = BTreeMap::new();
+    let mut last_settled = 0;
     loop {
         let call = DatanetRegistry::settleCall {
             datanet: datanet.number,
             max: SETTLE_PAGE,
         };
         let receipt = actor.call(DATANET_REGISTRY, &call).await?;
+        last_settled = last_settled.max(receipt.block());
         let before = outcomes.len();
         for log in &receipt.logs {
             if let Ok(settled) = DatanetRegistry::ContributionSettled::decode_log(&log.inner) {
@@ -270,6 +272,7 @@ pub(crate) async fn settle(
             break;
         }
     }
+    await_block(actor.node(), last_settled).await?;
     Ok(outcomes.into_values().collect())
 }
 

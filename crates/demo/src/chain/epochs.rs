@@ -1,7 +1,6 @@
 //! Settlement: a dishonest proposal that the watcher refutes, honest ones that it pays, claims, and everything computed again.
 
 use super::{
-    actor::Actor,
     cast::{Cast, WATCHER},
     process::{Binary, Process},
 };
@@ -12,25 +11,24 @@ use alloy_sol_types::SolEvent;
 use anyhow::{Context, ensure};
 use futures::future::try_join_all;
 use openledger_client::{Node, Sender};
-use openledger_contracts::{EpochSettlement, ValidatorStaking, claim_vault::ClaimVault};
+use openledger_contracts::{EpochSettlement, claim_vault::ClaimVault};
 use openledger_economy::{
+    claim,
     epoch::{
-        close::draw_seeds,
+        close::missing_seeds,
         pots::{Key, Stage, settlement},
         propose::Draft,
     },
     infer::CallsDirectory,
 };
-use openledger_primitives::predeploys::{CLAIM_VAULT, EPOCH_SETTLEMENT, VALIDATOR_STAKING};
+use openledger_primitives::predeploys::{CLAIM_VAULT, EPOCH_SETTLEMENT};
 use std::{path::Path, time::Duration};
 
 /// Longest that the watcher may take to refute, or an epoch to be paid.
 const REFUTE_TIMEOUT: Duration = Duration::from_secs(60);
 const PAY_TIMEOUT: Duration = Duration::from_secs(120);
-/// Longest that a seed's block may take, and a proposal may be refused because the chain isn't there yet.
-const DRAFT_TIMEOUT: Duration = Duration::from_secs(60);
-/// The role of a validator in the staking contract.
-const VALIDATOR_ROLE: u8 = 0;
+/// Longest that a seed may take: its block, and the watcher's turn.
+const SEED_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// Starts the watcher: it refutes what is wrong, and pays what is right once its windows are over.
 pub(crate) fn watch(binary: &Binary, chain: &str) -> anyhow::Result<Process> {
@@ -49,25 +47,35 @@ pub(crate) fn watch(binary: &Binary, chain: &str) -> anyhow::Result<Process> {
     binary.start("watcher", &arguments)
 }
 
-/// What an honest proposer would propose for an epoch.
+/// Waits until the watcher has drawn the seeds of epochs that are closed.
+pub(crate) async fn seeds(
+    node: &Node,
+    epochs: &[u64],
+    watcher: &mut Process,
+) -> anyhow::Result<()> {
+    let drawn = async || {
+        let missing = missing_seeds(&node.at(None).await?).await?;
+        let is_drawn = epochs.iter().all(|epoch| !missing.contains(epoch));
+        anyhow::Ok(is_drawn.then_some(()))
+    };
+    watcher
+        .until("the epochs' seeds are drawn", SEED_TIMEOUT, drawn)
+        .await
+}
+
+/// What an honest proposer would propose for an epoch whose seed is drawn.
 pub(crate) async fn draft(
-    sender: &mut Sender,
+    node: &Node,
     key: Key,
     directories: &[CallsDirectory],
 ) -> anyhow::Result<Draft> {
-    let work = async {
-        draw_seeds(sender, Some(key.0)).await?;
-        Draft::make(&sender.view().await?, sender.node(), key, directories).await
-    };
-    let draft = tokio::time::timeout(DRAFT_TIMEOUT, work).await;
-    draft
-        .context("the seed isn't drawn in time")??
-        .with_context(|| {
-            format!(
-                "epoch {} of adapter {} has a proposal already",
-                key.0, key.1
-            )
-        })
+    let draft = Draft::make(&node.at(None).await?, node, key, directories).await?;
+    draft.with_context(|| {
+        format!(
+            "epoch {} of adapter {} has a proposal already",
+            key.0, key.1
+        )
+    })
 }
 
 /// Proposes everything for one cluster of the first set, and waits until the watcher has refuted it. Answers who did.
@@ -123,38 +131,31 @@ pub(crate) async fn events<E: SolEvent>(node: &Node, contract: Address) -> anyho
         .collect()
 }
 
-/// Everybody claims what they are owed; answers who got how much, and the block behind which nothing more happens.
+/// Everybody has what they earned credited, and claims it; answers who got how much.
 pub(crate) async fn claim(cast: &Cast) -> anyhow::Result<Vec<(Address, U256)>> {
     let claims = cast.everybody().map(|actor| async move {
-        if cast.is_validator(actor.address()) {
-            let call = ValidatorStaking::claimRewardsCall {
-                role: VALIDATOR_ROLE,
-                operator: actor.address(),
-                account: actor.address(),
-            };
-            actor.call(VALIDATOR_STAKING, &call).await?;
+        let (node, account) = (actor.node(), actor.address());
+        let mut sender = actor.sender();
+        let earned = claim::owed(node, account).await?;
+        claim::collect(&mut sender, &[earned]).await?;
+        if claimable(node, account).await?.is_zero() {
+            return Ok((account, U256::ZERO));
         }
-        let owed = owed(actor).await?;
-        if !owed.is_zero() {
-            actor.call(CLAIM_VAULT, &ClaimVault::claimCall {}).await?;
-            let left = self::owed(actor).await?;
-            ensure!(
-                left.is_zero(),
-                "{} is still owed {left} wei",
-                cast.name(actor.address())
-            );
-        }
-        anyhow::Ok((actor.address(), owed))
+        let paid = claim::claim(&mut sender, &[account]).await?;
+        let left = claimable(node, account).await?;
+        ensure!(
+            left.is_zero(),
+            "{} is still owed {left} wei",
+            cast.name(account)
+        );
+        anyhow::Ok((account, paid.iter().map(|paid| paid.amount).sum()))
     });
     try_join_all(claims).await
 }
 
-async fn owed(actor: &Actor) -> anyhow::Result<U256> {
-    let call = ClaimVault::claimableCall {
-        payee: actor.address(),
-    };
-    let open = BlockNumberOrTag::Pending;
-    actor.node().ask_at(CLAIM_VAULT, call, open).await
+async fn claimable(node: &Node, payee: Address) -> anyhow::Result<U256> {
+    node.ask(CLAIM_VAULT, ClaimVault::claimableCall { payee })
+        .await
 }
 
 /// `openledger epoch verify` by a node.

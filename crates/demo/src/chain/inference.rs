@@ -39,6 +39,8 @@ const VOUCHER_SECONDS_MIN: u64 = 600;
 const COST_MAX: u128 = 1_000_000_000_000_000_000;
 /// How long a worker keeps a call for who hasn't paid.
 const UNPAID: Duration = Duration::from_secs(60);
+/// Seconds of an epoch that settling all channels may take.
+const SETTLE_SECONDS: u64 = 5;
 /// Calls that a model serves at once.
 const PARALLEL: usize = 8;
 
@@ -160,7 +162,7 @@ impl Serving {
         })
     }
 
-    /// Serves requests, divided among payers, each paid by a voucher as it is answered; then settles all vouchers.
+    /// Serves requests, divided among payers, each paid by a voucher as it is answered.
     pub(crate) async fn serve(
         &self,
         payers: &mut [Payer],
@@ -177,10 +179,15 @@ impl Serving {
                 anyhow::Ok(())
             });
         try_join_all(all).await?;
+        Ok(())
+    }
+
+    /// Brings the newest voucher of each of so many channels to the chain, in one transaction.
+    pub(crate) async fn settle(&self, channels: usize) -> anyhow::Result<()> {
         let settled = self.worker.settle(None).await?;
         ensure!(
-            settled.len() == count,
-            "{} of {count} channels were settled",
+            settled.len() == channels,
+            "{} of {channels} channels were settled",
             settled.len()
         );
         Ok(())
@@ -198,6 +205,19 @@ impl Serving {
         self.worker.accept(voucher).await?;
         Ok(())
     }
+}
+
+/// Waits until what is settled now and in the next seconds is in one epoch.
+pub(crate) async fn await_room(node: &Node) -> anyhow::Result<()> {
+    let epoch = current_epoch(node).await?;
+    let ends = node
+        .ask(INFERENCE_ROUTER, InferenceRouter::endsAtCall { epoch })
+        .await?;
+    // Whatever is paid after the end begins the next one.
+    if node.time().await? + SETTLE_SECONDS >= ends {
+        await_time(node, ends).await?;
+    }
+    Ok(())
 }
 
 /// The epoch in which an adapter's fees were recorded last.

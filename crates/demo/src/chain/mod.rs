@@ -24,10 +24,10 @@ use actor::Actor;
 use adapters::Lineage;
 use alloy_eips::BlockNumberOrTag;
 use alloy_primitives::{B256, U256, keccak256, uint};
-use anyhow::{Context, bail, ensure};
+use anyhow::{Context, ensure};
 use cast::Cast;
 use datanet::{Datanet, File};
-use futures::future::{try_join, try_join_all};
+use futures::future::{try_join, try_join_all, try_join3};
 use inference::{Payer, Serving};
 use openledger_attribution::{
     sketch::SketchForm,
@@ -49,6 +49,8 @@ use std::{
 /// Longest that the chain may take to start, and the verifier to follow it.
 const START_TIMEOUT: Duration = Duration::from_secs(120);
 const FOLLOW_TIMEOUT: Duration = Duration::from_secs(120);
+/// Longest that all of it may take on the slowest machine: a chain that makes no more blocks is waited for no longer.
+const PLAY_TIMEOUT: Duration = Duration::from_secs(1_200);
 /// A validator's stake.
 const VALIDATOR_STAKE: U256 = uint!(200_000_000_000_000_000_000_U256);
 const VALIDATOR_ROLE: u8 = 0;
@@ -64,6 +66,8 @@ pub(crate) struct Outcome {
     pub(crate) paid: Vec<u128>,
     /// The same for the derived adapter.
     pub(crate) derived_paid: Vec<u128>,
+    /// What the first adapter's developer got of the derived adapter's royalties, wei.
+    pub(crate) parent_royalty: u128,
     /// Results of the first adapter's epochs.
     pub(crate) results: Vec<SetResult>,
     /// The first adapter's requests that were drawn, by epoch.
@@ -86,8 +90,12 @@ pub(crate) struct Outcome {
     pub(crate) refuted_by: String,
     /// The last line of `openledger epoch verify`.
     pub(crate) verified: String,
-    /// Number and hash of the block at which the verifier has what the chain has.
-    pub(crate) agreed: (u64, B256),
+    /// Epochs of adapters that were settled.
+    pub(crate) settlements: usize,
+    /// Number and hash of the chain's last block here.
+    pub(crate) last_block: (u64, B256),
+    /// The verifier's hash of that block.
+    pub(crate) verifier_hash: B256,
 }
 
 /// Runs all of it with the world of a seed, and stops what it started.
@@ -123,7 +131,7 @@ pub(crate) async fn run(
         })
         .await?;
     progress.say(format!("a chain and its L1 run, {accounts} accounts"));
-    let outcome = Play {
+    let play = Play {
         binary,
         directory,
         chain,
@@ -131,12 +139,12 @@ pub(crate) async fn run(
         progress,
         node: Node::connect(&local.rpc_url, Some(local.chain_id)).await?,
         local,
-    }
-    .run()
-    .await;
+    };
+    let outcome = tokio::time::timeout(PLAY_TIMEOUT, play.run()).await;
     // Both, so that a failure of the play isn't hidden by one of the chain that follows from it.
     let stopped = process.stop().await;
-    let outcome = outcome?;
+    let outcome =
+        outcome.with_context(|| format!("it took longer than {} s", PLAY_TIMEOUT.as_secs()))??;
     stopped?;
     Ok(outcome)
 }
@@ -193,7 +201,9 @@ impl Play<'_> {
         self.progress
             .say("models trained, sets opened, seeds drawn; waiting for the clusters".to_owned());
         self.settle(&cast, &first, &second).await?;
-        try_join(
+        // Rows name clusters that there are.
+        try_join3(
+            self.review(&cast, &first, &second),
             adapters::fill(&cast.adapter_developer, &prepared.service),
             adapters::fill(&cast.derived_developer, &further.service),
         )
@@ -339,7 +349,7 @@ impl Play<'_> {
         })
     }
 
-    /// Clusters and their reviews; fails if the chain settles anything otherwise than computed here.
+    /// Clusters; fails if the chain settles anything otherwise than computed here.
     async fn settle(
         &self,
         cast: &Cast,
@@ -378,6 +388,17 @@ impl Play<'_> {
                 .filter(|(_, is_new)| !is_new)
                 .count()
         ));
+        Ok(())
+    }
+
+    /// Reviews of the clusters.
+    async fn review(
+        &self,
+        cast: &Cast,
+        first: &Contributed,
+        second: &Contributed,
+    ) -> anyhow::Result<()> {
+        let clusters = |contributed: &Contributed| contributed.settled.owners.len() as u32;
         for contributed in [first, second] {
             datanet::review(cast, &contributed.datanet, clusters(contributed)).await?;
         }
@@ -427,16 +448,18 @@ impl Play<'_> {
             &derived_worker,
         )
         .await?;
-        let mut payers = Vec::new();
-        for (number, payer) in cast.payers.iter().enumerate() {
-            payers.push(
-                serving
-                    .open(payer, &self.directory.join(format!("payer-{number}")))
-                    .await?,
-            );
-        }
+        let directories: Vec<_> = (0..cast.payers.len())
+            .map(|number| self.directory.join(format!("payer-{number}")))
+            .collect();
+        let opened = cast.payers.iter().zip(&directories);
+        let opened = opened.map(|(payer, directory)| serving.open(payer, directory));
         let derived_payer = self.directory.join("derived-payer");
-        let mut derived_payers = vec![derived.open(&cast.council, &derived_payer).await?];
+        let (mut payers, opened) = try_join(
+            try_join_all(opened),
+            derived.open(&cast.council, &derived_payer),
+        )
+        .await?;
+        let mut derived_payers = vec![opened];
         let mut watcher = epochs::watch(self.binary, self.chain)?;
         let verifier = self.verifier()?;
         let mut record = Record::default();
@@ -454,6 +477,12 @@ impl Play<'_> {
                 derived.serve(&mut derived_payers, &more),
             )
             .await?;
+            inference::await_room(&self.node).await?;
+            try_join(
+                serving.settle(payers.len()),
+                derived.settle(derived_payers.len()),
+            )
+            .await?;
             record.calls += asked.len() + more.len();
             record.asked.extend(asked);
             self.progress.say(format!(
@@ -468,8 +497,14 @@ impl Play<'_> {
                 .extend([(epoch, served.adapter), (derived_epoch, served.derived)]);
             record.epochs.push(epoch);
             let directories = epochs::directories(&[&serving.calls, &derived.calls])?;
+            let closed = [epoch, derived_epoch];
+            epochs::seeds(&self.node, &closed, &mut watcher).await?;
+            let (honest, more) = try_join(
+                epochs::draft(&self.node, (epoch, served.adapter), &directories),
+                epochs::draft(&self.node, (derived_epoch, served.derived), &directories),
+            )
+            .await?;
             let mut sender = cast.proposer.sender();
-            let honest = epochs::draft(&mut sender, (epoch, served.adapter), &directories).await?;
             if number == 0 {
                 let target = first
                     .settled
@@ -477,19 +512,22 @@ impl Play<'_> {
                     .iter()
                     .position(|owner| *owner == FLOODER);
                 let target = target.context("the flooder has a cluster")? as u32;
-                let by =
-                    epochs::lie(&mut cast.liar.sender(), &honest, target, &mut watcher).await?;
+                let mut liar = cast.liar.sender();
+                let (by, _) = try_join(
+                    epochs::lie(&mut liar, &honest, target, &mut watcher),
+                    more.send(&mut sender),
+                )
+                .await?;
                 record.refuted_by = cast.name(by);
                 self.progress.say(format!(
                     "epoch {epoch}: a proposal that gives all to {} was refuted by the {}",
                     crate::world::name(FLOODER),
                     record.refuted_by
                 ));
+            } else {
+                more.send(&mut sender).await?;
             }
             honest.send(&mut sender).await?;
-            let more =
-                epochs::draft(&mut sender, (derived_epoch, served.derived), &directories).await?;
-            more.send(&mut sender).await?;
             self.progress
                 .say(format!("epoch {epoch}: honest proposals for both adapters"));
             record.drafts.push(honest);
@@ -505,11 +543,11 @@ impl Play<'_> {
         ));
         record.prompts(&serving.calls, &payers)?;
         let mut outcome = self.outcome(cast, &served, record).await?;
-        outcome.claims = claims
-            .into_iter()
-            .filter(|(_, amount)| !amount.is_zero())
-            .map(|(address, amount)| (cast.name(address), amount))
-            .collect();
+        let mut by_name: BTreeMap<String, U256> = BTreeMap::new();
+        for (address, amount) in claims.into_iter().filter(|(_, amount)| !amount.is_zero()) {
+            *by_name.entry(cast.name(address)).or_default() += amount;
+        }
+        outcome.claims = by_name.into_iter().collect();
         self.verify(verifier, &mut outcome).await?;
         (outcome.contributions, outcome.settled) = (first.contributions, first.settled);
         Ok(outcome)
@@ -549,32 +587,29 @@ impl Play<'_> {
         (mut verifier, url): (Process, String),
         outcome: &mut Outcome,
     ) -> anyhow::Result<()> {
-        let (number, hash) = outcome.agreed;
+        let (number, hash) = outcome.last_block;
         let chain_id = self.local.chain_id;
         let same = async || {
             let Ok(node) = Node::connect(&url, Some(chain_id)).await else {
                 return anyhow::Ok(None);
             };
-            let Some(header) = node.header(BlockNumberOrTag::Number(number)).await? else {
-                return anyhow::Ok(None);
-            };
-            if header.hash != hash {
-                bail!(
-                    "the verifier has block {number} {}, the chain {hash}",
-                    header.hash
-                );
-            }
-            Ok(Some(()))
+            let header = node.header(BlockNumberOrTag::Number(number)).await?;
+            anyhow::Ok(header.map(|header| header.hash))
         };
-        verifier
+        let derived = verifier
             .until(
                 "the verifier has derived the chain from L1",
                 FOLLOW_TIMEOUT,
                 same,
             )
             .await?;
+        ensure!(
+            derived == hash,
+            "the verifier derived block {number} {derived} from L1, the chain has {hash}"
+        );
+        outcome.verifier_hash = derived;
         self.progress.say(format!(
-            "a verifier derived block {number} {hash} from L1 alone"
+            "a verifier derived block {number} {derived} from L1 alone"
         ));
         let printed = epochs::verify(self.binary, &url).await?;
         outcome.verified = printed.lines().last().unwrap_or_default().to_owned();
@@ -606,6 +641,12 @@ impl Play<'_> {
             };
             sums[who] += event.paid.saturating_to::<u128>();
         }
+        let royalties: Vec<EpochSettlement::RoyaltyPaid> =
+            epochs::events(&self.node, EPOCH_SETTLEMENT).await?;
+        let to_parent = royalties
+            .iter()
+            .filter(|paid| (paid.adapter, paid.id) == (served.derived, served.adapter));
+        let parent_royalty: U256 = to_parent.map(|paid| paid.amount).sum();
         let mut pools = Vec::new();
         for epoch in &record.epochs {
             let call = EpochSettlement::settlementOfCall {
@@ -624,6 +665,7 @@ impl Play<'_> {
         Ok(Outcome {
             paid,
             derived_paid,
+            parent_royalty: parent_royalty.saturating_to(),
             results,
             drawn: record.drawn()?,
             sketches: record.sketches(),
@@ -635,7 +677,9 @@ impl Play<'_> {
             calls: record.calls,
             refuted_by: record.refuted_by.clone(),
             verified: String::new(),
-            agreed: (head, self.node.block_hash(head).await?),
+            settlements: record.keys.len(),
+            last_block: (head, self.node.block_hash(head).await?),
+            verifier_hash: B256::ZERO,
         })
     }
 }
