@@ -134,7 +134,10 @@ fn check_addresses(files: &ChainFiles) -> anyhow::Result<()> {
 }
 
 /// Who may change L2's predeploys: L2's code timelock and nobody else.
-pub(super) async fn l2_code(files: &ChainFiles, l2: Option<&L2Node>) -> anyhow::Result<Vec<Reading>> {
+pub(super) async fn l2_code(
+    files: &ChainFiles,
+    l2: Option<&L2Node>,
+) -> anyhow::Result<Vec<Reading>> {
     let timelock = Value::Address(predeploys::CODE_TIMELOCK);
     let at_genesis =
         proxy_admin_owner(&files.genesis).context("genesis.json has no ProxyAdmin on L2")?;
