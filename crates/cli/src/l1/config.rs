@@ -375,11 +375,6 @@ mod tests {
                 "timelocks.code-delay-seconds is 3456001",
             ),
             (
-                "treasury = ",
-                "l2-proxy-admin-owner = \"0x0000000000000000000000000000000000000000\"\ntreasury = ",
-                "roles.l2-proxy-admin-owner",
-            ),
-            (
                 "block-time = 1",
                 "block-time = 1\ngas-limit = 5",
                 "l2.gas-limit is 5",

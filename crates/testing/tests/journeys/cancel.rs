@@ -186,7 +186,11 @@ impl Sending {
         Ok(Stuck { results, raw })
     }
 
+    /// Lets L1 grow until what was confirmed needn't be kept, and waits until nothing is.
     async fn until_journal_is_empty(&self) -> Result<()> {
+        for _ in 0..=TxSenderConfig::default().retain_blocks {
+            self.l1.state().mine();
+        }
         until("an empty journal", || async {
             let is_empty = std::fs::read_dir(self.directory.path())?.next().is_none();
             Ok(is_empty.then_some(()))
