@@ -2,7 +2,7 @@
 # The demonstration (docs/demo.md): a small model is trained on contributed data, served on a fresh local chain for paid
 # calls, and those who made its answers are paid. Exits with 1 unless every condition holds.
 #
-#   scripts/demo.sh                  about three minutes
+#   scripts/demo.sh                  two and a half minutes
 #   scripts/demo.sh --seed N         another world
 #   scripts/demo.sh --off-chain N    the payouts of N seeds, without a chain: two seconds a seed
 #   scripts/demo.sh --keep DIR       keep the chain, the adapters, the workers' calls and all logs

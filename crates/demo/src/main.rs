@@ -28,6 +28,7 @@ use openledger_client::decimal;
 use progress::Progress;
 use std::{path::PathBuf, process::ExitCode};
 use study::{EPOCHS, Study, paid_with};
+use tokio::signal::unix::{SignalKind, signal};
 use verdict::{Condition, Evidence};
 use world::{COPIER, Cheats, Contribution, FLOODER, Field, World};
 
@@ -62,7 +63,11 @@ async fn main() -> ExitCode {
     let args = Args::parse();
     let holds = match args.off_chain {
         Some(seeds) => off_chain(args.seed, seeds),
-        None => on_chain(&args).await,
+        // What was started ends, and the temporary directory goes, with what is dropped.
+        None => tokio::select! {
+            holds = on_chain(&args) => holds,
+            () = interrupted() => Err(anyhow::anyhow!("interrupted: the chain is stopped")),
+        },
     };
     match holds {
         Ok(true) => ExitCode::SUCCESS,
@@ -74,18 +79,36 @@ async fn main() -> ExitCode {
     }
 }
 
+/// Until somebody wants it to end.
+async fn interrupted() {
+    let Ok(mut terminated) = signal(SignalKind::terminate()) else {
+        // It ends at once then, and what it started with it.
+        return std::future::pending().await;
+    };
+    tokio::select! {
+        _ = tokio::signal::ctrl_c() => {}
+        _ = terminated.recv() => {}
+    }
+}
+
 /// Prints the conditions; whether all hold.
 fn conclude(conditions: &[Condition]) -> bool {
     println!("{}", report::conditions(conditions));
     conditions.iter().all(|condition| condition.holds)
 }
 
-/// Each seed by itself, without a chain.
+/// So many seeds without a chain; correlations are averaged as on a chain.
 fn off_chain(first: u64, seeds: u64) -> anyhow::Result<bool> {
+    let last = first.saturating_add(seeds + SEEDS - 1);
+    let studies = (first..last)
+        .map(Study::new)
+        .collect::<anyhow::Result<Vec<_>>>()?;
     let mut all = true;
-    for seed in first..first.saturating_add(seeds) {
+    for (seed, studies) in (first..last).zip(studies.windows(SEEDS as usize)) {
+        let [study, others @ ..] = studies else {
+            continue;
+        };
         let world = World::new(seed);
-        let study = Study::new(seed)?;
         let pools = [u128::from(openledger_economy::epoch::scoring::UNITS); EPOCHS];
         let no_copies = Cheats {
             copies: false,
@@ -98,12 +121,18 @@ fn off_chain(first: u64, seeds: u64) -> anyhow::Result<bool> {
             paid: &study.paid,
             without_copies: &without_copies,
             splits: (EPOCHS * openledger_economy::epoch::draw::DRAWS) as u128,
-            study: &study,
-            other_spearmans: &[],
+            study,
+            other_spearmans: &correlations(others),
             steering: study.steering,
         }));
     }
     Ok(all)
+}
+
+/// Of payouts with worth, of each of several seeds.
+fn correlations(studies: &[Study]) -> Vec<f64> {
+    let correlation = |study: &Study| study.worth.spearman(&study.paid);
+    studies.iter().map(correlation).collect()
 }
 
 /// All of it.
@@ -201,10 +230,6 @@ fn judge(world: &World, outcome: &Outcome, studies: &[Study]) -> anyhow::Result<
         "What everybody claimed, with the bonds that were given back: of contributions, and the proposer's\n\n{}\n",
         report::claims(&outcome.claims)
     );
-    let correlations: Vec<f64> = others
-        .iter()
-        .map(|other| other.worth.spearman(&other.paid))
-        .collect();
     let steering = study.steering;
     let derived_names: Vec<&str> = Field::Second
         .honest()
@@ -258,7 +283,7 @@ fn judge(world: &World, outcome: &Outcome, studies: &[Study]) -> anyhow::Result<
         without_copies: &without_copies,
         splits: (EPOCHS * openledger_economy::epoch::draw::DRAWS) as u128,
         study,
-        other_spearmans: &correlations,
+        other_spearmans: &correlations(others),
         steering,
     }));
     Ok(conclude(&conditions))

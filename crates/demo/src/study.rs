@@ -26,15 +26,10 @@ use std::collections::BTreeMap;
 pub(crate) const EPOCHS: usize = 2;
 /// Requests of an epoch.
 pub(crate) const REQUESTS: usize = 160;
-/// How the adapter is trained. It stops long before labels are known by heart, since a gradient of what is fitted says little.
+/// How the adapter is trained, and the one that is derived from it.
 pub(crate) const TRAINING: Training = Training {
     steps: 50,
     rate: 0.01,
-};
-/// How the one that is derived from it is trained further: by smaller steps, of fewer rows, for the same reason.
-pub(crate) const FURTHER_TRAINING: Training = Training {
-    steps: 50,
-    rate: 0.003,
 };
 /// Part of the fees that a payer who steers pays: one in this many.
 pub(crate) const STEERING_PART: u128 = 100;
@@ -81,7 +76,7 @@ impl Trained {
             base: self.base.clone(),
             adapter: self
                 .adapter
-                .trained(&self.base, &settled.samples(), FURTHER_TRAINING)?,
+                .trained(&self.base, &settled.samples(), TRAINING)?,
             settled,
         })
     }
