@@ -96,7 +96,7 @@ impl Sender {
         match balance {
             Ok(balance) if balance < step.value.saturating_add(gas_cost) || balance.is_zero() => {
                 anyhow::Error::from(failure).context(format!(
-                    "{}: {account} has {}, which {} and up to {} for gas are more than",
+                    "{}: {account} has {} on L2, which {} and up to {} for gas are more than",
                     step.name,
                     open(balance),
                     open(step.value),
