@@ -7,7 +7,7 @@ use super::{
     scores::SetResult,
 };
 use alloy_primitives::{B256, U256};
-use anyhow::{Context, ensure};
+use anyhow::ensure;
 use clap::Args;
 use openledger_client::{Node, Sender, SenderArgs, Step, TooMuchGas, duration, open, say};
 use openledger_contracts::{EpochSettlement, InferenceRouter};
@@ -105,19 +105,27 @@ pub async fn run_residue(args: ResidueArgs) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
+/// A wrong proposal that nobody refuted in time: nobody but its proposer can name the results that the chain has hashes of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "the proposal for epoch {epoch} is wrong, and what it would pay is known to its proposer alone"
+)]
+pub struct UnknownResults {
+    /// The epoch.
+    pub epoch: u64,
+}
+
 /// Pays an epoch whose windows are over, in as many transactions as it takes.
 ///
 /// # Errors
-/// A node that doesn't answer, a proposal whose results aren't known, a transaction that the chain refuses.
+/// [`UnknownResults`]; a node that doesn't answer, a transaction that the chain refuses.
 pub async fn finalize(sender: &mut Sender, trace: &Node, key: Key) -> anyhow::Result<Vec<B256>> {
     let (epoch, adapter) = key;
     let view = sender.view().await?;
     let audit = Audit::read(view.clone(), trace.clone(), adapter).await?;
     let settled = settlement(&view, key).await?;
     let judgement = audit.judgement(epoch, settled.voidDraws).await?;
-    let results = judgement.results().with_context(|| {
-        format!("the proposal for epoch {epoch} is wrong, and what it would pay is known to its proposer alone")
-    })?;
+    let results = judgement.results().ok_or(UnknownResults { epoch })?;
     let hashes = judgement.proposed;
     let mut transactions = Vec::new();
     loop {

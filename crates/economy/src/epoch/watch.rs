@@ -9,7 +9,7 @@ use super::{
     chain::TraceArgs,
     challenge::{CHALLENGE_GAS_MAX, Outcome, Standing, Verdict},
     close::{close, draw_seeds, missing_seeds},
-    finalize::{carry, carry_from, finalize},
+    finalize::{UnknownResults, carry, carry_from, finalize},
     judge::Wrong,
     pots::{Key, Stage, current_epoch, pots_from, settlement},
 };
@@ -377,8 +377,10 @@ impl Watcher {
                 info!(epoch, adapter, transactions, "epoch finalized");
                 Ok(())
             }
-            // Results that nobody knows.
-            Err(_) if now > carry_from => self.settle_without_scores(view, key).await,
+            // Whatever else went wrong may go right the next time: carrying can't be undone.
+            Err(error) if now > carry_from && error.is::<UnknownResults>() => {
+                self.settle_without_scores(view, key).await
+            }
             Err(error) => Err(error),
         }
     }
