@@ -14,8 +14,7 @@ source contracts/tools/lib.sh
 case "${1:-}" in
     --help | -h) sed -n '2,8s/^# \{0,1\}//p' "$0" && exit 0 ;;
     --short)
-        cargo build --quiet -p openledger-cli
-        cargo build --quiet -p openledger-testing --bin load
+        build_commands
         "$CARGO_TARGET_DIR/debug/load" compare --ours "$CARGO_TARGET_DIR/debug/openledger" \
             --pairs 1 --transactions 2000 --single-transactions 200 --senders 50 --recipients 50 --probes 20 --read-seconds 1
         exit 0

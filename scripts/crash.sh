@@ -31,8 +31,8 @@ while [ $# -gt 0 ]; do
 done
 
 if [ -z "${OPENLEDGER_BIN:-}" ]; then
-    cargo build --quiet -p openledger-cli
+    build_commands
     export OPENLEDGER_BIN="$CARGO_TARGET_DIR/debug/openledger"
 fi
-OPENLEDGER_CRASH_ROUNDS=$rounds cargo test --quiet -p openledger-testing --test crash -- --ignored --nocapture \
+OPENLEDGER_CRASH_ROUNDS=$rounds cargo test --quiet "${tested[@]}" --test crash -- --ignored --nocapture \
     --test-threads=1

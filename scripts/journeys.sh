@@ -40,7 +40,7 @@ done
 failed=()
 for ((seed = first; seed < first + seeds; seed++)); do
     echo "seed $seed"
-    JOURNEY_SEED=$seed cargo nextest run -p openledger-testing --test journeys --no-fail-fast --status-level fail \
+    JOURNEY_SEED=$seed cargo nextest run "${tested[@]}" --test journeys --no-fail-fast --status-level fail \
         --final-status-level none --show-progress none ${only[@]+"${only[@]}"} || failed+=("$seed")
 done
 [ ${#failed[@]} -eq 0 ] || fail "seeds that failed: ${failed[*]}"

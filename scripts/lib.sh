@@ -41,3 +41,14 @@ has_libclang() {
 at_least() {
     [ "$(printf '%s\n%s\n' "$1" "$2" | sort -V | head -n1)" = "$2" ]
 }
+
+# What the tests select of the workspace. All that builds in the development profile for `make test` selects the same: cargo unites the
+# features of what is selected, so that another selection compiles half of the dependencies anew. Without the demonstration, which
+# needs minutes to compile and is a command of its own (make demo); clippy reads it.
+# shellcheck disable=SC2034 # for those who source this
+tested=(--workspace --exclude openledger-demo)
+
+# Builds the commands with the tests' features; a test is among what is asked for, or cargo would leave those out.
+build_commands() {
+    cargo build --quiet "${tested[@]}" --bins --test crash
+}

@@ -48,13 +48,12 @@ step_contracts() {
     contracts/tools/check.sh && contracts/tools/test.sh
 }
 
-# Unit, property and integration tests, which also replay the fuzzing corpora. Without the demonstration, which needs minutes to
-# compile and is a command of its own (make demo); clippy reads it.
+# Unit, property and integration tests, which also replay the fuzzing corpora.
 step_rust() {
     build_command &&
         rm -rf "$CARGO_TARGET_DIR/records" &&
-        OPENLEDGER_RECORDS="$CARGO_TARGET_DIR/records" cargo nextest run --workspace --exclude openledger-demo --no-fail-fast --status-level slow \
-            --final-status-level fail --show-progress none
+        OPENLEDGER_RECORDS="$CARGO_TARGET_DIR/records" cargo nextest run "${tested[@]}" --no-fail-fast \
+            --status-level slow --final-status-level fail --show-progress none
 }
 
 # The crash test's short form: apart from other load, so that its kills come at the instants that it means.
@@ -67,14 +66,14 @@ step_soak() {
 }
 
 step_doc_tests() {
-    cargo test --workspace --exclude openledger-demo --doc --quiet
+    cargo test "${tested[@]}" --doc --quiet
 }
 
 # kona derives what journeys recorded of the L1, and must come to the same attributes.
 step_kona() {
-    # With all of the workspace, so that what the step rust built is taken. Other records there are of that step.
+    # Other records there are of the step rust.
     local records="$CARGO_TARGET_DIR/records"
-    OPENLEDGER_RECORDS="$records" cargo nextest run --workspace --exclude openledger-demo --test journeys --status-level fail --show-progress none \
+    OPENLEDGER_RECORDS="$records" cargo nextest run "${tested[@]}" --test journeys --status-level fail --show-progress none \
         -E "test(/^independent::/)" || return 1
     OPENLEDGER_RECORDS="$records" CARGO_TARGET_DIR="$CARGO_TARGET_DIR/kona" \
         cargo test --quiet --locked --manifest-path crates/testing/kona/Cargo.toml
@@ -96,7 +95,7 @@ step_bench() {
 
 # The command that journeys start.
 build_command() {
-    cargo build --quiet -p openledger-cli || return 1
+    build_commands || return 1
     export OPENLEDGER_BIN="$CARGO_TARGET_DIR/debug/openledger"
 }
 
