@@ -1,10 +1,10 @@
 //! Native precompiles over pages that aren't in memory: a scoring call reads all of its set's pages from the
-//! database, whose cache is empty. The throughput is gas. `docs/precompile-gas.md` says how to run and read
-//! it.
+//! database, whose cache is empty; and what the EVM's own instructions read, in the same way. The throughput is
+//! gas. `docs/precompile-gas.md` says how to run and read it.
 
 #![allow(missing_docs)] // criterion's macros make undocumented items
 
-use alloy_primitives::{Address, B256, Bytes, TxKind, U256};
+use alloy_primitives::{Address, B256, Bytes, TxKind, U256, hex};
 use alloy_sol_types::SolCall;
 use anyhow::{Context as _, Result, bail, ensure};
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
@@ -17,7 +17,9 @@ use openledger_precompiles::{
 };
 use openledger_primitives::Transaction;
 use openledger_testing::fixture::{Fixture, FixtureOptions, decode};
-use revm::{context::result::ExecutionResult, database::CacheDB};
+use revm::{
+    bytecode::Bytecode, context::result::ExecutionResult, database::CacheDB, state::AccountInfo,
+};
 use std::{
     process::Command,
     time::{Duration, Instant},
@@ -31,11 +33,52 @@ const PAGES: usize = 5;
 /// Enough for each transaction here.
 const GAS_LIMIT: u64 = 32_000_000;
 
+/// Bytes of the largest contract (EIP-170).
+const CODE_BYTES: usize = 24_576;
+/// Returns the code of so many bytes that follows:
+///
+/// ```text
+/// PUSH2 24576 PUSH1 12 PUSH0 CODECOPY PUSH2 24576 PUSH0 RETURN
+/// ```
+const DEPLOYER: [u8; 12] = hex!("616000600c5f396160005ff3");
+/// Sets slot 0 to 1 and returns no code.
+const STORING: [u8; 7] = hex!("60015f555f5ff3");
+
 /// A chain with a sealed set, whose id is 1, and a sealed index, whose id is 1, each as large as may be.
 struct Chain {
     /// Taken while it is opened again.
     fixture: Option<Fixture>,
     nonce: u64,
+    /// The largest contract.
+    contract: Address,
+    /// An account with a slot.
+    storage: Address,
+}
+
+/// A call of a precompile, or code to run.
+struct Work {
+    to: Address,
+    data: Bytes,
+    /// Runs at `to`, and is in memory.
+    code: Bytes,
+}
+
+impl Work {
+    fn call(to: Address, data: Vec<u8>) -> Self {
+        Self {
+            to,
+            data: data.into(),
+            code: Bytes::new(),
+        }
+    }
+
+    fn code(at: Address, code: Vec<u8>) -> Self {
+        Self {
+            to: at,
+            data: Bytes::new(),
+            code: code.into(),
+        }
+    }
 }
 
 impl Chain {
@@ -48,8 +91,15 @@ impl Chain {
         let mut chain = Self {
             fixture: Some(fixture),
             nonce: 0,
+            contract: Address::ZERO,
+            storage: Address::ZERO,
         };
         chain.fill()?;
+        // Noise, which doesn't compress; zeros first, since no code may begin with 0xef.
+        let code = (0..CODE_BYTES as u64).map(|at| if at < 8 { 0 } else { sm64(5, at) as u8 });
+        chain.contract = chain.create(DEPLOYER.into_iter().chain(code).collect())?;
+        chain.storage = chain.create(STORING.to_vec())?;
+        chain.skip(2)?;
         Ok(chain)
     }
 
@@ -81,6 +131,18 @@ impl Chain {
     fn call<C: SolCall>(&mut self, to: Address, call: &C) -> Result<()> {
         let transaction = self.sign(to, call)?;
         self.block(vec![transaction])
+    }
+
+    /// Creates a contract; its address.
+    fn create(&mut self, code: Vec<u8>) -> Result<Address> {
+        let nonce = self.nonce;
+        self.nonce += 1;
+        let fixture = self.fixture()?;
+        let signed = fixture.sign(0, nonce, TxKind::Create, U256::ZERO, code.into(), GAS_LIMIT);
+        let address = fixture.wallets[0].address().create(nonce);
+        let transaction = decode(&signed)?;
+        self.block(vec![transaction])?;
+        Ok(address)
     }
 
     fn skip(&mut self, blocks: u64) -> Result<()> {
@@ -218,16 +280,21 @@ impl Chain {
         Ok(())
     }
 
-    /// Runs a call on the head's state; its gas, and how long it took.
-    fn run(&self, to: Address, data: &Bytes) -> Result<(u64, Duration)> {
+    /// Does the work on the head's state; its gas, and how long it took.
+    fn run(&self, work: &Work) -> Result<(u64, Duration)> {
         let chain = &self.fixture()?.chain;
         let head = chain.block(chain.head().number)?.context("the head")?;
         let (_, state) = chain.latest();
         let env = evm_env(chain.config(), &head.block.header);
+        let mut database = CacheDB::new(StateDatabase(state));
+        if !work.code.is_empty() {
+            let code = Bytecode::new_legacy(work.code.clone());
+            database.insert_account_info(work.to, AccountInfo::from_bytecode(code));
+        }
         let started = Instant::now();
-        let mut evm = evm_factory().create(CacheDB::new(StateDatabase(state)), env);
+        let mut evm = evm_factory().create(database, env);
         let result = evm
-            .transact_system_call(Address::ZERO, to, data.clone())
+            .transact_system_call(Address::ZERO, work.to, work.data.clone())
             .map_err(|error| anyhow::anyhow!("{error:?}"))?;
         let elapsed = started.elapsed();
         match result.result {
@@ -261,21 +328,35 @@ fn pages(criterion: &mut Criterion) {
         dfCap: 3,
         minSpan: 8,
     };
+    let contract = chain.contract;
+    let at = Address::repeat_byte(0x77);
+    // PUSH2 24576 PUSH0 PUSH0 PUSH20 contract EXTCODECOPY STOP; PUSH20 contract EXTCODESIZE STOP;
+    // PUSH20 contract BALANCE STOP; PUSH0 SLOAD STOP.
+    let copy = [&hex!("6160005f5f73"), contract.as_slice(), &hex!("3c00")].concat();
+    let size = [&hex!("73"), contract.as_slice(), &hex!("3b00")].concat();
+    let balance = [&hex!("73"), contract.as_slice(), &hex!("3100")].concat();
+    let load = hex!("5f5400").to_vec();
     let calls = [
-        ("rowDistance, 1 page", SKETCH, distance.abi_encode()),
-        ("scoreDot, 179 pages", SKETCH, dot.abi_encode()),
+        (
+            "rowDistance, 1 page",
+            Work::call(SKETCH, distance.abi_encode()),
+        ),
+        ("scoreDot, 179 pages", Work::call(SKETCH, dot.abi_encode())),
         (
             "scoreKnnShapley, 179 pages",
-            SKETCH,
-            neighbours.abi_encode(),
+            Work::call(SKETCH, neighbours.abi_encode()),
         ),
-        ("scoreSpans, 64 pages", SPAN, spans.abi_encode()),
+        ("scoreSpans, 64 pages", Work::call(SPAN, spans.abi_encode())),
+        ("EXTCODECOPY, 24,576 bytes", Work::code(at, copy)),
+        ("EXTCODESIZE, 24,576 bytes", Work::code(at, size)),
+        ("BALANCE", Work::code(at, balance)),
+        ("SLOAD", Work::code(chain.storage, load)),
     ];
     let mut group = criterion.benchmark_group("pages");
     group.sample_size(10);
-    for (name, to, data) in calls {
-        let data = Bytes::from(data);
-        let (gas, _) = chain.run(to, &data).expect("it succeeds");
+    for (name, work) in calls {
+        let (gas, _) = chain.run(&work).expect("it succeeds");
+        println!("{name}: {gas} gas");
         group.throughput(Throughput::Elements(gas));
         for (from, disk) in [
             ("from the operating system's cache", false),
@@ -286,7 +367,7 @@ fn pages(criterion: &mut Criterion) {
                     let mut total = Duration::ZERO;
                     for _ in 0..iterations {
                         chain.forget(disk).expect("it opens again");
-                        total += chain.run(to, &data).expect("it succeeds").1;
+                        total += chain.run(&work).expect("it succeeds").1;
                     }
                     total
                 });

@@ -1,6 +1,6 @@
 //! A workload against a node that runs already.
 
-use super::{Accounts, Figures, Plan, Workload, latency, prepare_reads, reads, throughput};
+use super::{Accounts, Figures, Plan, Workload, heavy, latency, prepare_reads, reads, throughput};
 use crate::wallet::Wallet;
 use alloy_primitives::B256;
 use anyhow::{Context as _, Result};
@@ -19,7 +19,7 @@ pub struct RunArguments {
     /// What to do
     #[arg(long, value_enum, default_value = "transfers")]
     pub kind: RunKind,
-    /// Transactions, or probes of latency
+    /// Transactions, heavy calls, or probes of latency
     #[arg(long, default_value_t = 10_000)]
     pub transactions: usize,
     /// Accounts that send
@@ -56,6 +56,8 @@ pub enum RunKind {
     Swap,
     /// Send to receipt
     Latency,
+    /// How late blocks are sealed while calls wait that take long; the chain must be settled
+    Heavy,
     /// Reads; the node must seal a block a transaction
     Reads,
 }
@@ -90,6 +92,21 @@ pub async fn run(arguments: &RunArguments) -> Result<()> {
             latency(address, &prober, arguments.transactions, interval, None)
                 .await?
                 .figures("idle", &mut figures);
+            print!("{figures}");
+            return Ok(());
+        }
+        RunKind::Heavy => {
+            let accounts = Accounts::prepare(
+                address,
+                &funders,
+                arguments.seed,
+                arguments.senders,
+                Workload::Transfers,
+            )
+            .await?;
+            heavy(address, &accounts, arguments.transactions)
+                .await?
+                .figures(&mut figures);
             print!("{figures}");
             return Ok(());
         }
