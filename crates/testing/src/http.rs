@@ -128,6 +128,15 @@ impl Connection {
         Ok(body)
     }
 
+    /// Asks for what is at a path, whose body is answered.
+    ///
+    /// # Errors
+    /// As [`Self::post`].
+    pub async fn get(&mut self, path: &str) -> Result<&[u8]> {
+        let bytes = format!("GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n").into_bytes();
+        self.post(&Request { bytes }).await
+    }
+
     async fn receive(&mut self) -> Result<()> {
         ensure!(
             self.buffer.len() < RESPONSE_BYTES_MAX,

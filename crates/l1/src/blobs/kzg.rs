@@ -122,6 +122,14 @@ pub enum SidecarVersion {
 }
 
 impl SidecarVersion {
+    /// That of a transaction's blobs as nodes take them.
+    pub(crate) const fn of(variant: &BlobTransactionSidecarVariant) -> Self {
+        match variant {
+            BlobTransactionSidecarVariant::Eip4844(_) => Self::V0,
+            BlobTransactionSidecarVariant::Eip7594(_) => Self::V1,
+        }
+    }
+
     /// The other one.
     pub const fn other(self) -> Self {
         match self {

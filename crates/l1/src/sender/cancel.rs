@@ -11,7 +11,8 @@
 use super::{
     Carrier, CarrierGas, Confirmed, Fees, Market, Obstacle, Request, SendError, TooExpensive,
     TxCandidate,
-    in_flight::{InFlight, Place, deliver, sign},
+    in_flight::{InFlight, deliver},
+    signed::{Place, sign},
     task::Task,
     weigh::{EMPTY_GAS, is_worth_cancelling},
 };

@@ -38,7 +38,7 @@ mod tests {
         SidecarVersion,
         sender::{
             CarrierGas, DataGas, Fees, TxCandidate,
-            in_flight::{Place, SignedForm, sign},
+            signed::{Place, SignedForm, sign},
         },
     };
     use alloy_primitives::{Address, B256, Bytes, b256};
@@ -63,7 +63,7 @@ mod tests {
         let candidate =
             TxCandidate::call(Address::repeat_byte(7), vec![1, 2, 3]).with_tag(vec![9; 5]);
         let signed = sign(&signer, place, fees, &candidate, SidecarVersion::V0).await;
-        let SignedForm { raw, hash } = signed.expect("a local key");
+        let SignedForm { raw, hash, .. } = signed.expect("a local key");
         let of_a_call = Record {
             tag: candidate.tag,
             data_gas: Some(CarrierGas {

@@ -1,20 +1,17 @@
-//! Transactions on their way, and how they are signed.
+//! Transactions on their way.
 
-use super::{Fees, SendResult, TxCandidate, TxSigner, journal::Record, signer::SignError};
-use crate::{BlobSidecar, KzgError, SidecarVersion};
+use super::{
+    Fees, SendResult, TxCandidate,
+    journal::Record,
+    signed::{Place, SignedForm},
+};
+use crate::{BlobSidecar, SidecarVersion};
 use alloy_consensus::{
-    SignableTransaction, Signed, TxEip1559, TxEip4844, TxEip4844Variant, TxEip4844WithSidecar,
-    TxEnvelope, TypedTransaction, transaction::SignerRecoverable,
+    TxEip4844Variant, TxEip4844WithSidecar, TxEnvelope, transaction::SignerRecoverable,
 };
-use alloy_eips::{
-    BlockNumHash,
-    eip2718::{Decodable2718, Encodable2718},
-};
+use alloy_eips::{BlockNumHash, eip2718::Decodable2718};
 use alloy_primitives::{Address, B256, Bytes, TxKind};
 use tokio::{sync::oneshot, time::Instant};
-
-/// Bytes of a signed transaction that are not its calldata, with some room.
-const ENVELOPE_BYTES: usize = 192;
 
 /// A transaction that is not confirmed yet.
 pub(super) struct InFlight {
@@ -38,8 +35,12 @@ pub(super) struct InFlight {
     pub(super) too_cheap: bool,
     /// Since when nodes have refused it because of another kind of transaction.
     pub(super) reserved_since: Option<Instant>,
-    /// The newest form has its blobs proved in a way that the L1 doesn't take.
+    /// How the newest form's blobs are proved, if it has any.
+    pub(super) sidecar_version: SidecarVersion,
+    /// The L1 doesn't take them so.
     pub(super) wrong_sidecar: bool,
+    /// The log says that nodes refuse it for a reason that may pass.
+    pub(super) refusal_told: bool,
     /// When it is sent again unless it is in a block.
     pub(super) due: Instant,
     /// The block in which it was last seen.
@@ -71,7 +72,7 @@ impl InFlight {
         fees: Fees,
         signed: SignedForm,
     ) -> Self {
-        let SignedForm { raw, hash } = signed;
+        let SignedForm { raw, hash, version } = signed;
         Self {
             nonce: place.nonce,
             candidate,
@@ -84,7 +85,9 @@ impl InFlight {
             accepted: false,
             too_cheap: false,
             reserved_since: None,
+            sidecar_version: version,
             wrong_sidecar: false,
+            refusal_told: false,
             due: Instant::now(),
             seen_in: None,
             taken_since: None,
@@ -113,6 +116,7 @@ impl InFlight {
     /// that a sender makes.
     pub(super) fn restore(record: Record) -> Option<Self> {
         let envelope = TxEnvelope::decode_2718(&mut record.raw.as_ref()).ok()?;
+        let mut sidecar_version = SidecarVersion::V0;
         let (tx, blobs) = match envelope {
             TxEnvelope::Eip1559(signed) => {
                 let tx = signed.strip_signature();
@@ -137,6 +141,7 @@ impl InFlight {
                     tip: tx.max_priority_fee_per_gas,
                     blob_fee: tx.max_fee_per_blob_gas,
                 };
+                sidecar_version = SidecarVersion::of(&sidecar);
                 let blobs = BlobSidecar::from_variant(sidecar).ok()?;
                 let to = TxKind::Call(tx.to);
                 let place = (tx.nonce, tx.gas_limit, fees, to, tx.value, tx.input);
@@ -166,7 +171,9 @@ impl InFlight {
             accepted: false,
             too_cheap: false,
             reserved_since: None,
+            sidecar_version,
             wrong_sidecar: false,
+            refusal_told: false,
             due: Instant::now(),
             seen_in: None,
             taken_since: None,
@@ -190,102 +197,6 @@ pub(super) struct Retained {
     pub(super) block_number: u64,
 }
 
-/// A candidate's place among the account's transactions.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Place {
-    pub(super) chain_id: Option<u64>,
-    pub(super) nonce: u64,
-    pub(super) gas_limit: u64,
-}
-
-/// A signed form of a candidate, as nodes take it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct SignedForm {
-    pub(super) raw: Bytes,
-    /// Of the transaction without its blobs.
-    pub(super) hash: B256,
-}
-
-/// Signs a candidate.
-pub(super) async fn sign(
-    signer: &TxSigner,
-    place: Place,
-    fees: Fees,
-    candidate: &TxCandidate,
-    version: SidecarVersion,
-) -> Result<SignedForm, SignError> {
-    let mut tx = unsigned(place, fees, candidate)?;
-    let signature = signer.sign(&mut tx).await?;
-    let (envelope, hash) = match (tx, candidate.blobs.clone()) {
-        (TypedTransaction::Eip4844(tx), Some(blobs)) => {
-            let tx = TxEip4844::from(tx);
-            // Of the transaction without its blobs.
-            let hash = *tx.clone().into_signed(signature).hash();
-            // Cell proofs take long; others are there already.
-            let sidecar = tokio::task::spawn_blocking(move || blobs.variant(version))
-                .await
-                .map_err(|_| KzgError::Interrupted)??;
-            let with_sidecar = TxEip4844WithSidecar::from_tx_and_sidecar(tx, sidecar);
-            let variant = TxEip4844Variant::TxEip4844WithSidecar(with_sidecar);
-            let signed = Signed::new_unchecked(variant, signature, hash);
-            (TxEnvelope::Eip4844(signed), hash)
-        }
-        (tx, _) => {
-            let envelope = tx.into_envelope(signature);
-            let hash = *envelope.tx_hash();
-            (envelope, hash)
-        }
-    };
-    let mut raw = Vec::with_capacity(candidate.data.len().saturating_add(ENVELOPE_BYTES));
-    envelope.encode_2718(&mut raw);
-    Ok(SignedForm {
-        raw: raw.into(),
-        hash,
-    })
-}
-
-fn unsigned(
-    Place {
-        chain_id,
-        nonce,
-        gas_limit,
-    }: Place,
-    fees: Fees,
-    candidate: &TxCandidate,
-) -> Result<TypedTransaction, SignError> {
-    let chain_id = chain_id.unwrap_or_default();
-    let Some(blobs) = &candidate.blobs else {
-        return Ok(TypedTransaction::Eip1559(TxEip1559 {
-            chain_id,
-            nonce,
-            gas_limit,
-            max_fee_per_gas: fees.max_fee,
-            max_priority_fee_per_gas: fees.tip,
-            to: candidate.to,
-            value: candidate.value,
-            input: candidate.data.clone(),
-            ..Default::default()
-        }));
-    };
-    let TxKind::Call(to) = candidate.to else {
-        return Err(SignError::NoRecipient);
-    };
-    let tx = TxEip4844 {
-        chain_id,
-        nonce,
-        gas_limit,
-        max_fee_per_gas: fees.max_fee,
-        max_priority_fee_per_gas: fees.tip,
-        max_fee_per_blob_gas: fees.blob_fee,
-        to,
-        value: candidate.value,
-        input: candidate.data.clone(),
-        blob_versioned_hashes: blobs.versioned_hashes().to_vec(),
-        ..Default::default()
-    };
-    Ok(TypedTransaction::Eip4844(TxEip4844Variant::TxEip4844(tx)))
-}
-
 /// Answers a candidate, if anybody waits for that.
 pub(super) fn deliver(result: Option<oneshot::Sender<SendResult>>, outcome: SendResult) {
     if let Some(result) = result {
@@ -297,7 +208,7 @@ pub(super) fn deliver(result: Option<oneshot::Sender<SendResult>>, outcome: Send
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::sender::{CarrierGas, DataGas};
+    use crate::sender::{CarrierGas, DataGas, signed::sign};
     use alloy_primitives::U256;
     use alloy_signer_local::PrivateKeySigner;
 
@@ -311,35 +222,6 @@ mod tests {
         tip: 3,
         blob_fee: 0,
     };
-
-    #[tokio::test]
-    async fn the_signed_form_is_the_candidate() {
-        let key = PrivateKeySigner::random();
-        let candidate = TxCandidate::call(Address::repeat_byte(7), vec![1, 2, 3]);
-        let signer = key.clone().into();
-        let SignedForm { raw, hash } = sign(&signer, PLACE, FEES, &candidate, SidecarVersion::V0)
-            .await
-            .expect("local key");
-        let envelope = TxEnvelope::decode_2718(&mut raw.as_ref()).expect("well formed");
-        assert_eq!(*envelope.tx_hash(), hash);
-        assert_eq!(origin_of(&raw), Some((key.address(), Some(31_337))));
-        let TxEnvelope::Eip1559(signed) = envelope else {
-            panic!("type 2 expected")
-        };
-        assert_eq!(
-            *signed.tx(),
-            TxEip1559 {
-                chain_id: 31337,
-                nonce: 5,
-                gas_limit: 90_000,
-                max_fee_per_gas: 100,
-                max_priority_fee_per_gas: 3,
-                to: TxKind::Call(Address::repeat_byte(7)),
-                input: vec![1, 2, 3].into(),
-                ..Default::default()
-            }
-        );
-    }
 
     #[tokio::test]
     async fn a_record_brings_a_blob_transaction_back() {
@@ -363,9 +245,10 @@ mod tests {
         };
         let signer = key.clone().into();
         for version in [SidecarVersion::V0, SidecarVersion::V1] {
-            let SignedForm { raw, hash } = sign(&signer, PLACE, fees, &candidate, version)
+            let signed = sign(&signer, PLACE, fees, &candidate, version)
                 .await
                 .expect("local key");
+            let SignedForm { raw, hash, .. } = signed.clone();
             assert_eq!(origin_of(&raw), Some((key.address(), Some(31_337))));
             let record = Record {
                 tag: candidate.tag.clone(),
@@ -376,12 +259,13 @@ mod tests {
             };
             let back = InFlight::restore(record.clone()).expect("own");
             assert_eq!((back.nonce, back.gas_limit, back.fees), (5, 90_000, fees));
+            assert_eq!(back.sidecar_version, version);
             assert_eq!(back.record(), record);
             let given = candidate.clone().with_gas_limit(90_000);
             assert_eq!(back.candidate, given);
             // Signed again, in the same way and in the other, it is the same transaction.
             let same = sign(&signer, PLACE, fees, &back.candidate, version).await;
-            assert_eq!(same.expect("local key"), SignedForm { raw, hash });
+            assert_eq!(same.expect("local key"), signed);
             let other = sign(&signer, PLACE, fees, &back.candidate, version.other()).await;
             assert_eq!(other.expect("local key").hash, hash);
         }
@@ -420,7 +304,7 @@ mod tests {
             .with_gas_limit(90_000);
         let signer = PrivateKeySigner::random().into();
         let signed = sign(&signer, PLACE, FEES, &candidate, SidecarVersion::V0).await;
-        let SignedForm { raw, hash } = signed.expect("local key");
+        let SignedForm { raw, hash, .. } = signed.expect("local key");
         let record = Record {
             tag: Bytes::new(),
             data_gas: None,
@@ -430,19 +314,5 @@ mod tests {
         };
         let back = InFlight::restore(record).expect("own");
         assert_eq!(back.candidate, candidate);
-    }
-
-    #[tokio::test]
-    async fn blobs_create_no_contract() {
-        let blobs = BlobSidecar::build(&[b"one"]).expect("fits");
-        let candidate = TxCandidate {
-            to: TxKind::Create,
-            ..TxCandidate::blobs(Address::ZERO, blobs)
-        };
-        let signer = PrivateKeySigner::random().into();
-        assert!(matches!(
-            sign(&signer, PLACE, FEES, &candidate, SidecarVersion::V0).await,
-            Err(SignError::NoRecipient)
-        ));
     }
 }

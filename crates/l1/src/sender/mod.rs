@@ -4,7 +4,7 @@
 //! loop behind it, [`send`] its part that hands transactions over, [`resubmit`] the one that does so
 //! again, [`cancel`] the one that replaces them by empty ones where [`weigh`] says that it is worth it, and
 //! [`confirm`] the one that looks for them in blocks. [`fees`] is the arithmetic, under a [`ceiling`]; [`journal`] is what outlives the
-//! process; [`signer`] signs; [`rejection`] is what nodes say when they refuse a transaction.
+//! process; [`signer`] signs what is [`signed`]; [`rejection`] is what nodes say when they refuse a transaction.
 
 mod cancel;
 mod candidate;
@@ -19,6 +19,7 @@ mod outcome;
 mod rejection;
 mod resubmit;
 mod send;
+mod signed;
 mod signer;
 mod status;
 mod task;

@@ -16,12 +16,13 @@ pub enum Rejection {
     Underpriced,
     /// The account can't pay for it.
     InsufficientFunds,
-    /// No node takes it, whatever its fees: too large, too little gas, wrong chain.
+    /// No node takes it, whatever its fees: too large, too little gas, too many blobs, wrong chain.
     Invalid,
     /// The account has a transaction of the other kind (with blobs, or without) waiting, beside
-    /// which the node takes none of this kind.
+    /// which, or in whose place, the node takes none of this kind.
     Reserved,
-    /// The node wants blobs to be proved in the other way: EIP-4844 before Osaka, EIP-7594 since.
+    /// The node wants blobs to be proved in the other way: EIP-4844 before Osaka, EIP-7594 since. Some
+    /// nodes say of that no more than that the proofs are wrong, which those of our blobs never are.
     SidecarVersion,
     /// The node can't take it now.
     Temporary,
@@ -33,6 +34,7 @@ const TABLE: &[(&str, Rejection)] = &[
     ("already imported", Rejection::AlreadyKnown),
     ("alreadyknown", Rejection::AlreadyKnown),
     ("known transaction", Rejection::AlreadyKnown),
+    ("with same hash", Rejection::AlreadyKnown),
     ("nonce too low", Rejection::NonceTooLow),
     ("nonce is too low", Rejection::NonceTooLow),
     ("oldnonce", Rejection::NonceTooLow),
@@ -40,10 +42,22 @@ const TABLE: &[(&str, Rejection)] = &[
     ("address already reserved", Rejection::Reserved),
     ("conflicts with existing transaction", Rejection::Reserved),
     ("pendingtxsofconflictingtype", Rejection::Reserved),
+    ("pending transaction type conflict", Rejection::Reserved),
+    ("can't replace blob-txn", Rejection::Reserved),
     ("sidecar version", Rejection::SidecarVersion),
     ("unexpected eip-4844 sidecar", Rejection::SidecarVersion),
     ("unexpected eip-7594 sidecar", Rejection::SidecarVersion),
     ("cell proofs", Rejection::SidecarVersion),
+    ("invalidtxproofversion", Rejection::SidecarVersion),
+    ("blobs failed kzg validation", Rejection::SidecarVersion),
+    (
+        "must match the corresponding blobs and proofs",
+        Rejection::SidecarVersion,
+    ),
+    (
+        "commitments and proofs must have equal number",
+        Rejection::SidecarVersion,
+    ),
     ("underpriced", Rejection::Underpriced),
     ("feetoolow", Rejection::Underpriced),
     ("fee too low", Rejection::Underpriced),
@@ -52,25 +66,44 @@ const TABLE: &[(&str, Rejection)] = &[
         Rejection::Underpriced,
     ),
     ("could not replace existing", Rejection::Underpriced),
+    ("replacementnotallowed", Rejection::Underpriced),
     ("max fee per blob gas less than", Rejection::Underpriced),
     ("blob fee cap", Rejection::Underpriced),
+    ("below minimum", Rejection::Underpriced),
+    ("below configured minimum", Rejection::Underpriced),
+    ("below current", Rejection::Underpriced),
     ("insufficient funds", Rejection::InsufficientFunds),
     ("insufficientfunds", Rejection::InsufficientFunds),
     ("balance is too low", Rejection::InsufficientFunds),
     ("exceeds account balance", Rejection::InsufficientFunds),
     ("oversized data", Rejection::Invalid),
+    ("transaction too large", Rejection::Invalid),
+    ("maxtxsizeexceeded", Rejection::Invalid),
+    ("rlptoolong", Rejection::Invalid),
+    ("too many blobs", Rejection::Invalid),
+    ("blob limit exceeded", Rejection::Invalid),
+    ("number of blobs exceeded", Rejection::Invalid),
+    ("blob gas too high", Rejection::Invalid),
     ("intrinsic gas", Rejection::Invalid),
+    ("intrinsicgas", Rejection::Invalid),
     ("gas floor", Rejection::Invalid),
     ("floor data gas", Rejection::Invalid),
+    ("floor data cost", Rejection::Invalid),
     ("exceeds block gas limit", Rejection::Invalid),
     ("gas limit too high", Rejection::Invalid),
+    ("gas limit is too high", Rejection::Invalid),
     ("gas limit is greater than", Rejection::Invalid),
+    ("gas limit reached", Rejection::Invalid),
+    ("gaslimitexceeded", Rejection::Invalid),
+    ("gaslimitcapexceeded", Rejection::Invalid),
     ("exceeds transaction gas limit", Rejection::Invalid),
     ("invalid sender", Rejection::Invalid),
-    ("invalid chain id", Rejection::Invalid),
     ("chain id", Rejection::Invalid),
+    ("chainid", Rejection::Invalid),
     ("max initcode size", Rejection::Invalid),
     ("not supported", Rejection::Invalid),
+    ("unsupported transaction type", Rejection::Invalid),
+    ("notsupportedtxtype", Rejection::Invalid),
 ];
 
 impl Rejection {
@@ -101,54 +134,119 @@ mod tests {
         }
     }
 
-    #[test]
-    fn words_of_nodes_are_understood() {
-        for (message, meaning) in [
-            ("already known", Rejection::AlreadyKnown),
-            ("transaction already imported", Rejection::AlreadyKnown),
-            (
-                "nonce too low: next nonce 5, tx nonce 3",
-                Rejection::NonceTooLow,
-            ),
-            (
-                "replacement transaction underpriced",
-                Rejection::Underpriced,
-            ),
-            (
-                "transaction underpriced: gas tip cap 0, minimum needed 1",
-                Rejection::Underpriced,
-            ),
-            (
-                "Insufficient funds for gas * price + value",
-                Rejection::InsufficientFunds,
-            ),
-            (
-                "intrinsic gas too low: gas 1, minimum needed 21000",
-                Rejection::Invalid,
-            ),
-            (
-                "oversized data: transaction size 200000, limit 131072",
-                Rejection::Invalid,
-            ),
-            ("address already reserved", Rejection::Reserved),
-            (
-                "invalid sidecar version post-osaka: 0",
-                Rejection::SidecarVersion,
-            ),
-            (
-                "max fee per blob gas less than block blob gas fee",
-                Rejection::Underpriced,
-            ),
-            ("txpool is full", Rejection::Temporary),
-            ("anything else", Rejection::Temporary),
-        ] {
+    fn check(meaning: Rejection, messages: &[&str]) {
+        for message in messages {
             assert_eq!(Rejection::of(&refusal(message)), Some(meaning), "{message}");
         }
+    }
+
+    #[test]
+    fn words_of_nodes_are_understood() {
+        check(
+            Rejection::AlreadyKnown,
+            &[
+                "already known",
+                "Known transaction",
+                "transaction already imported",
+                "existing txn with same hash",
+            ],
+        );
+        check(
+            Rejection::NonceTooLow,
+            &["nonce too low: next nonce 5, tx nonce 3", "OldNonce"],
+        );
+        check(
+            Rejection::Underpriced,
+            &[
+                "replacement transaction underpriced",
+                "ReplacementNotAllowed",
+                "transaction underpriced: gas tip cap 0, minimum needed 1",
+                "transaction gas price below minimum: gas tip cap 0, minimum needed 1",
+                "Gas price below configured minimum gas price",
+                "Gas price below current base fee",
+                "max fee per blob gas less than block blob gas fee",
+                "blob gas price below current blob base fee",
+            ],
+        );
+        check(
+            Rejection::InsufficientFunds,
+            &[
+                "Insufficient funds for gas * price + value",
+                "Upfront cost exceeds account balance",
+            ],
+        );
+        check(
+            Rejection::Invalid,
+            &[
+                "intrinsic gas too low: gas 1, minimum needed 21000",
+                "IntrinsicGas",
+                "gas below floor data cost",
+                "oversized data: transaction size 200000, limit 131072",
+                "transaction too large",
+                "transaction gas limit too high (cap: 16777216, tx: 20000000)",
+                "Transaction gas limit exceeds block gas limit",
+                "Wrong chainId",
+            ],
+        );
+        check(
+            Rejection::Temporary,
+            &["txpool is full", "nonce too high", "anything else"],
+        );
         let timeout = L1Error::Timeout {
             method: "m",
             endpoint: "l1".into(),
             after: Duration::ZERO,
         };
         assert_eq!(Rejection::of(&timeout), None);
+    }
+
+    /// What nodes say of a transaction with blobs beside others of its account, or the reverse.
+    #[test]
+    fn an_account_reserved_for_the_other_kind_is_recognized() {
+        check(
+            Rejection::Reserved,
+            &[
+                // geth, from either pool, and reth.
+                "address already reserved",
+                // reth, where the pool's own words come through.
+                "transaction type 2 conflicts with existing transaction for 0x0b0b",
+                // Nethermind, before and since it took over geth's words.
+                "PendingTxsOfConflictingType",
+                "pending transaction type conflict",
+                // Erigon, which minds it only for the same nonce.
+                "can't replace blob-txn with a non-blob-txn",
+            ],
+        );
+    }
+
+    #[test]
+    fn blobs_that_are_to_be_proved_otherwise_are_no_hopeless_ones() {
+        check(
+            Rejection::SidecarVersion,
+            &[
+                // geth, of different years.
+                "invalid sidecar version post-osaka: 0",
+                "Wrong sidecar format: unexpected sidecar version, want: 1, got: 0",
+                // reth.
+                "unexpected eip-4844 sidecar after osaka",
+                // Nethermind.
+                "Invalid, InvalidTxProofVersion: Version of network wrapper is not supported.",
+                // Besu.
+                "blobs failed kzg validation",
+                // Erigon, since Osaka and before.
+                "KZGcommitments must match the corresponding blobs and proofs",
+                "blob_versioned_hashes, blobs, commitments and proofs must have equal number",
+            ],
+        );
+        check(
+            Rejection::Invalid,
+            &[
+                "transaction blob limit exceeded: blob count 9, limit 6",
+                "too many blobs in transaction: have 9, permitted 6",
+                "max number of blobs exceeded",
+                "Total blob gas too high",
+                "BlobTxGasLimitExceeded: Transaction's totalDataGas=1179648 exceeded MaxBlobGas per transaction=786432.",
+            ],
+        );
     }
 }

@@ -3,7 +3,8 @@
 use super::{
     Market, Obstacle, Rejection, SendError, TxCandidate,
     fees::Fees,
-    in_flight::{Place, SignedForm, deliver, sign},
+    in_flight::deliver,
+    signed::{Place, SignedForm, sign},
     task::Task,
 };
 use crate::L1Error;
@@ -31,7 +32,9 @@ impl Task {
             if tx.nonce < mined || tx.seen_in.is_some() || Instant::now() < tx.due {
                 continue;
             }
-            if tx.accepted || tx.too_cheap {
+            if tx.wrong_sidecar {
+                self.sign_again(index, tx.fees, None).await?;
+            } else if tx.accepted || tx.too_cheap {
                 let market = match market {
                     Some(market) => market,
                     None => *market.insert(Market::now(&self.client).await?),
@@ -57,8 +60,6 @@ impl Task {
                         }
                     }
                 }
-            } else if tx.wrong_sidecar {
-                self.sign_again(index, tx.fees, None).await?;
             }
             if let Handed::Refused(error) = self.hand_over(index).await? {
                 // It has not been sent before, so that it is the newest: its nonce is free again.
@@ -92,7 +93,7 @@ impl Task {
             gas_limit,
         };
         let signed = sign(&self.signer, place, fees, candidate, self.sidecar_version).await;
-        let SignedForm { raw, hash } = match signed {
+        let SignedForm { raw, hash, version } = match signed {
             Ok(signed) => signed,
             Err(error) => {
                 tracing::debug!(nonce = tx.nonce, %error, "l1 transaction can't be signed again");
@@ -131,6 +132,7 @@ impl Task {
                 tx.candidate = empty;
             }
             tx.too_cheap = false;
+            tx.sidecar_version = version;
             tx.wrong_sidecar = false;
         }
         Ok(true)
@@ -149,6 +151,7 @@ impl Task {
         let error = match outcome {
             Ok(_) => {
                 tx.accepted = true;
+                tx.refusal_told = false;
                 tx.reserved_since = None;
                 tx.due = now + self.config.resubmit_after;
                 if matches!(
@@ -184,10 +187,12 @@ impl Task {
                 self.balance_due = now;
                 self.set_obstacle(Some(Obstacle::InsufficientFunds));
             }
-            Rejection::SidecarVersion if !tx.accepted && tx.candidate.blobs.is_some() => {
+            Rejection::SidecarVersion if tx.candidate.blobs.is_some() => {
                 tx.wrong_sidecar = true;
-                self.sidecar_version = self.sidecar_version.other();
-                tracing::info!(version = ?self.sidecar_version, "l1 wants blobs to be proved in another way");
+                let wanted = tx.sidecar_version.other();
+                if std::mem::replace(&mut self.sidecar_version, wanted) != wanted {
+                    tracing::info!(version = ?wanted, "l1 wants blobs to be proved in another way");
+                }
             }
             Rejection::Reserved => {
                 tx.reserved_since.get_or_insert(now);
@@ -197,7 +202,12 @@ impl Task {
                 return Ok(Handed::Refused(error));
             }
             Rejection::Invalid | Rejection::Temporary | Rejection::SidecarVersion => {
-                tracing::debug!(nonce = tx.nonce, %error, "l1 refuses a transaction for now");
+                let nonce = tx.nonce;
+                if std::mem::replace(&mut tx.refusal_told, true) {
+                    tracing::debug!(nonce, %error, "l1 still refuses a transaction");
+                } else {
+                    tracing::warn!(nonce, %error, "l1 refuses a transaction for now, trying again");
+                }
             }
         }
         Ok(Handed::Done)

@@ -3,8 +3,9 @@
 use super::{
     Carrier, Fees, JournalError, Market, Obstacle, Rejection, Request, SendError, SenderJournal,
     TxCandidate, TxSenderConfig, TxSigner,
-    in_flight::{InFlight, Place, deliver, origin_of, sign},
+    in_flight::{InFlight, deliver, origin_of},
     resubmit::Handed,
+    signed::{Place, sign},
     task::Task,
 };
 use crate::L1Error;

@@ -5,7 +5,7 @@ use alloy_primitives::{Bytes, U256};
 use alloy_sol_types::SolCall as _;
 use anyhow::{Context as _, Result, ensure};
 use openledger_batcher::DataAvailability;
-use openledger_l1::contracts::SystemConfig;
+use openledger_l1::{ThrottleConfig, contracts::SystemConfig};
 use openledger_testing::{simulated_l1::Order, wallet::Wallet};
 use std::time::Duration;
 
@@ -319,6 +319,47 @@ async fn address_already_reserved() -> Result<()> {
         ensure!(start.elapsed() < crate::PATIENCE, "nothing is posted");
         world.tick().await?;
         tokio::time::sleep(crate::LOOK).await;
+    }
+    world.finish().await
+}
+
+/// What is sealed and does not get on L1 limits what blocks take: what is larger waits until L1 has caught up.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn blocks_are_limited_while_much_waits_for_l1() -> Result<()> {
+    const LARGE: usize = 3_000;
+    let mut world = World::new(Tuning {
+        batcher: |config| {
+            config.data_availability = DataAvailability::Calldata;
+            config.throttle_limits = ThrottleConfig {
+                backlog_start: 2 * LARGE as u64,
+                backlog_full: 20 * LARGE as u64,
+                block_bytes_start: 2 * LARGE as u64,
+                block_bytes_min: LARGE as u64,
+                tx_bytes_max: LARGE as u64 / 2,
+            };
+        },
+        ..Tuning::default()
+    })
+    .await?;
+    let batcher = world.batcher.address();
+    let start = tokio::time::Instant::now();
+    // The first of them are sealed, and wait for L1.
+    while world.unsealed().await? == 0 {
+        ensure!(start.elapsed() < crate::PATIENCE, "blocks are not limited");
+        world.transfer(LARGE).await?;
+        for _ in 0..2 {
+            world.l1.mine_only(batcher, 0).await?;
+            world.catch_up().await?;
+        }
+    }
+    let sequencer = world.sequencer()?;
+    let limit = sequencer.metric("batcher_block_bytes_max").await?;
+    ensure!(limit <= 2 * LARGE as u64, "{limit} bytes a block");
+    let start = tokio::time::Instant::now();
+    while world.unsealed().await? > 0 {
+        ensure!(start.elapsed() < crate::PATIENCE, "blocks stay limited");
+        world.tick().await?;
+        world.wait_for_batcher(1).await?;
     }
     world.finish().await
 }

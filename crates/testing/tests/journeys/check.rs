@@ -60,7 +60,7 @@ impl<L: L1> World<L> {
     }
 
     /// How many acknowledged transactions are in no sealed block.
-    async fn unsealed(&mut self) -> Result<usize> {
+    pub(crate) async fn unsealed(&mut self) -> Result<usize> {
         let params: Vec<Value> = self.acknowledged.iter().map(|hash| json!([hash])).collect();
         let sequencer = self.sequencer()?;
         let receipts = sequencer

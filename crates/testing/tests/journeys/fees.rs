@@ -1,6 +1,6 @@
 //! L1 fees: a spike, and blob gas that becomes dear.
 
-use crate::{Tuning, World, cancel::excess_at, l1::L1};
+use crate::{Tuning, World, l1::L1, sending::excess_at};
 use alloy_consensus::Transaction as _;
 use anyhow::{Result, ensure};
 use openledger_batcher::DataAvailability;

@@ -1,15 +1,22 @@
 //! The L1 reorganizes: at every depth, with deposits and batches in the part that goes.
 
-use crate::{Tuning, World, l1::L1};
-use anyhow::{Context as _, Result};
+use crate::{Tuning, World, l1::L1, until};
+use anyhow::{Context as _, Result, bail, ensure};
+use openledger_batcher::DataAvailability;
+use openledger_chain::origin_of;
 use openledger_testing::wallet::Wallet;
+use std::time::Duration;
 
 /// Depths of one run, from which the seed takes an order.
 const DEPTHS: [u64; 7] = [1, 2, 3, 5, 8, 13, 21];
+/// L1 blocks after which the batcher has gone on: far fewer than `BatcherConfig::safe_lag_max`.
+const BLOCKS_MAX: u64 = 20;
+/// Least time between L1 blocks for which the batcher is watched.
+const WATCH_TIME: Duration = Duration::from_millis(300);
 
 /// What becomes of the transactions of the orphaned blocks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Orphaned {
+pub(crate) enum Orphaned {
     /// The new branch includes them at once.
     Moved,
     /// It includes them in its last block.
@@ -32,7 +39,7 @@ const VARIANTS: [Orphaned; 5] = [
 
 impl World {
     /// A reorganization of this depth.
-    fn reorganize(&mut self, depth: u64, variant: Orphaned) {
+    pub(crate) fn reorganize(&mut self, depth: u64, variant: Orphaned) {
         let longer = 1 + self.random.below(3);
         let batcher = self.batcher.address();
         let mut l1 = self.l1.state();
@@ -67,6 +74,20 @@ impl<L: L1> World<L> {
             self.tick().await?;
         }
         Ok(())
+    }
+
+    /// L1 blocks, and time on L2, until a block is safe; answers how many.
+    pub(crate) async fn ticks_until_safe(&mut self, number: u64, blocks_max: u64) -> Result<u64> {
+        for blocks in 0..=blocks_max {
+            if self.safe().await?.number >= number {
+                return Ok(blocks);
+            }
+            self.tick().await?;
+            tokio::time::sleep(WATCH_TIME).await;
+            self.wait_for_batcher(1).await?;
+        }
+        let safe = self.safe().await?.number;
+        bail!("{blocks_max} L1 blocks later the safe head is {safe}, not {number}")
     }
 }
 
@@ -134,4 +155,65 @@ async fn reorgs_in_a_row_and_while_nobody_looks() -> Result<()> {
     world.catch_up().await?;
     world.activity(2).await?;
     world.finish().await
+}
+
+/// Each reorganization takes the last of the L1 origins that a channel's blocks have, and the block that includes it.
+/// What is left of these blocks is canonical, and in no channel any more; the safe head is lowered to it first, and
+/// further once the new branch is derived.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_batcher_goes_on_where_the_safe_head_falls_back() -> Result<()> {
+    let mut world = World::new(Tuning {
+        batcher: |config| {
+            config.data_availability = DataAvailability::Calldata;
+            // Blocks of several L1 origins in a channel.
+            config.channel_duration_max = 4;
+        },
+        ..Tuning::default()
+    })
+    .await?;
+    let mut before = 0;
+    for _ in 0..2 {
+        world.transfers(2, 50).await?;
+        let safe = world.until_safe_beyond(before).await?;
+        let depth = world.depth_to_middle_of(before, safe).await?;
+        let variant = VARIANTS[usize::try_from(world.random.below(VARIANTS.len() as u64))?];
+        println!(
+            "reorganization of {depth} blocks, blocks {before} to {safe} were safe: {variant:?}"
+        );
+        world.reorganize(depth, variant);
+        world.catch_up().await?;
+        if world.random.below(2) == 0 {
+            let depth = 1 + world.random.below(3);
+            println!("and of {depth} blocks at once");
+            world.reorganize(depth, Orphaned::Moved);
+            world.catch_up().await?;
+        }
+        let sealed = world.sequencer()?.heads().await?.unsafe_head.number;
+        let blocks = world.ticks_until_safe(sealed, BLOCKS_MAX).await?;
+        let restarts = world.sequencer()?.metric("batcher_restarts_total").await?;
+        println!("safe after {blocks} L1 blocks, {restarts} restarts of the batcher");
+        before = world.safe().await?.number;
+    }
+    world.finish().await
+}
+
+impl World {
+    /// L1 blocks until the safe head is beyond block `number` on both nodes; answers where it is.
+    async fn until_safe_beyond(&mut self, number: u64) -> Result<u64> {
+        self.ticks_until_safe(number + 1, BLOCKS_MAX).await?;
+        let safe = self.safe().await?.number;
+        until("the verifier", || async {
+            Ok((self.verifier()?.heads().safe.number >= safe).then_some(()))
+        })
+        .await?;
+        Ok(safe)
+    }
+
+    /// How many L1 blocks there are above the origin of the middle one of these blocks.
+    async fn depth_to_middle_of(&self, after: u64, to: u64) -> Result<u64> {
+        let chain = &self.verifier()?.chain;
+        let origin = origin_of(chain, after + (to - after).div_ceil(2))?.number;
+        ensure!(origin < origin_of(chain, to)?.number, "a single origin");
+        Ok(self.l1.head().await?.number - origin)
+    }
 }

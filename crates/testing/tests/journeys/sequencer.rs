@@ -14,7 +14,7 @@ use openledger_mempool::MempoolConfig;
 use openledger_node::WatchdogConfig;
 use openledger_rpc::{Namespace, RpcConfig};
 use openledger_store::{StoreError, StoreOptions};
-use openledger_testing::{rpc::Client, wallet::Wallet};
+use openledger_testing::{http::Connection, rpc::Client, wallet::Wallet};
 use serde_json::{Value, json};
 use std::{
     net::{Ipv4Addr, SocketAddr},
@@ -46,6 +46,8 @@ pub(crate) struct Sequencer {
     runtime: Option<Runtime>,
     node: Option<Node>,
     address: SocketAddr,
+    /// Where `/metrics` is.
+    privileged: SocketAddr,
     pub(crate) rpc: Client,
 }
 
@@ -76,6 +78,7 @@ impl Sequencer {
             },
             rpc: RpcConfig {
                 http: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
+                privileged: Some(SocketAddr::from((Ipv4Addr::LOCALHOST, 0))),
                 public_namespaces: Namespace::ALL.into(),
                 ..RpcConfig::default()
             },
@@ -129,12 +132,13 @@ impl Sequencer {
                 return Err(error.context("the sequencer does not begin"));
             }
         };
-        let address = node.addresses().0;
+        let (address, privileged) = node.addresses();
         let rpc = Client::open(address).await?;
         Ok(Self {
             runtime: Some(runtime),
             node: Some(node),
             address,
+            privileged: privileged.context("a privileged listener")?,
             rpc,
         })
     }
@@ -142,6 +146,16 @@ impl Sequencer {
     /// Where its JSON-RPC is.
     pub(crate) const fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// A metric, without `openledger_` in front of its name.
+    pub(crate) async fn metric(&self, name: &str) -> Result<u64> {
+        let mut connection = Connection::open(self.privileged).await?;
+        let text = std::str::from_utf8(connection.get("/metrics").await?)?;
+        let prefix = format!("openledger_{name} ");
+        let mut values = text.lines().filter_map(|line| line.strip_prefix(&prefix));
+        let value = values.next().with_context(|| name.to_owned())?;
+        Ok(value.parse()?)
     }
 
     pub(crate) async fn heads(&mut self) -> Result<Heads> {
