@@ -1,6 +1,6 @@
 //! What every command needs that acts on the chain from outside.
 //!
-//! - [`NodeArgs`], [`Node`]: a node of the chain by JSON-RPC; what it answers is bounded in time.
+//! - [`NodeArgs`], [`Node`]: a node of the chain by JSON-RPC; what it answers is bounded in time and length.
 //! - [`View`]: the state at one block, whose values are proved against the block's hash.
 //! - [`AccountArgs`], [`SenderArgs`], [`Sender`]: an account, and its transactions, several under way at once,
 //!   with a journal where an interrupted command must not send twice ([`journal`](SenderArgs::open_with_journal)).
@@ -13,6 +13,7 @@
 mod account;
 mod amount;
 pub mod files;
+mod http;
 mod journal;
 mod local;
 mod logs;

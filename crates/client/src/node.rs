@@ -1,18 +1,17 @@
 //! A node of the chain: what is asked of it.
 
-use crate::{Receipt, describe};
-use alloy_eips::BlockNumberOrTag;
-use alloy_primitives::{Address, B256, Bytes, U64, U256};
-use alloy_provider::{
-    Provider, RootProvider,
-    transport::{RpcError, TransportErrorKind},
+use crate::{
+    Receipt, describe,
+    http::{Http, HttpFailure},
 };
+use alloy_eips::{BlockNumHash, BlockNumberOrTag};
+use alloy_primitives::{Address, B256, Bytes, U64, U256};
 use alloy_rpc_types_eth::{EIP1186AccountProofResponse, Filter, Header, Log, TransactionRequest};
 use alloy_sol_types::{SolCall, SolError};
 use anyhow::{Context, anyhow, bail, ensure};
 use openledger_precompiles::{LORA, SKETCH, SPAN, SPLIT};
 use serde::{Serialize, de::DeserializeOwned};
-use std::{fmt::Debug, time::Duration};
+use std::{fmt::Debug, ops::RangeInclusive, time::Duration};
 use tokio::time::{Instant, sleep, timeout};
 
 /// Longest time that a request may take.
@@ -25,6 +24,11 @@ pub const POLL_INTERVAL: Duration = Duration::from_millis(200);
 const UNKNOWN_MAX: Duration = Duration::from_secs(60);
 /// Most logs that [`Node::logs_between`] collects.
 const LOGS_MAX: usize = 1 << 20;
+
+/// A request that took too long.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the node doesn't answer within {} s", REQUEST_TIMEOUT.as_secs())]
+pub(crate) struct TooSlow;
 
 /// Why a request has no result.
 #[derive(Debug, thiserror::Error)]
@@ -57,7 +61,7 @@ pub fn is_refusal<E: SolError>(error: &anyhow::Error) -> bool {
 /// A node of the chain, by JSON-RPC. Its URL may hold a key, and is never repeated.
 #[derive(Debug, Clone)]
 pub struct Node {
-    provider: RootProvider,
+    http: Http,
     chain_id: u64,
 }
 
@@ -69,7 +73,7 @@ impl Node {
     pub async fn connect(url: &str, expected: Option<u64>) -> anyhow::Result<Self> {
         let url = url.parse().context("the node's URL is none")?;
         let mut node = Self {
-            provider: RootProvider::new_http(url),
+            http: Http::new(url).context("HTTPS can't be spoken")?,
             chain_id: 0,
         };
         let actual: U64 = node
@@ -114,31 +118,27 @@ impl Node {
         P: Serialize + Clone + Debug + Send + Sync + Unpin,
         R: DeserializeOwned + Debug + Send + Sync + Unpin + 'static,
     {
-        let request = self.provider.raw_request(method.into(), params);
+        let request = self.http.request(method, params);
         match timeout(REQUEST_TIMEOUT, request).await {
             Ok(Ok(answer)) => Ok(answer),
-            Ok(Err(RpcError::ErrorResp(error))) => match error.as_revert_data() {
+            Ok(Err(HttpFailure::Error(error))) => match error.revert_data() {
                 Some(data) => Err(Failure::Reverted(data)),
                 None => {
                     let message = error.message.chars().take(MESSAGE_CHARS_MAX).collect();
                     Err(Failure::Refused(message))
                 }
             },
-            Ok(Err(RpcError::Transport(TransportErrorKind::HttpError(error)))) => {
-                Err(Failure::NoAnswer(anyhow!(
-                    "the node answers with HTTP status {}",
-                    error.status
-                )))
+            Ok(Err(HttpFailure::Status(status))) => Err(Failure::NoAnswer(anyhow!(
+                "the node answers with HTTP status {status}"
+            ))),
+            Ok(Err(HttpFailure::TooLong(error))) => Err(Failure::NoAnswer(error.into())),
+            Ok(Err(HttpFailure::Malformed(error))) => Err(Failure::NoAnswer(anyhow!(
+                "the node answers in another form: {error}"
+            ))),
+            Ok(Err(HttpFailure::Silence)) => {
+                Err(Failure::NoAnswer(anyhow!("the node doesn't answer")))
             }
-            Ok(Err(RpcError::DeserError { err, .. })) => Err(Failure::NoAnswer(anyhow!(
-                "the node answers in another form: {err}"
-            ))),
-            // The transport's own words would repeat the URL.
-            Ok(Err(_)) => Err(Failure::NoAnswer(anyhow!("the node doesn't answer"))),
-            Err(_) => Err(Failure::NoAnswer(anyhow!(
-                "the node doesn't answer within {} s",
-                REQUEST_TIMEOUT.as_secs()
-            ))),
+            Err(_) => Err(Failure::NoAnswer(TooSlow.into())),
         }
     }
 
@@ -200,6 +200,15 @@ impl Node {
         }
     }
 
+    /// Whether a sealed block is still the chain's: a reorganisation may have put another one in its place, or none.
+    ///
+    /// # Errors
+    /// [`Failure`].
+    pub async fn is_canonical(&self, block: BlockNumHash) -> anyhow::Result<bool> {
+        let header = self.header(BlockNumberOrTag::Number(block.number)).await?;
+        Ok(header.is_some_and(|header| header.hash == block.hash))
+    }
+
     /// The receipt of a transaction in a sealed block; `None` if there is none yet.
     ///
     /// # Errors
@@ -255,7 +264,8 @@ impl Node {
         self.request("eth_getLogs", [filter.clone()]).await
     }
 
-    /// The logs that a filter matches in blocks `first` to `last`, by as many requests as it takes.
+    /// The logs that a filter matches in blocks `first` to `last`, by as many requests as it takes: for kinds of which there are few;
+    /// others are to be folded by [`Self::visit_logs`].
     ///
     /// # Errors
     /// [`Failure`]; more than 2^20 logs.
@@ -266,14 +276,42 @@ impl Node {
         last: u64,
     ) -> anyhow::Result<Vec<Log>> {
         let mut logs = Vec::new();
-        let query = async |part: &Filter| self.logs(part).await;
-        crate::visit_logs("L2", filter, first..=last, query, |log| {
+        self.visit_logs(filter, first..=last, |log| {
             ensure!(logs.len() < LOGS_MAX, "there are more than {LOGS_MAX} logs");
             logs.push(log.clone());
             Ok(())
         })
         .await?;
         Ok(logs)
+    }
+
+    /// Shows `visit` each log that a filter matches in these blocks, the oldest first, however many they are. Not verified: a node
+    /// can leave some out.
+    ///
+    /// # Errors
+    /// [`Failure`]; a log that wasn't asked for; what `visit` answers.
+    pub async fn visit_logs(
+        &self,
+        filter: &Filter,
+        blocks: RangeInclusive<u64>,
+        mut visit: impl FnMut(&Log) -> anyhow::Result<()>,
+    ) -> anyhow::Result<()> {
+        let query = async |part: &Filter| self.logs(part).await;
+        crate::visit_logs("L2", filter, blocks.clone(), query, |log| {
+            let is_within = log
+                .block_number
+                .is_some_and(|number| blocks.contains(&number));
+            ensure!(
+                is_within
+                    && filter.matches_address(log.address())
+                    && filter.matches_topics(log.topics()),
+                "the node gives a log that wasn't asked for (block {:?}, number {:?})",
+                log.block_number,
+                log.log_index
+            );
+            visit(log)
+        })
+        .await
     }
 
     /// What a contract answers in the state of the newest block.
@@ -385,5 +423,47 @@ mod tests {
         assert!(text.contains("no node answers"), "{text}");
         assert!(!text.contains("secret"), "{text}");
         assert!(Node::connect("nowhere", None).await.is_err());
+    }
+
+    #[tokio::test]
+    async fn a_node_that_answers_without_an_end_is_told_without_its_url() {
+        let url = crate::http::tests::serve("200 OK", "                                ", true);
+        let error = Node::connect(url.as_str(), None).await.unwrap_err();
+        let text = format!("{error:#}");
+        assert!(
+            text.contains("more than 134217728 bytes: ask another node"),
+            "{text}"
+        );
+        assert!(!text.contains("secret"), "{text}");
+    }
+
+    #[tokio::test]
+    async fn logs_that_weren_t_asked_for_are_refused() {
+        let log = Log::<alloy_primitives::LogData> {
+            block_number: Some(7),
+            ..Log::default()
+        };
+        let body = format!("{{\"result\":[{}]}}", serde_json::to_string(&log).unwrap());
+        let url = crate::http::tests::serve("200 OK", body.leak(), false);
+        let node = Node {
+            http: Http::new(url).unwrap(),
+            chain_id: 1,
+        };
+        let mut seen = 0;
+        let mut visit = async |filter: &Filter, blocks| {
+            let count = |_: &Log| {
+                seen += 1;
+                Ok(())
+            };
+            node.visit_logs(filter, blocks, count).await.is_ok()
+        };
+        let any = Filter::new();
+        let others = Filter::new().address(Address::repeat_byte(1));
+        let about = Filter::new().event_signature(B256::repeat_byte(1));
+        assert!(visit(&any, 5..=9).await);
+        assert!(!visit(&any, 8..=9).await);
+        assert!(!visit(&others, 5..=9).await);
+        assert!(!visit(&about, 5..=9).await);
+        assert_eq!(seen, 1);
     }
 }

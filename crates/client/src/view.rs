@@ -8,6 +8,7 @@ use alloy_rpc_types_eth::{Block, EIP1186AccountProofResponse, Filter, Log};
 use alloy_trie::{EMPTY_ROOT_HASH, KECCAK_EMPTY, Nibbles, proof::verify_proof};
 use anyhow::{Context, bail, ensure};
 use serde_json::{Value, json};
+use std::ops::RangeInclusive;
 
 /// Slots that are asked for at once.
 const SLOTS_PER_REQUEST: usize = 256;
@@ -221,12 +222,35 @@ impl View {
         topics: &[Option<B256>],
         first: u64,
     ) -> anyhow::Result<Vec<Log>> {
-        let mut filter = Filter::new().address(address);
-        for (place, topic) in filter.topics.iter_mut().zip(topics) {
-            *place = topic.map(Into::into).unwrap_or_default();
-        }
+        let filter = filter(address, topics);
         self.node
             .logs_between(&filter, first, self.block.number)
             .await
     }
+
+    /// Shows `visit` each of an account's logs in these blocks whose topics begin with these, the oldest first; blocks after this one
+    /// are left out.
+    ///
+    /// # Errors
+    /// [`Failure`]; what `visit` answers.
+    pub async fn visit_logs(
+        &self,
+        address: Address,
+        topics: &[Option<B256>],
+        blocks: RangeInclusive<u64>,
+        visit: impl FnMut(&Log) -> anyhow::Result<()>,
+    ) -> anyhow::Result<()> {
+        let blocks = *blocks.start()..=self.block.number.min(*blocks.end());
+        let filter = filter(address, topics);
+        self.node.visit_logs(&filter, blocks, visit).await
+    }
+}
+
+/// Of an account's logs those whose topics begin with these.
+fn filter(address: Address, topics: &[Option<B256>]) -> Filter {
+    let mut filter = Filter::new().address(address);
+    for (place, topic) in filter.topics.iter_mut().zip(topics) {
+        *place = topic.map(Into::into).unwrap_or_default();
+    }
+    filter
 }

@@ -8,9 +8,11 @@
 //! This is a package of its own because the bindings take long to compile and change with the contracts alone.
 
 mod bindings;
+mod native;
 mod refusal;
 
 pub use bindings::*;
+pub use native::native_function;
 pub use refusal::describe;
 
 use alloy_primitives::Address;

@@ -1,11 +1,13 @@
 //! Revert data in the specification's words.
 
-use crate::*;
+use crate::{native::function_name, *};
 use alloy_primitives::hex;
 use alloy_sol_types::{Panic, Revert, SolError, SolInterface};
 use openledger_precompiles::{
-    CommonErrors::CommonErrorsErrors, lora::LoraErrors::LoraErrorsErrors,
-    sketch::IAttrSketch::IAttrSketchErrors, span::IAttrSpan::IAttrSpanErrors,
+    CommonErrors::{self, CommonErrorsErrors},
+    lora::LoraErrors::LoraErrorsErrors,
+    sketch::IAttrSketch::IAttrSketchErrors,
+    span::IAttrSpan::IAttrSpanErrors,
     split::IAttrSplit::IAttrSplitErrors,
 };
 use std::fmt::Debug;
@@ -20,16 +22,27 @@ pub fn describe(data: &[u8]) -> String {
     if data.is_empty() {
         return "reverted without a reason".to_owned();
     }
-    PRECOMPILES
-        .iter()
-        .chain(&CONTRACTS)
-        .find_map(|named| named(data))
+    paused(data)
+        .or_else(|| {
+            let mut known = PRECOMPILES.iter().chain(&CONTRACTS);
+            known.find_map(|named| named(data))
+        })
         .or_else(|| Revert::abi_decode(data).ok().map(|revert| revert.reason))
         .or_else(|| Panic::abi_decode(data).ok().map(|panic| panic.to_string()))
         .unwrap_or_else(|| {
             let shown = data.get(..SHOWN_BYTES_MAX).unwrap_or(data);
             format!("unknown error {}", hex::encode_prefixed(shown))
         })
+}
+
+/// That a function is paused, by its name, and what to do.
+fn paused(data: &[u8]) -> Option<String> {
+    let CommonErrors::Paused { selector, until } = CommonErrors::Paused::abi_decode(data).ok()?;
+    let function =
+        function_name(selector.0).map_or_else(|| selector.to_string(), ToOwned::to_owned);
+    Some(format!(
+        "Paused {{ function: {function}, until: {until} }}: governance paused it until then (Unix time); try again afterwards"
+    ))
 }
 
 /// The words for an error of one interface; `None` for any other data.
@@ -79,7 +92,8 @@ fn named<E: SolInterface + Debug>(data: &[u8]) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use openledger_precompiles::{CommonErrors, sketch::IAttrSketch, span::IAttrSpan};
+    use alloy_sol_types::SolCall;
+    use openledger_precompiles::{sketch::IAttrSketch, span::IAttrSpan};
 
     #[test]
     fn errors_have_their_names_and_values() {
@@ -94,6 +108,17 @@ mod tests {
         let page = IAttrSpan::EntryOrder { entry: 7 };
         assert_eq!(describe(&page.abi_encode()), "EntryOrder { entry: 7 }");
         assert_eq!(describe(&CommonErrors::BadAbi {}.abi_encode()), "BadAbi");
+        let mut paused = CommonErrors::Paused {
+            selector: IAttrSketch::revealCall::SELECTOR.into(),
+            until: 99,
+        };
+        let words = describe(&paused.abi_encode());
+        assert!(
+            words.starts_with("Paused { function: reveal, until: 99 }: governance"),
+            "{words}"
+        );
+        paused.selector = [1, 2, 3, 4].into();
+        assert!(describe(&paused.abi_encode()).contains("0x01020304"));
         let revert = Revert::from("no such thing").abi_encode();
         assert_eq!(describe(&revert), "no such thing");
         assert_eq!(describe(&[]), "reverted without a reason");

@@ -12,6 +12,7 @@ mod network;
 mod progress;
 mod random;
 mod report;
+mod scratch;
 mod service;
 mod statistics;
 mod study;
@@ -26,6 +27,7 @@ use clap::Parser;
 use data::Settled;
 use openledger_client::decimal;
 use progress::Progress;
+use scratch::Scratch;
 use std::{path::PathBuf, process::ExitCode};
 use study::{EPOCHS, Study, paid_with};
 use tokio::signal::unix::{SignalKind, signal};
@@ -138,10 +140,14 @@ fn correlations(studies: &[Study]) -> Vec<f64> {
 /// All of it.
 async fn on_chain(args: &Args) -> anyhow::Result<bool> {
     let progress = Progress::start();
-    let temporary = tempfile::Builder::new()
-        .prefix("openledger-demo-")
-        .tempdir()?;
-    let directory = args.keep.as_deref().unwrap_or(temporary.path());
+    let (directory, _scratch) = match &args.keep {
+        Some(directory) => (directory.clone(), None),
+        None => {
+            let scratch = Scratch::make()?;
+            (scratch.path(), Some(scratch))
+        }
+    };
+    let directory = directory.as_path();
     std::fs::create_dir_all(directory)
         .with_context(|| format!("making {}", directory.display()))?;
     ensure!(

@@ -166,7 +166,7 @@ pub(crate) fn pay(
         let mut pool = Pool::new(*total);
         for (place, cluster) in result.clusters.iter().enumerate() {
             let score = running.entry(*cluster).or_default();
-            let due = pool.due(&entry, result, place, score)?;
+            let due = pool.due(&entry, result, place, score);
             pool.left -= due.amount;
             let owner = settled.owner(*cluster);
             if let Some(sum) = owner.and_then(|owner| sums.get_mut(owner)) {

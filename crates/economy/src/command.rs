@@ -9,6 +9,7 @@ use crate::{
     explain::{self, ExplainArgs},
     governance::{self, GovernanceArgs},
     infer::{self, InferArgs},
+    jury::{self, JuryArgs},
     model::{self, ModelArgs},
     stake::{self, StakeArgs},
 };
@@ -34,6 +35,8 @@ pub enum Command {
     Infer(Box<InferArgs>),
     /// Settle what was paid for: propose, verify and challenge scores
     Epoch(Box<EpochArgs>),
+    /// Ask juries what only data can answer, vote on them, and act on their verdicts
+    Jury(Box<JuryArgs>),
     /// Follow a contribution from its upload to each payment
     Explain(Box<ExplainArgs>),
     /// Register agents, and hold them to their spending policy
@@ -55,6 +58,7 @@ impl Command {
             Self::Claim(args) => claim::run(*args).await,
             Self::Infer(args) => infer::run(*args).await,
             Self::Epoch(args) => epoch::run(*args).await,
+            Self::Jury(args) => jury::run(*args).await,
             Self::Explain(args) => explain::run(*args).await,
             Self::Agent(args) => agent::run(*args).await,
         }

@@ -9,9 +9,14 @@ pub(crate) fn print(
     lines: impl FnOnce(),
 ) -> anyhow::Result<()> {
     if json {
-        println!("{}", serde_json::to_string_pretty(result)?);
-    } else {
-        lines();
+        return print_json(result);
     }
+    lines();
+    Ok(())
+}
+
+/// Prints a result as JSON.
+pub(crate) fn print_json(result: &impl Serialize) -> anyhow::Result<()> {
+    println!("{}", serde_json::to_string_pretty(result)?);
     Ok(())
 }

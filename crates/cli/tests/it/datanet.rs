@@ -21,19 +21,19 @@ const OPEN: u64 = 1_000_000_000_000_000_000;
 const PATIENCE: Duration = Duration::from_secs(120);
 
 // Numbers of local accounts.
-const OWNER: &str = "0";
-const ALICE: &str = "1";
-const BOB: &str = "2";
-const VALIDATORS: [&str; 2] = ["3", "4"];
+pub(crate) const OWNER: &str = "0";
+pub(crate) const ALICE: &str = "1";
+pub(crate) const BOB: &str = "2";
+pub(crate) const VALIDATORS: [&str; 2] = ["3", "4"];
 
-struct World {
-    dev: Dev,
-    files: tempfile::TempDir,
+pub(crate) struct World {
+    pub(crate) dev: Dev,
+    pub(crate) files: tempfile::TempDir,
     home: tempfile::TempDir,
 }
 
 impl World {
-    fn start() -> anyhow::Result<Self> {
+    pub(crate) fn start() -> anyhow::Result<Self> {
         let home = tempfile::tempdir()?;
         Ok(Self {
             dev: Dev::start(home.path(), &["--no-batcher"])?,
@@ -54,7 +54,7 @@ impl World {
         command
     }
 
-    fn ok(&self, account: &str, arguments: &[&str]) -> anyhow::Result<String> {
+    pub(crate) fn ok(&self, account: &str, arguments: &[&str]) -> anyhow::Result<String> {
         succeeded(arguments, self.command(account, arguments).output()?)
     }
 
@@ -64,7 +64,7 @@ impl World {
     }
 
     /// What a command that exits with 1 says on standard error.
-    fn fails(&self, account: &str, arguments: &[&str]) -> anyhow::Result<String> {
+    pub(crate) fn fails(&self, account: &str, arguments: &[&str]) -> anyhow::Result<String> {
         let output = self.command(account, arguments).output()?;
         ensure!(
             output.status.code() == Some(1),
@@ -83,7 +83,7 @@ impl World {
     }
 
     /// A file of words that no other number has.
-    fn write(&self, name: &str, number: usize) -> anyhow::Result<PathBuf> {
+    pub(crate) fn write(&self, name: &str, number: usize) -> anyhow::Result<PathBuf> {
         let words: Vec<String> = (0..300)
             .map(|word| format!("w{}", (word * word * 31 + number * 7_919) % 10_007))
             .collect();
@@ -92,12 +92,12 @@ impl World {
         Ok(path)
     }
 
-    fn address(&self, account: &str) -> anyhow::Result<Address> {
+    pub(crate) fn address(&self, account: &str) -> anyhow::Result<Address> {
         let pointer = format!("/accounts/{account}/address");
         Ok(self.dev.text(&pointer)?.parse()?)
     }
 
-    async fn sender(&self, account: &str) -> anyhow::Result<Sender> {
+    pub(crate) async fn sender(&self, account: &str) -> anyhow::Result<Sender> {
         let pointer = format!("/accounts/{account}/privateKey");
         let key: PrivateKeySigner = self.dev.text(&pointer)?.parse()?;
         let node = Node::connect(self.dev.text("/rpcUrl")?, None).await?;

@@ -5,6 +5,7 @@ mod config;
 mod datanet;
 mod dev;
 mod epoch;
+mod governance;
 mod infer;
 mod late_l1;
 mod process;

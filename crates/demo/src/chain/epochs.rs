@@ -69,7 +69,7 @@ pub(crate) async fn draft(
     key: Key,
     directories: &[CallsDirectory],
 ) -> anyhow::Result<Draft> {
-    let draft = Draft::make(&node.at(None).await?, node, key, directories).await?;
+    let draft = Draft::make(&node.at(None).await?, key, directories).await?;
     draft.with_context(|| {
         format!(
             "epoch {} of adapter {} has a proposal already",

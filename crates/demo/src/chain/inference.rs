@@ -10,11 +10,14 @@ use anyhow::{Context, ensure};
 use futures::future::try_join_all;
 use openledger_client::Node;
 use openledger_contracts::{InferenceRouter, ValidatorStaking};
-use openledger_economy::infer::{
-    ChannelTerms, PayerChannel, Prices,
-    channel::open_channel,
-    channel_view, payer_channel,
-    worker::{Model, ModelAnswer, ModelError, Task, Terms, Worker},
+use openledger_economy::{
+    infer::{
+        ChannelTerms, PayerChannel, Prices,
+        channel::open_channel,
+        channel_view, payer_channel,
+        worker::{Model, ModelAnswer, ModelError, Task, Terms, Worker},
+    },
+    stake::Role,
 };
 use openledger_primitives::predeploys::{INFERENCE_ROUTER, VALIDATOR_STAKING};
 use std::{
@@ -26,8 +29,6 @@ use std::{
 
 /// A worker's stake.
 const STAKE: U256 = uint!(50_000_000_000_000_000_000_U256);
-/// The role of a worker in the staking contract.
-const WORKER_ROLE: u8 = 1;
 /// What a worker asks for a call beside its price, wei.
 const PLATFORM_FEE: u128 = 1_000_000_000_000_000;
 /// What a payer locks in a channel.
@@ -93,7 +94,7 @@ pub(crate) struct Serving {
 /// Registers a worker with its stake and its fee.
 pub(crate) async fn register(worker: &Actor) -> anyhow::Result<()> {
     let register = ValidatorStaking::registerCall {
-        role: WORKER_ROLE,
+        role: Role::Worker.number(),
         commissionBps: 1_000,
     };
     worker.pay(VALIDATOR_STAKING, &register, STAKE).await?;
@@ -110,7 +111,7 @@ pub(crate) struct Payer {
     channel: PayerChannel,
     /// Its id.
     pub(crate) id: B256,
-    _lock: openledger_economy::infer::FileLock,
+    _lock: openledger_economy::FileLock,
 }
 
 impl Serving {
@@ -139,8 +140,8 @@ impl Serving {
             node: worker.node().clone(),
             terms,
             prices: Prices {
-                per_thousand_in: 0,
-                per_thousand_out: super::adapters::PRICE_OUT.to(),
+                price_in: 0,
+                price_out: super::adapters::PRICE_OUT.to(),
             },
         })
     }

@@ -7,21 +7,23 @@ use super::{
 };
 use crate::network::{MODULES, PREFIX, SIZES};
 use alloy_primitives::{B256, Bytes, U256, keccak256, uint};
-use anyhow::ensure;
+use alloy_sol_types::SolCall;
+use anyhow::{Context, ensure};
 use openledger_attribution::submit::adapter::AdapterFile;
 use openledger_client::event;
 use openledger_contracts::{
-    GOpen, ModelRegistry,
+    ModelRegistry,
     model_registry::{
         ILoraRegistry::{Base, Module},
         IModelRegistry::Proposal,
     },
 };
-use openledger_primitives::predeploys::{GOPEN, MODEL_REGISTRY};
+use openledger_economy::governance::{self, Support, Timelock};
+use openledger_primitives::predeploys::MODEL_REGISTRY;
 
 /// A proposal's stake, as the local chain's parameters have it.
 const STAKE: U256 = uint!(10_000_000_000_000_000_000_U256);
-/// What the council wraps to have votes for its feedback.
+/// What the council wraps to vote on the model, and to weigh its feedback.
 const VOTES: U256 = uint!(1_000_000_000_000_000_000_000_U256);
 /// Seconds for gathering, tuning and feedback.
 const GATHER_SECONDS: u32 = 600;
@@ -39,11 +41,13 @@ fn architecture() -> B256 {
     keccak256(format!("mlp {SIZES:?}"))
 }
 
-/// Proposes the model, has it approved, and wraps OPEN for the votes that feedback is weighed by.
+/// Proposes the model, and has governance vote for it: with gOPEN, by which feedback is weighed later as well.
 pub(crate) async fn propose(cast: &Cast, datanets: &[Datanet]) -> anyhow::Result<U256> {
-    cast.council
-        .pay(GOPEN, &GOpen::depositCall {}, VOTES)
-        .await?;
+    let node = cast.council.node();
+    let mut council = cast.council.sender();
+    governance::wrap(&mut council, VOTES, cast.council.address()).await?;
+    // A proposer's votes are those of the second before.
+    await_time(node, node.time().await? + 1).await?;
     let call = ModelRegistry::proposeCall {
         proposal: Proposal {
             purpose: keccak256("tells diseases of crops apart"),
@@ -67,7 +71,22 @@ pub(crate) async fn propose(cast: &Cast, datanets: &[Datanet]) -> anyhow::Result
         model,
         approved: true,
     };
-    cast.council.call(MODEL_REGISTRY, &decision).await?;
+    let id = governance::propose(
+        &mut council,
+        Timelock::Parameters,
+        MODEL_REGISTRY,
+        decision.abi_encode().into(),
+        "the model that tells diseases of crops apart",
+    )
+    .await?;
+    let proposed = governance::proposal(node, id).await?;
+    await_time(node, proposed.vote_start + 1).await?;
+    governance::vote(&mut council, id, Support::For, "it is of use").await?;
+    await_time(node, proposed.vote_end + 1).await?;
+    governance::queue(&mut council, &proposed).await?;
+    let ready = governance::ready_at(node, &proposed).await?;
+    await_time(node, ready.context("the decision is scheduled")?).await?;
+    governance::execute(&mut council, &proposed).await?;
     Ok(model)
 }
 

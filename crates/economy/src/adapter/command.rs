@@ -10,10 +10,10 @@ use alloy_sol_types::{SolEvent, SolValue};
 use anyhow::ensure;
 use clap::{Args, Subcommand};
 use openledger_attribution::submit::adapter::{
-    AdapterTerms, BaseFile, RegisteredAdapter, parent, read_file, register_adapter,
+    AdapterFlags, BadTrain, RegisteredAdapter, register_adapter, train,
 };
-use openledger_client::{Node, NodeArgs, OpenAmount, SenderArgs, files, open, say};
-use openledger_precompiles::lora::ILoraRegistry;
+use openledger_client::{Node, NodeArgs, OpenAmount, SenderArgs, open, say};
+use openledger_precompiles::{SKETCH, lora::ILoraRegistry, sketch::IAttrSketch};
 use openledger_primitives::predeploys::ADAPTER_MARKET;
 use serde::Serialize;
 use std::{collections::BTreeSet, path::PathBuf, process::ExitCode};
@@ -52,26 +52,10 @@ what the adapter was trained on: a Datanet, its sealed sketch set, a sealed span
 weights are 10000 together. The Datanets' terms must allow the licence. The journal holds what was sent: after an \
 interruption the same command goes on with it.")]
 struct RegisterArgs {
-    /// The adapter's weights, as PEFT writes them: safetensors
-    #[arg(value_name = "FILE")]
-    file: PathBuf,
-    /// Its base, as `openledger model tune` writes it
-    #[arg(long, value_name = "FILE")]
-    base: PathBuf,
-    /// The adapter's alpha, if it isn't in adapter_config.json
-    #[arg(long, value_name = "ALPHA")]
-    alpha: Option<u32>,
-    /// Its version
-    #[arg(long, value_name = "N", default_value_t = 1)]
-    version: u32,
-    /// The adapter of the account's that it takes the place of
-    #[arg(long, value_name = "ID", default_value_t = 0)]
-    supersedes: u64,
-    /// An adapter that it is made of, and that one's share of its royalties in basis points; may be repeated
-    #[arg(long = "parent", value_name = "ID:BPS", value_parser = parent)]
-    parents: Vec<(u64, u16)>,
+    #[command(flatten)]
+    flags: AdapterFlags,
     /// What it was trained on: Datanet, sketch set, span index if any, and weight in basis points; may be repeated
-    #[arg(long = "train", value_name = "DATANET:SET[:INDEX]:BPS", value_parser = train)]
+    #[arg(long = "train", value_name = TRAIN_FORM, value_parser = trained)]
     train: Vec<ILoraRegistry::Train>,
     /// Its licence: 32 bytes, @FILE or a text that is hashed
     #[arg(long, value_name = "LICENCE")]
@@ -176,24 +160,12 @@ struct StatusArgs {
     json: bool,
 }
 
-/// What is no training set.
-#[derive(Debug, Clone, Copy, thiserror::Error)]
-#[error("not DATANET:SET[:INDEX]:BPS")]
-struct BadTrain;
+/// How `--train` is written.
+const TRAIN_FORM: &str = "DATANET:SET[:INDEX]:BPS";
 
-fn train(text: &str) -> Result<ILoraRegistry::Train, BadTrain> {
-    let parts: Vec<&str> = text.split(':').collect();
-    let (datanet, set, index, weight) = match parts[..] {
-        [datanet, set, weight] => (datanet, set, "0", weight),
-        [datanet, set, index, weight] => (datanet, set, index, weight),
-        _ => return Err(BadTrain),
-    };
-    let datanet: U256 = datanet.parse().map_err(|_| BadTrain)?;
-    Ok(ILoraRegistry::Train {
-        datanet: space_of(datanet),
-        sketchSet: set.parse().map_err(|_| BadTrain)?,
-        spanIndex: index.parse().map_err(|_| BadTrain)?,
-        weightBps: weight.parse().map_err(|_| BadTrain)?,
+fn trained(text: &str) -> Result<ILoraRegistry::Train, BadTrain> {
+    train(text, TRAIN_FORM, |datanet| {
+        datanet.parse().ok().map(space_of)
     })
 }
 
@@ -240,21 +212,12 @@ struct Registered {
 }
 
 async fn run_register(args: RegisterArgs) -> anyhow::Result<()> {
-    let file = read_file(&args.file).await?;
-    let base: BaseFile = files::read_json(&args.base)?;
     let local = args.sender.node.local()?;
     let account = args.sender.account.key(local.as_ref())?.address();
-    let terms = AdapterTerms {
-        alpha: args.alpha,
-        version: args.version,
-        supersedes: args.supersedes,
-        parents: args.parents,
-        train: args.train,
-        licence: args.licence.0,
-    };
-    let adapter = terms.declare(&args.file, &file, &base, account)?;
+    let declared = args.flags.declare(args.train, args.licence.0, account);
+    let (file, adapter) = declared.await?;
     let journal = args.journal.unwrap_or_else(|| {
-        let mut name = args.file.into_os_string();
+        let mut name = args.flags.file.into_os_string();
         name.push(".journal");
         name.into()
     });
@@ -263,6 +226,7 @@ async fn run_register(args: RegisterArgs) -> anyhow::Result<()> {
         .open_with_journal(&journal, "adapter register", &adapter.abi_encode())
         .await?;
     check_licences(sender.node(), &adapter).await?;
+    check_sets(sender.node(), &adapter).await?;
     let adapter = register_adapter(&mut sender, &file, adapter).await?;
     let prices = args.prices.prices();
     // What an earlier run did is done, whoever did it.
@@ -318,6 +282,27 @@ async fn check_licences(node: &Node, adapter: &ILoraRegistry::Adapter) -> anyhow
             "the terms of Datanet {datanet} don't allow licence {} (LicenceNotAllowed): `openledger datanet status {datanet}` says \
              what it has",
             adapter.licence
+        );
+    }
+    Ok(())
+}
+
+/// Refuses several sets of a Datanet that would be scored, as the market does, before anything is registered.
+async fn check_sets(node: &Node, adapter: &ILoraRegistry::Adapter) -> anyhow::Result<()> {
+    let mut scored: BTreeSet<B256> = BTreeSet::new();
+    for train in &adapter.train {
+        if train.sketchSet == 0 {
+            continue;
+        }
+        let call = IAttrSketch::headerCall {
+            setId: train.sketchSet,
+        };
+        let header = node.ask(SKETCH, call).await?;
+        ensure!(
+            header.kind != 0 || scored.insert(train.datanet),
+            "set {} is a second one of gradients of the same Datanet (SeveralSets): epochs are scored by one; register another adapter \
+             for it",
+            train.sketchSet
         );
     }
     Ok(())
@@ -385,16 +370,10 @@ mod tests {
 
     #[test]
     fn training_sets_are_named_by_their_datanets() {
-        let named = train("2:7:10000").unwrap();
+        let named = trained("2:7:10000").unwrap();
         assert_eq!(named.datanet, space_of(U256::from(2)));
-        assert_eq!(
-            (named.sketchSet, named.spanIndex, named.weightBps),
-            (7, 0, 10_000)
-        );
-        let named = train("2:7:9:1").unwrap();
-        assert_eq!((named.spanIndex, named.weightBps), (9, 1));
-        for wrong in ["", "2:7", "2:7:9:1:1", "x:7:1", "2:7:70000"] {
-            assert!(train(wrong).is_err(), "{wrong}");
+        for wrong in ["x:7:1", "-1:7:1", ":7:1"] {
+            assert!(trained(wrong).is_err(), "{wrong}");
         }
     }
 }

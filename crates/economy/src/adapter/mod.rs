@@ -1,9 +1,11 @@
 //! `openledger adapter`: adapters registered with what they were trained on, and offered at a price.
 
 mod command;
+mod prices;
 mod status;
 
 pub use command::AdapterArgs;
+pub use prices::Prices;
 
 pub(crate) use command::run;
 
@@ -16,15 +18,6 @@ use openledger_client::{Node, Sender, Step};
 use openledger_primitives::predeploys::ADAPTER_MARKET;
 use serde::Serialize;
 use std::fmt;
-
-/// What an adapter is offered for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Prices {
-    /// Wei for a thousand tokens in.
-    pub price_in: u128,
-    /// Wei for a thousand tokens out.
-    pub price_out: u128,
-}
 
 /// What the developer says of an adapter.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]

@@ -1,6 +1,6 @@
 //! What an adapter is, what it costs and whom it pays.
 
-use super::{ListingStatus, listing};
+use super::{ListingStatus, last_uri, listing};
 use crate::contracts::AdapterMarket;
 use alloy_primitives::{Address, B256, U256};
 use anyhow::Context;
@@ -25,6 +25,8 @@ pub(super) struct AdapterStatus {
     pub(super) price_in: U256,
     pub(super) price_out: U256,
     payee: Address,
+    /// Where its file and its description are, as its developer says.
+    uri: String,
     parents: Vec<(u64, u16)>,
     train: Vec<TrainStatus>,
 }
@@ -61,6 +63,7 @@ impl AdapterStatus {
             price_in: U256::from(listing.priceIn),
             price_out: U256::from(listing.priceOut),
             payee: node.ask(ADAPTER_MARKET, payee).await?,
+            uri: last_uri(node, id).await?,
             parents: adapter
                 .parents
                 .iter()
@@ -104,6 +107,10 @@ impl AdapterStatus {
                 open(self.price_out)
             ),
         );
+        if !self.uri.is_empty() {
+            // Quoted: whoever wrote it chose its characters.
+            say("described at", format_args!("{:?}", self.uri));
+        }
         for (parent, share) in &self.parents {
             say("parent", format_args!("{parent}, {share} bps"));
         }

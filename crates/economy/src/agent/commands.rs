@@ -1,7 +1,10 @@
 //! `openledger agent`.
 
 use super::Registration;
-use crate::infer::{Policy, SignedVoucher, chain, message::parse};
+use crate::{
+    infer::{Policy, SignedVoucher, chain, message::parse},
+    output::print_json,
+};
 use alloy_primitives::{Address, B256, Bytes, U256, keccak256};
 use anyhow::{Context, bail, ensure};
 use clap::{Args, Subcommand};
@@ -309,7 +312,7 @@ async fn status(args: StatusArgs) -> anyhow::Result<ExitCode> {
             "version": version,
             "policy": policy.as_ref().map(|(policy, _)| policy),
         });
-        println!("{}", serde_json::to_string_pretty(&value)?);
+        print_json(&value)?;
         return Ok(ExitCode::SUCCESS);
     }
     say("agent", args.agent);

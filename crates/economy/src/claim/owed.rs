@@ -8,7 +8,7 @@ use alloy_primitives::{Address, B256, U256};
 use alloy_rpc_types_eth::Filter;
 use alloy_sol_types::SolEvent;
 use anyhow::ensure;
-use openledger_client::Node;
+use openledger_client::{Node, Progress};
 use openledger_primitives::predeploys::{
     CLAIM_VAULT, DATANET_REGISTRY, EPOCH_SETTLEMENT, INFERENCE_ROUTER, VALIDATOR_STAKING,
 };
@@ -17,6 +17,8 @@ use std::collections::BTreeSet;
 
 /// Most addresses in one line of rotations that are looked at.
 const PLACES_MAX: usize = 1_024;
+/// Most clusters, stakes, and epochs of adapters of an account that are looked at, each.
+const WAITING_MAX: usize = 1 << 18;
 
 /// What an account is owed.
 #[derive(Debug, Clone, Serialize)]
@@ -122,11 +124,16 @@ async fn places(node: &Node, account: Address, head: u64) -> anyhow::Result<Vec<
             .event_signature(ClaimVault::Rotated::SIGNATURE_HASH)
             .topic2(last.into_word());
         // Each address takes one place at most.
-        let logs = node.logs_between(&filter, 0, head).await?;
-        let Some(log) = logs.first() else {
+        let mut giver = None;
+        node.visit_logs(&filter, 0..=head, |log| {
+            giver.get_or_insert(ClaimVault::Rotated::decode_log(&log.inner)?.from);
+            Ok(())
+        })
+        .await?;
+        let Some(from) = giver else {
             return Ok(places);
         };
-        last = ClaimVault::Rotated::decode_log(&log.inner)?.from;
+        last = from;
         ensure!(
             places.len() < PLACES_MAX && !places.contains(&last),
             "the node answers a line of rotations without an end"
@@ -141,24 +148,30 @@ async fn shares(node: &Node, places: &[Address], head: u64) -> anyhow::Result<Ve
     let created = Filter::new()
         .address(DATANET_REGISTRY)
         .event_signature(DatanetRegistry::ClusterCreated::SIGNATURE_HASH);
-    for log in node.logs_between(&created, 0, head).await? {
+    // The owner isn't indexed.
+    node.visit_logs(&created, 0..=head, |log| {
         let event = DatanetRegistry::ClusterCreated::decode_log(&log.inner)?;
         if places.contains(&event.owner) {
-            clusters.insert((event.datanet, event.cluster));
+            insert(&mut clusters, (event.datanet, event.cluster), "clusters")?;
         }
-    }
+        Ok(())
+    })
+    .await?;
     let reassigned = Filter::new()
         .address(DATANET_REGISTRY)
         .event_signature(DatanetRegistry::ClusterReassigned::SIGNATURE_HASH)
         .topic3(topics(places));
-    for log in node.logs_between(&reassigned, 0, head).await? {
+    node.visit_logs(&reassigned, 0..=head, |log| {
         let event = DatanetRegistry::ClusterReassigned::decode_log(&log.inner)?;
-        clusters.insert((event.datanet, event.cluster));
-    }
+        insert(&mut clusters, (event.datanet, event.cluster), "clusters")
+    })
+    .await?;
+    let progress = Progress::new(clusters.len(), "clusters looked at");
     let mut shares = Vec::new();
     for (datanet, cluster) in clusters {
         let call = DatanetRegistry::sharesOfCall { datanet, cluster };
         let amount = node.ask(DATANET_REGISTRY, call).await?;
+        progress.step();
         if !amount.is_zero() {
             shares.push(ClusterShare {
                 datanet,
@@ -177,10 +190,12 @@ async fn rewards(node: &Node, places: &[Address], head: u64) -> anyhow::Result<V
         .event_signature(ValidatorStaking::Delegated::SIGNATURE_HASH)
         .topic3(topics(places));
     let mut positions = BTreeSet::new();
-    for log in node.logs_between(&delegated, 0, head).await? {
+    node.visit_logs(&delegated, 0..=head, |log| {
         let event = ValidatorStaking::Delegated::decode_log(&log.inner)?;
-        positions.insert((Role::try_from(event.role)?, event.operator, event.account));
-    }
+        let position = (Role::try_from(event.role)?, event.operator, event.account);
+        insert(&mut positions, position, "stakes")
+    })
+    .await?;
     let mut rewards = Vec::new();
     for (role, operator, account) in positions {
         let call = ValidatorStaking::positionOfCall {
@@ -209,17 +224,24 @@ async fn rewards(node: &Node, places: &[Address], head: u64) -> anyhow::Result<V
     Ok(rewards)
 }
 
-/// What these addresses are held for as workers.
+/// What these addresses are held for as workers, who may have served millions of times: nothing before the block in which the first of
+/// them became a worker, and nothing for those who never did.
 async fn holds(node: &Node, places: &[Address], head: u64) -> anyhow::Result<Vec<Hold>> {
+    let Some(first) = worker_since(node, places, head).await? else {
+        return Ok(Vec::new());
+    };
     let recorded = Filter::new()
         .address(INFERENCE_ROUTER)
         .event_signature(InferenceRouter::FeeRecorded::SIGNATURE_HASH)
         .topic3(topics(places));
     let mut served = BTreeSet::new();
-    for log in node.logs_between(&recorded, 0, head).await? {
+    node.visit_logs(&recorded, first..=head, |log| {
         let event = InferenceRouter::FeeRecorded::decode_log(&log.inner)?;
-        served.insert((event.epoch, event.adapter, event.worker));
-    }
+        let served_in = (event.epoch, event.adapter, event.worker);
+        insert(&mut served, served_in, "epochs of adapters")
+    })
+    .await?;
+    let progress = Progress::new(served.len(), "epochs of adapters looked at");
     let current = node
         .ask(INFERENCE_ROUTER, InferenceRouter::currentEpochCall {})
         .await?;
@@ -231,6 +253,7 @@ async fn holds(node: &Node, places: &[Address], head: u64) -> anyhow::Result<Vec
             worker,
         };
         let amount = node.ask(INFERENCE_ROUTER, call).await?;
+        progress.step();
         if amount == 0 {
             continue;
         }
@@ -252,6 +275,32 @@ async fn holds(node: &Node, places: &[Address], head: u64) -> anyhow::Result<Vec
         });
     }
     Ok(holds)
+}
+
+/// The block in which the first of these addresses became a worker; `None` if none did.
+async fn worker_since(node: &Node, places: &[Address], head: u64) -> anyhow::Result<Option<u64>> {
+    let registered = Filter::new()
+        .address(VALIDATOR_STAKING)
+        .event_signature(ValidatorStaking::Registered::SIGNATURE_HASH)
+        .topic1(U256::from(Role::Worker.number()))
+        .topic2(topics(places));
+    let mut since = None;
+    node.visit_logs(&registered, 0..=head, |log| {
+        since = since.or(log.block_number);
+        Ok(())
+    })
+    .await?;
+    Ok(since)
+}
+
+/// Takes note of something that is looked at later.
+fn insert<T: Ord>(all: &mut BTreeSet<T>, one: T, what: &str) -> anyhow::Result<()> {
+    all.insert(one);
+    ensure!(
+        all.len() <= WAITING_MAX,
+        "the account has more than {WAITING_MAX} {what}"
+    );
+    Ok(())
 }
 
 /// Addresses as topics.

@@ -1,6 +1,6 @@
 //! The flags.
 
-use super::{DataType, SCORE_MAX};
+use super::{DataType, SCORE_MAX, Score};
 use crate::document::DocumentHash;
 use alloy_primitives::{Address, B256, Bytes, U256};
 use clap::{Args, Subcommand};
@@ -29,6 +29,8 @@ pub(super) enum DatanetCommand {
     Version(VersionArgs),
     /// Replace the allow-list
     Allow(AllowArgs),
+    /// Appeal to governance against what a cluster's review came to, with a bond
+    Appeal(AppealArgs),
     /// Withdraw a cluster: it earns nothing from the next epoch on
     Withdraw(WithdrawArgs),
     /// Close a Datanet for contributions, and take its bond back once nothing in it is pending
@@ -81,9 +83,8 @@ pub(super) struct CreateArgs {
 Contributions are revealed two blocks after they are committed to, and settled 51 blocks after that. The journal holds what \
 was sent and the salts: after an interruption the same command goes on with it. Don't use the account elsewhere meanwhile.")]
 pub(super) struct ContributeArgs {
-    /// The Datanet's number
-    #[arg(value_name = "DATANET")]
-    pub(super) datanet: U256,
+    #[command(flatten)]
+    pub(super) datanet: DatanetArg,
     /// The files
     #[arg(value_name = "FILE", required = true)]
     pub(super) files: Vec<PathBuf>,
@@ -125,19 +126,14 @@ pub(super) struct ContributeArgs {
 Without scores it lists what is to be reviewed. With them it draws panels, commits, reveals and counts, until each cluster \
 has its outcome. Whoever is drawn by stake and doesn't reveal loses 1 % of it: keep the file of votes until all is revealed.")]
 pub(super) struct ValidateArgs {
-    /// The Datanet's number
-    #[arg(value_name = "DATANET")]
-    pub(super) datanet: U256,
+    #[command(flatten)]
+    pub(super) datanet: DatanetArg,
     /// A cluster and its score, 0 to 100; may be repeated
-    #[arg(long = "score", value_name = "CLUSTER:SCORE", value_parser = score)]
-    pub(super) scores: Vec<(u32, u8)>,
+    #[arg(long = "score", value_name = "CLUSTER:SCORE", value_parser = scored)]
+    pub(super) scores: Vec<(u32, Score)>,
     /// Score of every other cluster that is to be reviewed
-    #[arg(
-        long,
-        value_name = "SCORE",
-        value_parser = clap::value_parser!(u8).range(0..=i64::from(SCORE_MAX))
-    )]
-    pub(super) score_all: Option<u8>,
+    #[arg(long, value_name = "SCORE")]
+    pub(super) score_all: Option<Score>,
     /// Where votes and their salts are kept
     #[arg(long, value_name = "FILE", default_value = "votes.json")]
     pub(super) votes: PathBuf,
@@ -168,9 +164,8 @@ pub(super) struct StatusArgs {
 
 #[derive(Debug, Clone, Args)]
 pub(super) struct VersionArgs {
-    /// The Datanet's number
-    #[arg(value_name = "DATANET")]
-    pub(super) datanet: U256,
+    #[command(flatten)]
+    pub(super) datanet: DatanetArg,
     /// Root over the version's data roots [default: over those of the accepted clusters that aren't withdrawn]
     #[arg(long, value_name = "BYTES32")]
     pub(super) root: Option<B256>,
@@ -183,9 +178,8 @@ pub(super) struct VersionArgs {
 
 #[derive(Debug, Clone, Args)]
 pub(super) struct AllowArgs {
-    /// The Datanet's number
-    #[arg(value_name = "DATANET")]
-    pub(super) datanet: U256,
+    #[command(flatten)]
+    pub(super) datanet: DatanetArg,
     /// File with the addresses that may contribute, one a line
     #[arg(value_name = "FILE")]
     pub(super) allow_list: PathBuf,
@@ -194,22 +188,31 @@ pub(super) struct AllowArgs {
 }
 
 #[derive(Debug, Clone, Args)]
+#[command(after_help = "\
+Once a cluster, within the window after the outcome of its review. Governance decides until a deadline: if the outcome changes, \
+or nobody decides, the bond goes back; else it is burnt. `openledger governance appeal` proposes a decision.")]
+pub(super) struct AppealArgs {
+    #[command(flatten)]
+    pub(super) which: ClusterArgs,
+    /// Where the reasons are
+    #[arg(long, value_name = "URI")]
+    pub(super) uri: String,
+    #[command(flatten)]
+    pub(super) sender: SenderArgs,
+}
+
+#[derive(Debug, Clone, Args)]
 pub(super) struct WithdrawArgs {
-    /// The Datanet's number
-    #[arg(value_name = "DATANET")]
-    pub(super) datanet: U256,
-    /// The cluster
-    #[arg(value_name = "CLUSTER")]
-    pub(super) cluster: u32,
+    #[command(flatten)]
+    pub(super) which: ClusterArgs,
     #[command(flatten)]
     pub(super) sender: SenderArgs,
 }
 
 #[derive(Debug, Clone, Args)]
 pub(super) struct CloseArgs {
-    /// The Datanet's number
-    #[arg(value_name = "DATANET")]
-    pub(super) datanet: U256,
+    #[command(flatten)]
+    pub(super) datanet: DatanetArg,
     #[command(flatten)]
     pub(super) sender: SenderArgs,
 }
@@ -229,16 +232,34 @@ pub(super) struct RotateArgs {
     pub(super) sender: SenderArgs,
 }
 
-/// What is no score.
+/// Which Datanet.
+#[derive(Debug, Clone, Copy, Args)]
+pub(crate) struct DatanetArg {
+    /// The Datanet's number
+    #[arg(id = "datanet", value_name = "DATANET")]
+    pub(crate) number: U256,
+}
+
+/// Which cluster.
+#[derive(Debug, Clone, Copy, Args)]
+pub(crate) struct ClusterArgs {
+    #[command(flatten)]
+    pub(crate) datanet: DatanetArg,
+    /// The cluster
+    #[arg(value_name = "CLUSTER")]
+    pub(crate) cluster: u32,
+}
+
+/// What is no score of a cluster.
 #[derive(Debug, Clone, Copy, thiserror::Error)]
 #[error("not CLUSTER:SCORE with a score of 0 to {SCORE_MAX}")]
-struct BadScore;
+struct BadScored;
 
-fn score(text: &str) -> Result<(u32, u8), BadScore> {
-    let (cluster, score) = text.split_once(':').ok_or(BadScore)?;
+fn scored(text: &str) -> Result<(u32, Score), BadScored> {
+    let (cluster, score) = text.split_once(':').ok_or(BadScored)?;
     match (cluster.parse(), score.parse()) {
-        (Ok(cluster), Ok(score)) if score <= SCORE_MAX => Ok((cluster, score)),
-        _ => Err(BadScore),
+        (Ok(cluster), Ok(score)) => Ok((cluster, score)),
+        _ => Err(BadScored),
     }
 }
 
@@ -248,9 +269,12 @@ mod tests {
 
     #[test]
     fn scores_are_named_with_their_clusters() {
-        assert_eq!(score("3:80").unwrap(), (3, 80));
+        assert_eq!(scored("3:80").unwrap(), (3, Score::new(80).unwrap()));
         for wrong in ["3", "3:101", ":5", "3:", "-1:5", "3:300"] {
-            assert!(score(wrong).is_err(), "{wrong}");
+            assert!(scored(wrong).is_err(), "{wrong}");
+        }
+        for wrong in ["101", "x", ""] {
+            assert!(wrong.parse::<Score>().is_err(), "{wrong}");
         }
     }
 }

@@ -1,25 +1,31 @@
 //! `openledger datanet`: from a file on disk to an accepted cluster.
 //!
 //! [`create`] and what else an owner does; [`commit_and_reveal`], [`settle`] and [`fates`], a contributor's way;
-//! [`review`] with its [`Votes`], a validator's part; [`status`].
+//! [`review`] with its [`Votes`](crate::votes::Votes), a validator's part; [`appeal`]; [`status`].
 
 mod access;
+mod appeal;
 mod args;
-mod command;
+mod commands;
 mod contribute;
 mod fate;
+mod outcome;
 mod owner;
 mod review;
+mod score;
 mod status;
-mod votes;
 
 pub use access::AllowList;
+pub use appeal::appeal;
 pub use args::DatanetArgs;
 pub use contribute::{Offer, Revealed, commit_and_reveal, datanet_at, settle, space_of};
 pub use fate::{Fate, fates};
+pub use outcome::{Outcome, ReviewStatus};
 pub use owner::{close, create, publish_version, set_allow_root, withdraw};
-pub use review::{Goal, OpenReview, Outcome, ReviewStatus, Reviewed, open_reviews, review};
+pub use review::{Goal, OpenReview, Reviewed, open_reviews, review};
+pub use score::{BadScore, SCORE_MAX, Score};
 pub use status::{Access, ClusterStatus, DataType, DatanetStatus, status, version_root};
-pub use votes::{SCORE_MAX, Vote, Voter, Votes};
 
-pub(crate) use command::run;
+pub(crate) use args::ClusterArgs;
+pub(crate) use commands::run;
+pub(crate) use review::contents_of;

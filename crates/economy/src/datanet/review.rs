@@ -1,15 +1,22 @@
 //! Reviews of clusters: who is asked, and a validator's part from the draw to the outcome.
 
-use super::{contribute::datanet_at, votes::Votes};
-use crate::contracts::{
-    ClusterReview, DatanetRegistry,
-    cluster_review::IClusterReview::{Ballot, Review},
+use super::{
+    contribute::datanet_at,
+    outcome::{Outcome, ReviewStatus},
+    score::Score,
+};
+use crate::{
+    contracts::{
+        ClusterReview, DatanetRegistry,
+        cluster_review::IClusterReview::{Ballot, Review},
+    },
+    votes::Votes,
 };
 use alloy_eips::BlockNumberOrTag;
 use alloy_primitives::{Address, B256, Bytes, U256};
 use alloy_rpc_types_eth::Filter;
 use alloy_sol_types::SolEvent;
-use anyhow::{Context, bail, ensure};
+use anyhow::{Context, ensure};
 use openledger_client::{Node, Sender, Step, is_refusal};
 use openledger_primitives::predeploys::{CLUSTER_REVIEW, DATANET_REGISTRY};
 use serde::Serialize;
@@ -17,68 +24,6 @@ use std::collections::BTreeMap;
 
 /// How often in a row a step may be refused because others were faster, or time went by.
 const REFUSALS_MAX: u32 = 32;
-
-/// Where a review is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub enum ReviewStatus {
-    /// There is none.
-    None,
-    /// Its panel is to be drawn.
-    Waiting,
-    /// Its panel votes.
-    Voting,
-    /// It has an outcome that can be appealed.
-    Decided,
-    /// Governance is to decide an appeal.
-    Appealed,
-    /// It is over.
-    Final,
-}
-
-/// What a review came to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub enum Outcome {
-    /// Nothing yet.
-    None,
-    /// The cluster shares in dividends.
-    Accepted,
-    /// The cluster earns nothing.
-    Rejected,
-    /// No round had its quorum: the cluster earns by scores alone.
-    Unreviewed,
-}
-
-impl TryFrom<u8> for Outcome {
-    type Error = anyhow::Error;
-
-    fn try_from(number: u8) -> anyhow::Result<Self> {
-        Ok(match number {
-            0 => Self::None,
-            1 => Self::Accepted,
-            2 => Self::Rejected,
-            3 => Self::Unreviewed,
-            _ => bail!("the registry answers outcome {number}"),
-        })
-    }
-}
-
-impl TryFrom<u8> for ReviewStatus {
-    type Error = anyhow::Error;
-
-    fn try_from(number: u8) -> anyhow::Result<Self> {
-        Ok(match number {
-            0 => Self::None,
-            1 => Self::Waiting,
-            2 => Self::Voting,
-            3 => Self::Decided,
-            4 => Self::Appealed,
-            5 => Self::Final,
-            _ => bail!("the review answers status {number}"),
-        })
-    }
-}
 
 /// A cluster whose review isn't over.
 #[derive(Debug, Clone, Serialize)]
@@ -169,7 +114,7 @@ pub async fn open_reviews(
 }
 
 /// What was revealed of a Datanet's contributions, by their numbers.
-pub(super) async fn contents_of(
+pub(crate) async fn contents_of(
     node: &Node,
     datanet: U256,
 ) -> anyhow::Result<BTreeMap<u64, DatanetRegistry::ContributionRevealed>> {
@@ -218,9 +163,9 @@ pub struct Reviewed {
 /// A cluster without a review; a vote whose salt isn't in the file; what the contract refuses again and again.
 pub async fn review(
     sender: &mut Sender,
-    votes: &mut Votes,
+    votes: &mut Votes<Score>,
     datanet: U256,
-    scores: &BTreeMap<u32, u8>,
+    scores: &BTreeMap<u32, Score>,
     goal: Goal,
 ) -> anyhow::Result<Vec<Reviewed>> {
     let mut refusals = 0;
@@ -354,8 +299,8 @@ impl Found {
     /// What can be done now, if anything.
     fn step(
         &self,
-        votes: &mut Votes,
-        score: u8,
+        votes: &mut Votes<Score>,
+        score: Score,
         now: Moment,
         goal: Goal,
     ) -> anyhow::Result<Option<Step>> {
@@ -367,7 +312,7 @@ impl Found {
                 Some(self.named("draw the panel", &call))
             }
             ReviewStatus::Voting if self.may_commit(now) => {
-                let choice = votes.cast(self.round, score)?.choice(reviewer);
+                let choice = votes.cast(self.round, score)?;
                 let call = ClusterReview::commitReviewCall {
                     datanet,
                     cluster,
@@ -379,19 +324,13 @@ impl Found {
             }
             ReviewStatus::Voting if self.may_reveal(now) => {
                 let vote = votes
-                    .get(self.round)
-                    .filter(|vote| vote.choice(reviewer) == self.ballot.choice)
-                    .with_context(|| {
-                        format!(
-                            "the vote on cluster {cluster} isn't in the file of votes: give the file that it was made with, \
-                             by --votes, or lose stake for not revealing it"
-                        )
-                    })?;
+                    .committed(self.round, self.ballot.choice)
+                    .with_context(|| format!("cluster {cluster}"))?;
                 let call = ClusterReview::revealReviewCall {
                     datanet,
                     cluster,
                     reviewer,
-                    score: vote.score,
+                    score: vote.opinion.number(),
                     salt: vote.salt,
                 };
                 Some(self.named("reveal the score", &call))

@@ -2,7 +2,8 @@
 
 use super::{
     contribute::{datanet_at, space_of},
-    review::{Outcome, ReviewStatus, contents_of},
+    outcome::{Outcome, ReviewStatus},
+    review::contents_of,
 };
 use crate::contracts::{ClusterReview, DatanetRegistry};
 use alloy_primitives::{Address, B256, U256};

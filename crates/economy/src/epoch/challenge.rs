@@ -2,14 +2,14 @@
 
 use super::{
     audit::Settlement,
-    chain::{Adapter, Fees, TraceArgs, proposals, proposed_scores},
+    chain::{Adapter, draws, proposals, proposed_scores},
     judge::{Judgement, NoProposal, Wrong, judge},
-    pots::{Key, PotArgs, Stage, choose},
+    pots::{Key, PotArgs, Stage, choose, closed_in},
 };
 use alloy_primitives::{Address, B256, Bytes, U256};
 use anyhow::Context;
 use clap::Args;
-use openledger_client::{Answer, Node, Sender, SenderArgs, Step, View, event, say};
+use openledger_client::{Answer, Sender, SenderArgs, Step, View, event, say};
 use openledger_contracts::{EpochScoring, EpochSettlement};
 use openledger_precompiles::CommonErrors;
 use openledger_primitives::predeploys::{EPOCH_SCORING, EPOCH_SETTLEMENT};
@@ -27,8 +27,6 @@ pub struct ChallengeArgs {
     which: PotArgs,
     #[command(flatten)]
     sender: SenderArgs,
-    #[command(flatten)]
-    trace: TraceArgs,
 }
 
 /// Runs the command.
@@ -39,10 +37,9 @@ pub async fn run(mut args: ChallengeArgs) -> anyhow::Result<ExitCode> {
     let gas_max = &mut args.sender.limits.gas_max;
     *gas_max = (*gas_max).max(CHALLENGE_GAS_MAX);
     let mut sender = args.sender.open().await?;
-    let trace = args.trace.connect(&args.sender.node, sender.node()).await?;
     let view = sender.view().await?;
     let (key, settled) = choose(&view, args.which, &[Stage::Proposed]).await?;
-    let standing = Standing::read(&view, &trace, key, &settled).await?;
+    let standing = Standing::read(&view, key, &settled).await?;
     say(
         "proposal",
         format!(
@@ -87,7 +84,8 @@ pub struct Standing {
     pub transaction: B256,
     /// Draws that count without a score.
     pub void_draws: u16,
-    scores: Bytes,
+    /// `abi.encode(Scores)`.
+    pub scores: Bytes,
     results: Vec<B256>,
 }
 
@@ -114,20 +112,18 @@ impl Standing {
     ///
     /// # Errors
     /// A node that doesn't answer, or can't show the proposal's data.
-    pub async fn read(
-        view: &View,
-        trace: &Node,
-        key: Key,
-        settled: &Settlement,
-    ) -> anyhow::Result<Self> {
-        let made = proposals(view, Some(key.1)).await?;
-        let last = made.get(&key).and_then(|made| made.last());
+    pub async fn read(view: &View, key: Key, settled: &Settlement) -> anyhow::Result<Self> {
+        let (epoch, adapter) = key;
+        let closed = closed_in(view, epoch).await?;
+        let closed = closed.with_context(|| format!("epoch {epoch} isn't closed"))?;
+        let made = proposals(view, Some(epoch), adapter, closed).await?;
+        let last = made.get(&epoch).and_then(|made| made.last());
         let last = last
             .filter(|last| last.scores_hash == settled.scoresHash)
             .context("the node has no event of the proposal that stands")?;
         let node = view.node();
         let hash = settled.scoresHash;
-        let scores = proposed_scores(node, trace, last.transaction, hash).await?;
+        let scores = proposed_scores(node, last.transaction, hash).await?;
         Ok(Self {
             key,
             proposer: settled.proposer,
@@ -145,7 +141,8 @@ impl Standing {
     pub async fn judge(&self, view: &View) -> anyhow::Result<Verdict> {
         let (epoch, id) = self.key;
         let adapter = Adapter::read(view, id).await?;
-        let draws = Fees::read(view, id).await?.draws(epoch, id);
+        // What the chain would compute by: however much was paid, these are a few reads.
+        let draws = draws(view, self.key).await?;
         let draws = draws.with_context(|| format!("epoch {epoch} has no seed"))?;
         let (void, scores, results) = (self.void_draws, self.scores.clone(), self.results.clone());
         // Seconds for the largest sets.

@@ -1,13 +1,14 @@
 //! `openledger epoch close`: ends an epoch that is over, and draws the seeds that are missing.
 
 use super::{
-    chain::{Found, ask, events},
+    chain::{Found, ask, events_from, topic},
     draw::SEED_DELAY,
-    pots::{current_epoch, pots},
+    pots::{closed_in, current_epoch, unsettled},
 };
 use alloy_primitives::B256;
+use anyhow::Context;
 use clap::Args;
-use openledger_client::{Sender, SenderArgs, Step, View, event, say};
+use openledger_client::{Sender, SenderArgs, Step, View, event, is_refusal, say};
 use openledger_contracts::{EpochSettlement, InferenceRouter};
 use openledger_primitives::predeploys::{EPOCH_SETTLEMENT, INFERENCE_ROUTER};
 use std::{collections::BTreeSet, process::ExitCode};
@@ -68,7 +69,7 @@ pub async fn close(sender: &mut Sender, wait: bool) -> anyhow::Result<Option<u64
     Ok(Some(epoch))
 }
 
-/// Draws the seeds of closed epochs in which anything was paid, or of one, and waits for their blocks.
+/// Draws the seeds of closed epochs in which anything was paid and that aren't settled, or of one, and waits for their blocks.
 ///
 /// # Errors
 /// A node that doesn't answer, a transaction that the chain refuses.
@@ -76,45 +77,72 @@ pub async fn draw_seeds(
     sender: &mut Sender,
     only: Option<u64>,
 ) -> anyhow::Result<Vec<(u64, B256)>> {
+    let view = sender.view().await?;
+    let missing = match only {
+        Some(epoch) => unseeded(&view, [epoch]).await?,
+        None => missing_seeds(&view).await?,
+    };
     let mut drawn = Vec::new();
-    for epoch in missing_seeds(&sender.view().await?).await? {
-        if only.is_some_and(|only| only != epoch) {
-            continue;
-        }
+    for epoch in missing {
         drawn.push((epoch, draw_seed(sender, epoch).await?));
     }
     Ok(drawn)
 }
 
-/// Closed epochs with fees whose seed isn't drawn.
+/// Closed epochs with fees that aren't settled, and whose seed isn't drawn.
 ///
 /// # Errors
 /// A node that doesn't answer.
 pub async fn missing_seeds(view: &View) -> anyhow::Result<BTreeSet<u64>> {
+    let pots = unsettled(view, &BTreeSet::new()).await?;
+    unseeded(view, pots.into_keys().map(|(epoch, _)| epoch)).await
+}
+
+/// Those of some epochs that are closed, and whose seed isn't drawn.
+///
+/// # Errors
+/// A node that doesn't answer.
+pub async fn unseeded(
+    view: &View,
+    epochs: impl IntoIterator<Item = u64>,
+) -> anyhow::Result<BTreeSet<u64>> {
     let current = current_epoch(view).await?;
-    let mut epochs: BTreeSet<u64> = pots(view)
-        .await?
-        .into_keys()
-        .map(|(epoch, _)| epoch)
-        .collect();
-    let drawn: Vec<Found<EpochSettlement::SeedDrawn>> = events(view, EPOCH_SETTLEMENT, &[]).await?;
-    for Found { event, .. } in drawn {
-        epochs.remove(&event.epoch);
-    }
+    let mut epochs: BTreeSet<u64> = epochs.into_iter().collect();
     epochs.retain(|epoch| *epoch < current);
-    Ok(epochs)
+    let mut missing = BTreeSet::new();
+    for epoch in epochs {
+        if seed_of(view, epoch).await?.is_none() {
+            missing.insert(epoch);
+        }
+    }
+    Ok(missing)
+}
+
+async fn seed_of(view: &View, epoch: u64) -> anyhow::Result<Option<B256>> {
+    let call = EpochSettlement::seedOfCall { epoch };
+    let seed = ask(view, EPOCH_SETTLEMENT, call).await?;
+    Ok((seed != B256::ZERO).then_some(seed))
 }
 
 async fn draw_seed(sender: &mut Sender, epoch: u64) -> anyhow::Result<B256> {
     loop {
         let view = sender.view().await?;
+        // Anybody may have drawn it meanwhile.
+        if let Some(seed) = seed_of(&view, epoch).await? {
+            return Ok(seed);
+        }
         let from = seed_from(&view, epoch).await?;
         let ready = from + SEED_DELAY + 1;
         sender.await_block(ready, "the seed's block").await?;
         let call = EpochSettlement::drawSeedCall { epoch };
-        let receipt = sender
+        let sent = sender
             .send(Step::call("seed", EPOCH_SETTLEMENT, &call))
-            .await?;
+            .await;
+        let receipt = match sent {
+            Ok(receipt) => receipt,
+            Err(error) if is_refusal::<EpochSettlement::SeedAlreadyDrawn>(&error) => continue,
+            Err(error) => return Err(error),
+        };
         if let Ok(drawn) = event::<EpochSettlement::SeedDrawn>(&receipt) {
             return Ok(drawn.seed);
         }
@@ -124,16 +152,11 @@ async fn draw_seed(sender: &mut Sender, epoch: u64) -> anyhow::Result<B256> {
 
 /// The block from which the seed's block is counted: the one that closed the epoch, or that postponed it last.
 async fn seed_from(view: &View, epoch: u64) -> anyhow::Result<u64> {
+    let closed = closed_in(view, epoch).await?;
+    let closed = closed.with_context(|| format!("epoch {epoch} isn't closed"))?;
     let postponed: Vec<Found<EpochSettlement::SeedPostponed>> =
-        events(view, EPOCH_SETTLEMENT, &[super::chain::topic(epoch)]).await?;
-    if let Some(last) = postponed.last() {
-        return Ok(last.event.blockNumber);
-    }
-    let closed = ask(
-        view,
-        INFERENCE_ROUTER,
-        InferenceRouter::closedAtCall { epoch },
-    )
-    .await?;
-    Ok(closed.blockNumber)
+        events_from(view, EPOCH_SETTLEMENT, &[topic(epoch)], closed).await?;
+    Ok(postponed
+        .last()
+        .map_or(closed, |last| last.event.blockNumber))
 }

@@ -50,12 +50,27 @@ impl FeeEntry {
         // Less than `root_sum`, if the entry covers the offset.
         (self.root_sum - (self.end - self.start)) + (offset - self.start)
     }
+
+    /// Whether it covers a wei of the log.
+    pub const fn covers(&self, offset: u128) -> bool {
+        self.start <= offset && offset < self.end
+    }
+
+    /// Whether a log can have it: it was paid for, and its tree's sum is at least what was.
+    pub const fn is_possible(&self) -> bool {
+        self.start < self.end && self.end - self.start <= self.root_sum
+    }
 }
 
-/// The fee log of (epoch, adapter).
+/// The fee log of (epoch, adapter), or of a long one the entries that draws fall on.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct FeeLog {
+    /// In order.
     entries: Vec<FeeEntry>,
+    /// All prices, also of entries that aren't kept, wei.
+    total: u128,
+    /// Ascending; an entry that covers none of these wei isn't kept. Without them all are.
+    wanted: Option<Vec<u128>>,
 }
 
 /// An entry that no fee log has.
@@ -82,7 +97,34 @@ pub enum BadEntry {
 }
 
 impl FeeLog {
-    /// Appends what a `FeeRecorded` says; what brings no price leaves no entry.
+    /// Of which only the entries are kept that cover one of these wei.
+    pub fn keeping(mut wanted: Vec<u128>) -> Self {
+        wanted.sort_unstable();
+        Self {
+            wanted: Some(wanted),
+            ..Self::default()
+        }
+    }
+
+    /// Of a log of `total` wei, with some of its entries in whatever order; `None` if they aren't of one log.
+    pub fn of_entries(mut entries: Vec<FeeEntry>, total: u128) -> Option<Self> {
+        entries.sort_unstable_by_key(|entry| entry.start);
+        entries.dedup();
+        let mut before = 0;
+        for entry in &entries {
+            if entry.start < before || !entry.is_possible() || entry.end > total {
+                return None;
+            }
+            before = entry.end;
+        }
+        Some(Self {
+            entries,
+            total,
+            wanted: None,
+        })
+    }
+
+    /// Appends what a `FeeRecorded` says; what brings no price leaves no entry. Answers whether the entry is kept.
     ///
     /// # Errors
     /// [`BadEntry`]: the events aren't the log's, or not all of them.
@@ -93,8 +135,8 @@ impl FeeLog {
         root_sum: u128,
         price: u128,
         end: u128,
-    ) -> Result<(), BadEntry> {
-        let start = self.total();
+    ) -> Result<bool, BadEntry> {
+        let start = self.total;
         if start.checked_add(price) != Some(end) {
             return Err(BadEntry::End {
                 before: start,
@@ -103,35 +145,49 @@ impl FeeLog {
             });
         }
         if price == 0 {
-            return Ok(());
+            return Ok(false);
         }
         if root_sum < price {
             return Err(BadEntry::Root { price, root_sum });
         }
-        self.entries.push(FeeEntry {
+        self.total = end;
+        let entry = FeeEntry {
             start,
             end,
             root,
             root_sum,
             worker,
+        };
+        let is_kept = self.wanted.as_ref().is_none_or(|wanted| {
+            let next = wanted.partition_point(|offset| *offset < start);
+            wanted.get(next).is_some_and(|offset| entry.covers(*offset))
         });
-        Ok(())
+        if is_kept {
+            self.entries.push(entry);
+        }
+        Ok(is_kept)
     }
 
     /// All prices, wei.
-    pub fn total(&self) -> u128 {
-        self.entries.last().map_or(0, |entry| entry.end)
+    pub const fn total(&self) -> u128 {
+        self.total
     }
 
-    /// The entries, in order.
+    /// The entries that are kept, in order.
     pub fn entries(&self) -> &[FeeEntry] {
         &self.entries
     }
 
-    /// The entry that covers a wei; `None` beyond the log.
-    pub fn at(&self, offset: u128) -> Option<&FeeEntry> {
+    /// The place among the kept entries of the one that covers a wei; `None` beyond the log, or where it isn't kept.
+    pub fn place_of(&self, offset: u128) -> Option<usize> {
         let place = self.entries.partition_point(|entry| entry.end <= offset);
-        self.entries.get(place)
+        let entry = self.entries.get(place)?;
+        entry.covers(offset).then_some(place)
+    }
+
+    /// The entry that covers a wei.
+    pub fn at(&self, offset: u128) -> Option<&FeeEntry> {
+        self.entries.get(self.place_of(offset)?)
     }
 }
 
@@ -206,6 +262,45 @@ mod tests {
         let in_tree: Vec<u128> = (5..8).map(|wei| log.entries()[1].in_tree(wei)).collect();
         assert_eq!(in_tree, [7, 8, 9]);
         assert_eq!(offset(B256::ZERO, 1, 0, 0), None);
+    }
+
+    #[test]
+    fn of_a_long_log_the_entries_of_the_draws_are_enough() {
+        let (mut whole, mut kept) = (FeeLog::default(), FeeLog::keeping(vec![70, 8, 9, 1_000]));
+        let worker = Address::ZERO;
+        for (number, end) in (1..).zip([5, 8, 20, 70, 71]) {
+            let price = end - whole.total();
+            let root = B256::repeat_byte(number);
+            whole.push(worker, root, price, price, end).unwrap();
+            let is_kept = kept.push(worker, root, price, price, end).unwrap();
+            assert_eq!(is_kept, [20, 71].contains(&end), "{end}");
+        }
+        assert_eq!(kept.total(), whole.total());
+        for offset in [8, 9, 19, 70] {
+            assert_eq!(kept.at(offset), whole.at(offset));
+        }
+        assert_eq!(kept.entries().len(), 2);
+        for offset in [0, 7, 20, 69, 71, 1_000] {
+            assert_eq!(kept.at(offset), None, "{offset}");
+        }
+        // By the state, which gives each draw its entry.
+        let drawn = |offsets: &[u128]| -> Vec<FeeEntry> {
+            offsets
+                .iter()
+                .filter_map(|offset| whole.at(*offset))
+                .copied()
+                .collect()
+        };
+        let read = FeeLog::of_entries(drawn(&[70, 9, 8, 70]), 71).unwrap();
+        assert_eq!((read.entries(), read.total()), (kept.entries(), 71));
+        assert_eq!(FeeLog::of_entries(drawn(&[70]), 70), None);
+        let mut overlapping = drawn(&[8, 30]);
+        overlapping[1].start -= 1;
+        overlapping[1].root_sum += 1;
+        assert_eq!(FeeLog::of_entries(overlapping, 71), None);
+        let mut unpaid = drawn(&[8]);
+        unpaid[0].root_sum = 0;
+        assert_eq!(FeeLog::of_entries(unpaid, 71), None);
     }
 
     #[test]

@@ -1,15 +1,15 @@
 //! `openledger epoch finalize`, `carry` and `residue`: what is paid when the windows are over.
 
 use super::{
-    audit::Audit,
-    chain::{TraceArgs, ask},
+    chain::ask,
+    challenge::{Standing, Verdict},
     pots::{Key, PotArgs, Stage, choose, parameter, settlement},
     scores::SetResult,
 };
 use alloy_primitives::{B256, U256};
 use anyhow::ensure;
 use clap::Args;
-use openledger_client::{Node, Sender, SenderArgs, Step, TooMuchGas, duration, open, say};
+use openledger_client::{Sender, SenderArgs, Step, TooMuchGas, duration, open, say};
 use openledger_contracts::{EpochSettlement, InferenceRouter};
 use openledger_primitives::predeploys::{EPOCH_SETTLEMENT, INFERENCE_ROUTER};
 use std::process::ExitCode;
@@ -29,8 +29,6 @@ pub struct FinalizeArgs {
     wait: bool,
     #[command(flatten)]
     sender: SenderArgs,
-    #[command(flatten)]
-    trace: TraceArgs,
 }
 
 /// Flags of `openledger epoch residue`.
@@ -58,8 +56,7 @@ pub async fn run(args: FinalizeArgs) -> anyhow::Result<ExitCode> {
         "until it can't be challenged any more",
     )
     .await?;
-    let trace = args.trace.connect(&args.sender.node, sender.node()).await?;
-    finalize(&mut sender, &trace, key).await?;
+    finalize(&mut sender, key).await?;
     tell(&sender, key).await
 }
 
@@ -108,7 +105,8 @@ pub async fn run_residue(args: ResidueArgs) -> anyhow::Result<ExitCode> {
 /// A wrong proposal that nobody refuted in time: nobody but its proposer can name the results that the chain has hashes of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "the proposal for epoch {epoch} is wrong, and what it would pay is known to its proposer alone"
+    "the proposal for epoch {epoch} is wrong, and what it would pay is known to its proposer alone: epoch carry settles the epoch without it, \
+     once its time is over"
 )]
 pub struct UnknownResults {
     /// The epoch.
@@ -119,14 +117,17 @@ pub struct UnknownResults {
 ///
 /// # Errors
 /// [`UnknownResults`]; a node that doesn't answer, a transaction that the chain refuses.
-pub async fn finalize(sender: &mut Sender, trace: &Node, key: Key) -> anyhow::Result<Vec<B256>> {
+pub async fn finalize(sender: &mut Sender, key: Key) -> anyhow::Result<Vec<B256>> {
     let (epoch, adapter) = key;
     let view = sender.view().await?;
-    let audit = Audit::read(view.clone(), trace.clone(), adapter).await?;
     let settled = settlement(&view, key).await?;
-    let judgement = audit.judgement(epoch, settled.voidDraws).await?;
+    let standing = Standing::read(&view, key, &settled).await?;
+    let judgement = match standing.judge(&view).await? {
+        Verdict::Right(judgement) => judgement,
+        Verdict::Wrong(_) => return Err(UnknownResults { epoch }.into()),
+    };
     let results = judgement.results().ok_or(UnknownResults { epoch })?;
-    let hashes = judgement.proposed;
+    let hashes = judgement.proposed.clone();
     let mut transactions = Vec::new();
     loop {
         let settled = settlement(&sender.view().await?, key).await?;

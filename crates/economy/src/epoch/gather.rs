@@ -12,13 +12,16 @@ use super::{
     scoring::Set,
 };
 use crate::infer::{CallsDirectory, FeeTree, Leaf};
-use alloy_primitives::{B256, Bytes};
+use alloy_primitives::{B256, Bytes, U256, U512};
 use anyhow::{Context, anyhow, ensure};
 use openledger_attribution::solve::{System, solve};
 use openledger_client::Node;
 use openledger_contracts::{InferenceRouter, VoucherChannels};
 use openledger_primitives::predeploys::{INFERENCE_ROUTER, VOUCHER_CHANNELS};
 use std::collections::BTreeMap;
+
+/// A better witness leaves at most this part of the squared residual.
+const IMPROVEMENT: u64 = 4;
 
 /// What an entry of the fee log was paid for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -96,7 +99,6 @@ pub async fn gather(
     sets: &[Set],
     directories: &[CallsDirectory],
 ) -> anyhow::Result<Gathered> {
-    let recorded = fees.recorded.get(&epoch).map_or(&[][..], Vec::as_slice);
     let mut known: BTreeMap<Source, Result<Calls, String>> = BTreeMap::new();
     let mut gathered = Gathered::default();
     if sets.is_empty() {
@@ -111,17 +113,13 @@ pub async fn gather(
                 .missing
                 .push((i, "it is void: a jury rejected its sketch".to_owned()));
         } else if let Some((offset, entry)) = draws.entry(i) {
-            let place = draws
-                .log
-                .entries()
-                .partition_point(|other| other.end <= offset);
-            let fee = recorded
-                .get(place)
-                .context("each entry of the fee log has its event")?;
+            let fee = fees
+                .recorded(epoch, offset)
+                .context("each entry of the fee log that is drawn has its event")?;
             let source = Source::read(node, fee.transaction, fee.place.index).await?;
             let calls = known
                 .entry(source)
-                .or_insert_with(|| Calls::find(source, directories));
+                .or_insert_with(|| Calls::find(source, entry, directories));
             match calls
                 .as_ref()
                 .map_err(Clone::clone)
@@ -143,16 +141,29 @@ struct Calls {
 }
 
 impl Calls {
-    fn find(source: Source, directories: &[CallsDirectory]) -> Result<Self, String> {
+    /// What one of the directories has, whatever the others have: only the right calls have the entry's root and sum.
+    fn find(
+        source: Source,
+        entry: &FeeEntry,
+        directories: &[CallsDirectory],
+    ) -> Result<Self, String> {
         let mut fault = None;
         for directory in directories {
             match Self::read(source, directory) {
-                Ok(Some(calls)) => return Ok(calls),
+                Ok(Some(calls)) if calls.is_paid_by(entry) => return Ok(calls),
+                Ok(Some(_)) => {
+                    fault = Some("the published calls aren't those that were paid".to_owned());
+                }
                 Ok(None) => {}
                 Err(error) => fault = Some(format!("{error:#}")),
             }
         }
         Err(fault.unwrap_or_else(|| "no directory of calls has it".to_owned()))
+    }
+
+    fn is_paid_by(&self, entry: &FeeEntry) -> bool {
+        let root = self.tree.root();
+        root.is_some_and(|root| (root.hash, root.sum) == (entry.root, entry.root_sum))
     }
 
     fn read(source: Source, directory: &CallsDirectory) -> anyhow::Result<Option<Self>> {
@@ -179,10 +190,6 @@ impl Calls {
 
     /// The call that covers a wei of the fee log, as a proposal shows it.
     fn show(&self, entry: &FeeEntry, offset: u128, sets: &[Set]) -> Result<Draw, String> {
-        let root = self.tree.root();
-        if root.is_none_or(|root| (root.hash, root.sum) != (entry.root, entry.root_sum)) {
-            return Err("the published calls aren't those that were paid".to_owned());
-        }
         let place = self.tree.place_of(entry.in_tree(offset));
         let found = place.and_then(|place| Some((self.calls.get(place)?, self.tree.proof(place)?)));
         let Some(((leaf, sketches), proof)) = found else {
@@ -298,33 +305,72 @@ fn leave_out(scores: &mut Scores, draw: usize) {
     }
 }
 
-/// The standing scores with those draws of ours that they leave out; `None` if they leave out none that
-/// has a score.
-pub fn improved(standing: &Scores, ours: &Scores) -> Option<Scores> {
+/// The standing scores with what of ours is better: draws that they leave out and that have a score, and witnesses with at most a quarter
+/// of the squared residual (`EpochScoring.checkImproved`, which takes nothing else). `None` if nothing is.
+///
+/// Takes seconds of computing for large sets.
+pub fn improved(standing: &Scores, ours: &Scores, void_draws: u16, sets: &[Set]) -> Option<Scores> {
     let mut better = standing.clone();
-    let mut is_better = false;
     for (i, draw) in ours.draws.iter().enumerate() {
         let has_query = draw
             .sketches
             .iter()
             .any(|sketch| sketch.iter().any(|byte| *byte != 0));
         let place = better.draws.get_mut(i)?;
-        if place.is_shown() || !has_query {
+        if !has_query || is_void(void_draws, i) {
+            continue;
+        }
+        let is_shown = place.is_shown();
+        if is_shown && *place != *draw {
+            // What stands is wrong: that is no matter of improving it.
             continue;
         }
         *place = draw.clone();
-        for (set, witnesses) in ours.witnesses.iter().enumerate() {
+        for (number, set) in sets.iter().enumerate() {
+            if is_shown && !is_nearer(set, standing, ours, number, i) {
+                continue;
+            }
+            let witnesses = ours.witnesses.get(number)?;
             let (x, shift) = (witnesses.x.get(i)?.clone(), *witnesses.shift.get(i)?);
-            put(&mut better, set, i, x, shift);
+            put(&mut better, number, i, x, shift);
         }
-        is_better = true;
     }
-    is_better.then_some(better)
+    (better != *standing).then_some(better)
+}
+
+/// Whether our witness of a draw leaves at most a quarter of the squared residual, both in proportion to the query, which the shifts scale.
+fn is_nearer(set: &Set, standing: &Scores, ours: &Scores, number: usize, draw: usize) -> bool {
+    let old = set.residual(standing, number, draw);
+    let new = set.residual(ours, number, draw);
+    let (Some(old), Some(new)) = (old, new) else {
+        return false;
+    };
+    // Squares are below 2^150.
+    let wide = |a: U256, b: U256| U512::from(a) * U512::from(b);
+    let scaled = wide(new.residual2, old.query2) * U512::from(IMPROVEMENT);
+    !old.residual2.is_zero() && scaled <= wide(old.residual2, new.query2)
+}
+
+/// A better proposal with as many of the draws that it adds as leave its scores `room` bytes; `None` if nothing better is that short.
+pub fn shortened(standing: &Scores, mut better: Scores, room: usize) -> Option<Scores> {
+    for i in (0..DRAWS).rev() {
+        if better.encode().len() <= room {
+            break;
+        }
+        if standing.draws.get(i).is_some_and(|draw| !draw.is_shown()) {
+            leave_out(&mut better, i);
+        }
+    }
+    (better.encode().len() <= room && better != *standing).then_some(better)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::infer::{
+        calls::{RequestCall, request_path},
+        worker::write_request,
+    };
 
     /// A set of two orthogonal rows of 64 entries, of clusters 0 and 1.
     fn set() -> Set {
@@ -371,22 +417,129 @@ mod tests {
         assert_eq!(Scores::decode(&found.encode()), Ok(found));
     }
 
+    fn scored(draws: Vec<Draw>, sets: &[Set]) -> Scores {
+        let missing = Vec::new();
+        scores(&mut Gathered { draws, missing }, sets).unwrap()
+    }
+
     #[test]
-    fn only_draws_that_were_left_out_and_have_a_score_improve() {
+    fn only_draws_that_were_left_out_and_have_a_score_are_added() {
         let sets = [set()];
-        let of = |draws: Vec<Draw>| {
-            let missing = Vec::new();
-            scores(&mut Gathered { draws, missing }, &sets).unwrap()
-        };
-        let ours = of(vec![draw(|_| 25), draw(|_| 0), draw(|d| d as i8)]);
-        let standing = of(vec![draw(|_| 24)]);
-        let better = improved(&standing, &ours).unwrap();
+        let ours = scored(vec![draw(|_| 25), draw(|_| 0), draw(|d| d as i8)], &sets);
+        let standing = scored(vec![draw(|_| 24)], &sets);
+        let better = improved(&standing, &ours, 0, &sets).unwrap();
         assert_eq!(better.draws[0], standing.draws[0]);
         assert_eq!(better.witnesses[0].x[0], standing.witnesses[0].x[0]);
         assert!(!better.draws[1].is_shown());
         assert_eq!(better.draws[2], ours.draws[2]);
         assert_eq!(better.witnesses[0].x[2], ours.witnesses[0].x[2]);
-        assert_eq!(improved(&better, &ours), None);
-        assert_eq!(improved(&ours, &standing), None);
+        assert_eq!(improved(&better, &ours, 0, &sets), None);
+        assert_eq!(improved(&ours, &standing, 0, &sets), None);
+        // What a jury rejected counts without a score.
+        assert_eq!(improved(&standing, &ours, 0b100, &sets), None);
+    }
+
+    #[test]
+    fn a_witness_is_replaced_by_one_with_a_quarter_of_the_residual() {
+        let sets = [set()];
+        let ours = scored(vec![draw(|d| d as i8), draw(|_| 25)], &sets);
+        let moved = |by: i16| {
+            let mut standing = ours.clone();
+            let mut x = standing.witnesses[0].x[0].to_vec();
+            for entry in x.chunks_mut(2) {
+                let x = i16::from_be_bytes([entry[0], entry[1]]);
+                // Towards 0, so that it stays in range.
+                let moved = if x > 0 { x - by } else { x + by };
+                entry.copy_from_slice(&moved.to_be_bytes());
+            }
+            standing.witnesses[0].x[0] = x.into();
+            standing
+        };
+        let square = |scores: &Scores| sets[0].residual(scores, 0, 0).unwrap().residual2;
+        let far = moved(40);
+        assert!(square(&far) >= square(&ours) * U256::from(4));
+        assert_eq!(improved(&far, &ours, 0, &sets), Some(ours.clone()));
+        // The other way round, for nothing, for a void draw, and where the draw is another one, it is none.
+        assert_eq!(improved(&ours, &far, 0, &sets), None);
+        assert_eq!(improved(&ours, &ours, 0, &sets), None);
+        assert_eq!(improved(&far, &ours, 1, &sets), None);
+        let mut other = far.clone();
+        other.draws[0].price += 1;
+        assert_eq!(improved(&other, &ours, 0, &sets), None);
+        // As little as isn't a quarter.
+        let near = (1..40).map(moved).find(|near| {
+            let (old, new) = (square(near), square(&ours));
+            old > new && old < new * U256::from(4)
+        });
+        if let Some(near) = near {
+            assert_eq!(improved(&near, &ours, 0, &sets), None);
+        }
+    }
+
+    #[test]
+    fn an_improvement_that_is_too_long_adds_fewer_draws() {
+        let sets = [set()];
+        let all =
+            |count: usize| scored((0..count).map(|i| draw(|d| (d + i) as i8)).collect(), &sets);
+        let (standing, ours) = (all(1), all(6));
+        let better = improved(&standing, &ours, 0, &sets).unwrap();
+        let length = better.encode().len();
+        assert_eq!(
+            shortened(&standing, better.clone(), length),
+            Some(better.clone())
+        );
+        let short = shortened(&standing, better.clone(), all(3).encode().len()).unwrap();
+        assert_eq!(short, all(3));
+        let least = standing.encode().len();
+        assert_eq!(shortened(&standing, better.clone(), least), None);
+        assert_eq!(shortened(&standing, better, 0), None);
+    }
+
+    #[test]
+    fn a_directory_with_wrong_calls_hides_nobody_s_right_ones() {
+        let right = RequestCall {
+            version: crate::infer::calls::VERSION,
+            request_id: B256::repeat_byte(9),
+            prompt_hash: B256::ZERO,
+            output_hash: B256::ZERO,
+            tokens_out: 0,
+            price: 5,
+            sketches: draw(|_| 25).sketches,
+        };
+        let wrong = RequestCall {
+            price: 6,
+            ..right.clone()
+        };
+        let places: Vec<_> = (0..3).map(|_| tempfile::tempdir().unwrap()).collect();
+        let directories: Vec<CallsDirectory> = places
+            .iter()
+            .map(|place| CallsDirectory::open(place.path()).unwrap())
+            .collect();
+        write_request(places[0].path(), &wrong).unwrap();
+        let broken = request_path(places[1].path(), right.request_id);
+        std::fs::write(broken, "{}").unwrap();
+        write_request(places[2].path(), &right).unwrap();
+        let root = FeeTree::new([right.leaf()].iter()).unwrap().root().unwrap();
+        let entry = FeeEntry {
+            start: 10,
+            end: 15,
+            root: root.hash,
+            root_sum: root.sum,
+            worker: alloy_primitives::Address::ZERO,
+        };
+        let source = Source::Request(right.request_id);
+        let find = |directories: &[CallsDirectory]| Calls::find(source, &entry, directories);
+        let calls = find(&directories).unwrap_or_else(|why| panic!("{why}"));
+        let shown = calls.show(&entry, 12, &[set()]).unwrap();
+        assert_eq!(shown.price, 5);
+        // Alone they are told apart.
+        let why = |directories: &[CallsDirectory]| find(directories).err().unwrap();
+        assert!(why(&directories[..1]).contains("aren't those that were paid"));
+        assert!(
+            why(&directories[1..2]).contains("line"),
+            "{}",
+            why(&directories[1..2])
+        );
+        assert!(why(&[]).contains("no directory"));
     }
 }

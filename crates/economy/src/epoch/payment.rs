@@ -143,19 +143,22 @@ pub struct Running {
 
 impl Running {
     /// Adds an epoch's sum, and returns the part of what was earned by which the score passed its earlier
-    /// maximum: `earned · rise / sum`, rounded down. `None` if that has no 256 bits, at which the contract
-    /// reverts.
-    pub fn raise(&mut self, sum: i128, earned: U256) -> Option<U256> {
+    /// maximum: `earned · rise / sum`, rounded down.
+    ///
+    /// Never more than what was earned: the score was not above its maximum, so that it rose above that by at most the sum. A payment
+    /// therefore never overflows, whatever a wrong result says.
+    pub fn raise(&mut self, sum: i128, earned: U256) -> U256 {
         self.score = self.score.saturating_add(sum);
         if self.score <= self.best {
-            return Some(U256::ZERO);
+            return U256::ZERO;
         }
-        // Both at least 0. The score was not above its maximum before, so that the sum is positive.
         let rise = self.score.abs_diff(self.best);
         self.best = self.score;
         let product = U512::from(earned) * U512::from(rise);
-        let part = product.checked_div(U512::from(sum.unsigned_abs()))?;
-        (part <= U512::from(U256::MAX)).then(|| part.to())
+        // The sum is at least the rise, and so not 0.
+        let part = product.checked_div(U512::from(sum.unsigned_abs()));
+        part.map_or(U256::ZERO, |part| part.saturating_to())
+            .min(earned)
     }
 }
 
@@ -209,16 +212,6 @@ pub struct Due {
     pub amount: u128,
 }
 
-/// A number has no 256 bits: the contract would revert, and the epoch be carried.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("the payment of cluster {cluster} of set {set} overflows: nobody can finalize this epoch")]
-pub struct Overflow {
-    /// The set.
-    pub set: u64,
-    /// The cluster.
-    pub cluster: u32,
-}
-
 /// The contributors' pool of an epoch, as it is paid out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Pool {
@@ -240,38 +233,28 @@ impl Pool {
     }
 
     /// What place `c` of a set's result comes to, with the cluster's running score, which it moves on.
-    ///
-    /// # Errors
-    /// [`Overflow`].
     pub fn due(
         &self,
         trained: &Trained,
         result: &SetResult,
         c: usize,
         running: &mut Running,
-    ) -> Result<Due, Overflow> {
-        let (Some(cluster), Some(sum), Some(share)) = (
-            result.clusters.get(c),
-            result.sums.get(c),
-            result.shares.get(c),
-        ) else {
-            return Ok(Due {
+    ) -> Due {
+        let (Some(sum), Some(share)) = (result.sums.get(c), result.shares.get(c)) else {
+            return Due {
                 earned: U256::ZERO,
                 amount: 0,
-            });
+            };
         };
         let part = U256::from(portion(self.total, trained.weight_bps));
         // Below 2^128 · 2^64.
         let earned = part * U256::from(*share) / U256::from(UNITS);
-        let raised = running.raise(*sum, earned).ok_or(Overflow {
-            set: trained.set,
-            cluster: *cluster,
-        })?;
-        Ok(Due {
+        let raised = running.raise(*sum, earned);
+        Due {
             earned,
             // At most what is left, which has 128 bits.
             amount: raised.min(U256::from(self.left)).saturating_to(),
-        })
+        }
     }
 
     /// Pays what is due to a cluster's owners.
@@ -356,7 +339,7 @@ mod tests {
             let mut out = 0;
             for (c, (_, _, may_earn)) in results.iter().enumerate() {
                 let mut running = Running::default();
-                let due = pool.due(&trained, &result, c, &mut running).unwrap();
+                let due = pool.due(&trained, &result, c, &mut running);
                 prop_assert!(running.score <= running.best);
                 if due.amount > 0 && *may_earn {
                     let payment = pool.pay(7, c as u32, &due, &owners);
@@ -377,9 +360,27 @@ mod tests {
             for sum in sums {
                 // A wei for each point: what is paid is the rise.
                 let earned = U256::from(sum.max(0).unsigned_abs());
-                paid += running.raise(sum, earned).unwrap();
+                paid += running.raise(sum, earned);
             }
             prop_assert_eq!(paid, U256::from(running.best.unsigned_abs()));
+        }
+
+        /// However wrong results are, epoch after epoch: nobody is paid more than he earned, and the contract's arithmetic, which has 256 bits,
+        /// holds every number.
+        #[test]
+        fn no_payment_overflows(
+            epochs in vec((prop_oneof![any::<i128>(), Just(i128::MIN), Just(i128::MAX), -5i128..5], any::<u64>()), 0..12),
+        ) {
+            let mut running = Running::default();
+            for (sum, share) in epochs {
+                let before = running;
+                // As large as a set's part can be.
+                let earned = U256::from(u128::MAX) * U256::from(share) / U256::from(UNITS);
+                let paid = running.raise(sum, earned);
+                prop_assert!(paid <= earned && running.score <= running.best && running.best >= before.best);
+                let rise = running.best.abs_diff(before.best);
+                prop_assert!(rise == 0 || (sum > 0 && rise <= sum.unsigned_abs()));
+            }
         }
 
         #[test]
@@ -425,10 +426,10 @@ mod tests {
             score: i128::MAX,
             best: i128::MAX,
         };
-        assert_eq!(running.raise(5, U256::MAX), Some(U256::ZERO));
+        assert_eq!(running.raise(5, U256::MAX), U256::ZERO);
         assert_eq!(running.score, i128::MAX);
         // As it is paid, with more than 256 bits between.
         let mut running = Running::default();
-        assert_eq!(running.raise(i128::MAX, U256::MAX), Some(U256::MAX));
+        assert_eq!(running.raise(i128::MAX, U256::MAX), U256::MAX);
     }
 }

@@ -1,13 +1,22 @@
 //! Which epochs of which adapters have something to settle.
 
-use super::chain::{Found, ask, events_from};
+use super::chain::{ask, listed, topic, visit_events};
 use crate::epoch::audit::Settlement;
-use anyhow::{Context, bail};
+use anyhow::{Context, bail, ensure};
 use clap::Args;
-use openledger_client::View;
+use futures::{StreamExt, TryStreamExt, stream};
+use openledger_client::{Progress, View};
 use openledger_contracts::{EpochSettlement, InferenceRouter};
 use openledger_primitives::predeploys::{EPOCH_SETTLEMENT, INFERENCE_ROUTER};
-use std::collections::BTreeMap;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    ops::RangeInclusive,
+};
+
+/// Most epochs of adapters that are listed.
+const POTS_MAX: usize = 1 << 20;
+/// Adapters that a node is asked about at once.
+const ASKED_AT_ONCE: usize = 16;
 
 /// An epoch of an adapter.
 pub type Key = (u64, u64);
@@ -64,26 +73,117 @@ impl Stage {
     }
 }
 
-/// What was paid for each adapter in each epoch up to the view's block, wei, without platform fees.
+/// What was paid in (epoch, adapter), wei, without platform fees.
 ///
 /// # Errors
-/// A node that doesn't answer, or whose logs aren't what was asked for.
-pub async fn pots(view: &View) -> anyhow::Result<BTreeMap<Key, u128>> {
-    pots_from(view, 0).await
+/// A node that doesn't answer.
+pub async fn fees_of(view: &View, (epoch, adapter): Key) -> anyhow::Result<u128> {
+    let call = InferenceRouter::feesOfCall { epoch, adapter };
+    ask(view, INFERENCE_ROUTER, call).await
 }
 
-/// The same of what was paid for from a block on.
+/// The block in which an epoch was closed; `None` while it runs.
 ///
 /// # Errors
-/// As [`pots`].
-pub async fn pots_from(view: &View, first: u64) -> anyhow::Result<BTreeMap<Key, u128>> {
-    let recorded: Vec<Found<InferenceRouter::FeeRecorded>> =
-        events_from(view, INFERENCE_ROUTER, &[], first).await?;
+/// A node that doesn't answer.
+pub async fn closed_in(view: &View, epoch: u64) -> anyhow::Result<Option<u64>> {
+    let call = InferenceRouter::closedAtCall { epoch };
+    let closed = ask(view, INFERENCE_ROUTER, call).await?;
+    Ok((closed.timestamp != 0).then_some(closed.blockNumber))
+}
+
+/// The blocks in which something may have been paid in an epoch: from the one that closed the epoch before, which may have payments of both,
+/// to the one that closed it, or the view's.
+///
+/// # Errors
+/// A node that doesn't answer.
+pub async fn blocks_of(view: &View, epoch: u64) -> anyhow::Result<RangeInclusive<u64>> {
+    // The first epoch began at genesis.
+    let first = match epoch.checked_sub(1) {
+        None | Some(0) => Some(0),
+        Some(before) => closed_in(view, before).await?,
+    };
+    let last = closed_in(view, epoch).await?;
+    let first = first.with_context(|| format!("epoch {epoch} hasn't begun"))?;
+    Ok(first..=last.unwrap_or(view.block.number))
+}
+
+/// What was paid for which adapters in which epochs in these blocks, wei as it adds up in the epoch, without platform fees.
+///
+/// # Errors
+/// A node that doesn't answer, or whose logs aren't what was asked for; more than 2^20 epochs of adapters.
+pub async fn paid_in(
+    view: &View,
+    epoch: Option<u64>,
+    adapter: Option<u64>,
+    blocks: RangeInclusive<u64>,
+) -> anyhow::Result<BTreeMap<Key, u128>> {
     let mut pots = BTreeMap::new();
-    for Found { event, .. } in recorded {
-        pots.insert((event.epoch, event.adapter), event.end);
+    let arguments = [epoch.and_then(topic), adapter.and_then(topic)];
+    visit_events(view, INFERENCE_ROUTER, &arguments, blocks, |found| {
+        let event: InferenceRouter::FeeRecorded = found.event;
+        if event.end > 0 {
+            pots.insert((event.epoch, event.adapter), event.end);
+        }
+        ensure!(
+            pots.len() <= POTS_MAX,
+            "more than {POTS_MAX} epochs of adapters were paid for: name an adapter by --adapter"
+        );
+        Ok(())
+    })
+    .await?;
+    Ok(pots)
+}
+
+/// Epochs of these adapters, or of all if none is named, that aren't settled, the one that runs among them, with what was paid in them.
+///
+/// By the contracts' state, which knows the next epoch of each adapter: neither what is settled nor the number of payments matters.
+///
+/// # Errors
+/// A node that doesn't answer; more than 2^20.
+pub async fn unsettled(
+    view: &View,
+    adapters: &BTreeSet<u64>,
+) -> anyhow::Result<BTreeMap<Key, u128>> {
+    let current = current_epoch(view).await?;
+    let adapters = if adapters.is_empty() {
+        listed(view).await?
+    } else {
+        adapters.clone()
+    };
+    let progress = Progress::new(adapters.len(), "adapters looked at");
+    let mut pots = BTreeMap::new();
+    let mut each = stream::iter(adapters)
+        .map(|adapter| unsettled_of(view, adapter, current))
+        .buffered(ASKED_AT_ONCE);
+    while let Some(of_adapter) = each.try_next().await? {
+        pots.extend(of_adapter);
+        ensure!(
+            pots.len() <= POTS_MAX,
+            "more than {POTS_MAX} epochs aren't settled: name adapters by --adapter"
+        );
+        progress.step();
     }
-    pots.retain(|_, fees| *fees > 0);
+    Ok(pots)
+}
+
+async fn unsettled_of(view: &View, adapter: u64, current: u64) -> anyhow::Result<Vec<(Key, u128)>> {
+    // Asked, and not sent: it answers the first epoch that isn't settled and was paid for, or the one that runs.
+    let call = EpochSettlement::advanceCall {
+        adapter,
+        upTo: current,
+    };
+    let next = ask(view, EPOCH_SETTLEMENT, call)
+        .await
+        .with_context(|| format!("adapter {adapter}"))?;
+    let mut pots = Vec::new();
+    for epoch in next.max(1)..=current {
+        let key = (epoch, adapter);
+        let fees = fees_of(view, key).await?;
+        if fees > 0 {
+            pots.push((key, fees));
+        }
+    }
     Ok(pots)
 }
 
@@ -101,12 +201,8 @@ pub async fn settlement(view: &View, (epoch, adapter): Key) -> anyhow::Result<Se
 /// # Errors
 /// A node that doesn't answer.
 pub async fn parameter(view: &View, name: &str) -> anyhow::Result<alloy_primitives::U256> {
-    let mut padded = alloy_primitives::B256::ZERO;
-    // Names have at most 31 characters.
-    for (place, byte) in padded.iter_mut().zip(name.bytes()) {
-        *place = byte;
-    }
-    let call = EpochSettlement::parameterCall { name: padded };
+    let name = crate::parameter_name(name);
+    let call = EpochSettlement::parameterCall { name };
     ask(view, EPOCH_SETTLEMENT, call).await
 }
 
@@ -118,7 +214,7 @@ pub async fn current_epoch(view: &View) -> anyhow::Result<u64> {
     ask(view, INFERENCE_ROUTER, InferenceRouter::currentEpochCall {}).await
 }
 
-/// The one epoch that is meant: of those that are closed and at one of these stages the last.
+/// The one epoch that is meant: of those that are closed and at one of these stages, none of which is the last, the last.
 ///
 /// # Errors
 /// If there is none, or it isn't clear which adapter is meant.
@@ -128,15 +224,23 @@ pub async fn choose(
     stages: &[Stage],
 ) -> anyhow::Result<(Key, Settlement)> {
     let current = current_epoch(view).await?;
-    let pots = pots(view).await?;
-    let is_meant = |(epoch, adapter): &Key| {
-        *epoch < current
-            && args.epoch.is_none_or(|meant| meant == *epoch)
-            && args.adapter.is_none_or(|meant| meant == *adapter)
+    let pots = match (args.epoch, args.adapter) {
+        // It hasn't begun.
+        (Some(epoch), _) if epoch > current => BTreeMap::new(),
+        (Some(epoch), Some(adapter)) => {
+            let key = (epoch, adapter);
+            BTreeMap::from([(key, fees_of(view, key).await?)])
+        }
+        (Some(epoch), None) => {
+            let blocks = blocks_of(view, epoch).await?;
+            paid_in(view, Some(epoch), None, blocks).await?
+        }
+        (None, adapter) => unsettled(view, &adapter.into_iter().collect()).await?,
     };
+    let is_meant = |((epoch, _), fees): &(&Key, &u128)| *epoch < current && **fees > 0;
     let mut fitting: Vec<(Key, Settlement)> = Vec::new();
     let mut others = Vec::new();
-    for key in pots.keys().rev().filter(|key| is_meant(key)) {
+    for (key, _) in pots.iter().rev().filter(is_meant) {
         if fitting
             .first()
             .is_some_and(|((epoch, _), _)| *epoch != key.0)
@@ -160,10 +264,12 @@ pub async fn choose(
     }
     fitting.pop().with_context(|| {
         let wanted: Vec<String> = stages.iter().map(ToString::to_string).collect();
-        let found = if others.is_empty() {
+        let found = if !others.is_empty() {
+            others.join(", ")
+        } else if args.epoch.is_some() {
             format!("nothing was paid for in what is asked for (epoch {current} isn't over)")
         } else {
-            others.join(", ")
+            format!("whatever was paid for is settled (epoch {current} isn't over)")
         };
         format!("no epoch is {}: {found}", wanted.join(" or "))
     })

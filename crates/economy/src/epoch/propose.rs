@@ -1,29 +1,34 @@
 //! `openledger epoch propose`: what an epoch's draws come to, by the calls that workers publish.
 
 use super::{
-    chain::{Adapter, Fees, TraceArgs, ask, proposed_scores},
+    chain::{Adapter, Fees, ask},
+    challenge::Standing,
     close::{close, draw_seeds},
     draw::Draws,
-    gather::{Gathered, gather, improved, scores},
+    gather::{Gathered, gather, improved, scores, shortened},
     judge::judge,
     pots::{Key, PotArgs, Stage, choose, current_epoch, parameter, settlement},
-    scores::{Scores, SetResult},
+    scores::{SCORES_BYTES_MAX, Scores, SetResult},
 };
 use crate::infer::CallsDirectory;
 use alloy_primitives::{B256, Bytes};
 use anyhow::{Context, bail, ensure};
 use clap::Args;
-use openledger_client::{Node, Sender, SenderArgs, Step, View, open, say};
+use openledger_client::{Sender, SenderArgs, Step, View, open, say};
 use openledger_contracts::{EpochScoring, EpochSettlement};
 use openledger_primitives::predeploys::{EPOCH_SCORING, EPOCH_SETTLEMENT};
 use std::{path::PathBuf, process::ExitCode};
+
+/// Most bytes of old and new scores together: what a transaction of 128 KiB has room for beside everything else.
+const IMPROVEMENT_BYTES_MAX: usize = SCORES_BYTES_MAX;
 
 /// Flags of `openledger epoch propose`.
 #[derive(Debug, Clone, Args)]
 #[command(after_help = "\
 Draws that no directory has a call for are left out and count without a score. Fewer than 8 with a score pay \
 contributors nothing, and others may add what is left out and take the proposer's place. If a proposal stands, this \
-adds the draws that it leaves out.")]
+improves it: it adds the draws that are left out, and takes each witness with at most a quarter of the squared residual; \
+nothing else is an improvement. A proposal that is wrong can't be improved: challenge it.")]
 pub struct ProposeArgs {
     #[command(flatten)]
     which: PotArgs,
@@ -41,8 +46,6 @@ pub struct ProposeArgs {
     json: bool,
     #[command(flatten)]
     sender: SenderArgs,
-    #[command(flatten)]
-    trace: TraceArgs,
 }
 
 /// Runs the command.
@@ -51,7 +54,6 @@ pub struct ProposeArgs {
 /// A node that doesn't answer, an epoch that can't be proposed for, a transaction that the chain refuses.
 pub async fn run(args: ProposeArgs) -> anyhow::Result<ExitCode> {
     let mut sender = args.sender.open().await?;
-    let trace = args.trace.connect(&args.sender.node, sender.node()).await?;
     if args.close && !args.dry_run {
         close(&mut sender, true).await?;
     }
@@ -65,10 +67,10 @@ pub async fn run(args: ProposeArgs) -> anyhow::Result<ExitCode> {
         .iter()
         .map(|path| CallsDirectory::open(path))
         .collect::<Result<Vec<_>, _>>()?;
-    let Some(draft) = Draft::make(&sender.view().await?, &trace, key, &directories).await? else {
+    let Some(draft) = Draft::make(&sender.view().await?, key, &directories).await? else {
         say(
             "stands",
-            "a proposal with every draw that the directories have; there is nothing to add",
+            "a proposal with every draw that the directories have, and witnesses as good as can be found; there is nothing to improve",
         );
         return Ok(ExitCode::SUCCESS);
     };
@@ -123,18 +125,17 @@ impl Draft {
     /// A node that doesn't answer; an epoch that isn't closed or over; a chain that computes something else.
     pub async fn make(
         view: &View,
-        trace: &Node,
         key: Key,
         directories: &[CallsDirectory],
     ) -> anyhow::Result<Option<Self>> {
         let (epoch, id) = key;
         let adapter = Adapter::read(view, id).await?;
-        let fees = Fees::read(view, id).await?;
         ensure!(
             current_epoch(view).await? > epoch,
             "epoch {epoch} isn't over"
         );
-        let draws = fees.draws(epoch, id);
+        let fees = Fees::read(view, id, [epoch]).await?;
+        let draws = fees.draws(epoch);
         let draws = draws.with_context(|| {
             format!(
                 "epoch {epoch} has no fees of adapter {id}, or its seed isn't drawn (epoch close)"
@@ -155,10 +156,8 @@ impl Draft {
         match Stage::of(&settled)? {
             Stage::Open => {}
             Stage::Proposed => {
-                let Some(old) = standing(view, trace, key, settled.scoresHash).await? else {
-                    bail!("the proposal that stands was made after this block: try again");
-                };
-                let Some(better) = improved(&Scores::decode(&old)?, &draft.scores) else {
+                let old = Standing::read(view, key, &settled).await?.scores;
+                let Some(better) = improve(&old, draft.scores, void, &adapter).await? else {
                     return Ok(None);
                 };
                 draft.scores = better;
@@ -312,19 +311,28 @@ async fn solve_all(
     .await?
 }
 
-/// The data of the proposal that stands.
-async fn standing(
-    view: &View,
-    trace: &Node,
-    (epoch, adapter): Key,
-    hash: B256,
-) -> anyhow::Result<Option<Bytes>> {
-    let made = super::chain::proposals(view, Some(adapter)).await?;
-    let last = made.get(&(epoch, adapter)).and_then(|made| made.last());
-    let Some(last) = last.filter(|last| last.scores_hash == hash) else {
-        return Ok(None);
-    };
-    let node = view.node();
-    let scores = proposed_scores(node, trace, last.transaction, hash).await?;
-    Ok(Some(scores))
+/// What is better than the proposal that stands, and fits into a transaction with it. Residuals take a while to compute, too.
+async fn improve(
+    old: &Bytes,
+    ours: Scores,
+    void_draws: u16,
+    adapter: &Adapter,
+) -> anyhow::Result<Option<Scores>> {
+    let standing = Scores::decode(old)?;
+    let sets = adapter.sets.clone();
+    let room = IMPROVEMENT_BYTES_MAX.saturating_sub(old.len());
+    tokio::task::spawn_blocking(move || {
+        let Some(better) = improved(&standing, &ours, void_draws, &sets) else {
+            return Ok(None);
+        };
+        let bytes = better.encode().len();
+        let better = shortened(&standing, better, room).with_context(|| {
+            format!(
+                "a better proposal has {bytes} bytes of scores, which a transaction has no room for beside those that stand ({room} are \
+                 left): what stands can't be improved"
+            )
+        })?;
+        Ok(Some(better))
+    })
+    .await?
 }

@@ -7,9 +7,9 @@ use super::{
 };
 use openledger_precompiles::{
     sketch::{
-        CertifiedQuery, Row, influence,
+        CertifiedQuery, Residual, Row, influence,
         limits::{SHIFT_MAX, SQUARE_MAX, WITNESS_MAX},
-        rows,
+        residual, rows,
     },
     split::{gate, split},
 };
@@ -55,19 +55,15 @@ impl Set {
     }
 
     /// How far the witness of a draw is from the solution; `None` if there is nothing to compare.
-    #[cfg(test)]
-    pub(super) fn residual(
-        &self,
-        scores: &Scores,
-        set: usize,
-        draw: usize,
-    ) -> Option<openledger_precompiles::sketch::Residual> {
+    pub(super) fn residual(&self, scores: &Scores, set: usize, draw: usize) -> Option<Residual> {
         let query = self.query(scores, set, draw)?;
-        Some(openledger_precompiles::sketch::residual(
-            self.rows(),
-            self.lambda,
-            &query,
-        ))
+        // What no proposal can have isn't compared.
+        let is_right = query.shift <= SHIFT_MAX
+            && query
+                .witness
+                .iter()
+                .all(|x| x.unsigned_abs() <= WITNESS_MAX.unsigned_abs());
+        is_right.then(|| residual(self.rows(), self.lambda, &query))
     }
 
     fn query<'a>(&self, scores: &'a Scores, set: usize, draw: usize) -> Option<CertifiedQuery<'a>> {

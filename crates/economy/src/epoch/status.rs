@@ -2,9 +2,9 @@
 
 use super::{
     chain::ask,
-    close::missing_seeds,
+    close::unseeded,
     finalize::carry_from,
-    pots::{Stage, current_epoch, pots, settlement},
+    pots::{Stage, current_epoch, paid_in, settlement, unsettled},
 };
 use alloy_primitives::{Address, U256};
 use clap::Args;
@@ -97,12 +97,16 @@ pub async fn run(args: StatusArgs) -> anyhow::Result<ExitCode> {
 pub async fn status(view: &View, adapter: Option<u64>, all: bool) -> anyhow::Result<Status> {
     let current = current_epoch(view).await?;
     let call = InferenceRouter::endsAtCall { epoch: current };
-    let missing = missing_seeds(view).await?;
+    // What is settled only the events of the whole chain tell.
+    let pots = if all {
+        paid_in(view, None, adapter, 0..=u64::MAX).await?
+    } else {
+        unsettled(view, &adapter.into_iter().collect()).await?
+    };
+    let epochs = pots.keys().map(|(epoch, _)| *epoch);
+    let missing = unseeded(view, epochs).await?;
     let mut found = Vec::new();
-    for ((epoch, id), fees) in pots(view).await? {
-        if adapter.is_some_and(|adapter| adapter != id) {
-            continue;
-        }
+    for ((epoch, id), fees) in pots {
         let settled = settlement(view, (epoch, id)).await?;
         let stage = (epoch < current).then(|| Stage::of(&settled)).transpose()?;
         if stage == Some(Stage::Settled) && !all {

@@ -3,7 +3,7 @@
 use super::{
     audit::{Audit, EpochReport},
     chain::TraceArgs,
-    pots::{PotArgs, pots},
+    pots::{PotArgs, blocks_of, current_epoch, paid_in},
 };
 use clap::Args;
 use openledger_client::{BlockArgs, Node, NodeArgs, View};
@@ -67,23 +67,33 @@ pub async fn verify(view: &View, trace: &Node, which: PotArgs) -> anyhow::Result
         which.epoch.is_none_or(|meant| meant == *epoch)
             && which.adapter.is_none_or(|meant| meant == *adapter)
     };
-    let keys: BTreeSet<(u64, u64)> = pots(view).await?.into_keys().filter(is_meant).collect();
-    anyhow::ensure!(
-        !keys.is_empty() || (which.epoch, which.adapter) == (None, None),
-        "nothing was paid for in that epoch"
-    );
-    let adapters: BTreeSet<u64> = keys.iter().map(|(_, adapter)| *adapter).collect();
+    let current = current_epoch(view).await?;
+    let adapters: BTreeSet<u64> = match (which.epoch, which.adapter) {
+        (_, Some(adapter)) => BTreeSet::from([adapter]),
+        (Some(epoch), None) if epoch > current => BTreeSet::new(),
+        (Some(epoch), None) => {
+            let blocks = blocks_of(view, epoch).await?;
+            let paid = paid_in(view, Some(epoch), None, blocks).await?;
+            paid.into_keys().map(|(_, adapter)| adapter).collect()
+        }
+        (None, None) => {
+            let paid = paid_in(view, None, None, 0..=u64::MAX).await?;
+            paid.into_keys().map(|(_, adapter)| adapter).collect()
+        }
+    };
     let mut reports = Vec::new();
     for adapter in adapters {
-        let last = which.epoch.unwrap_or(u64::MAX);
-        let mut audit = Audit::read(view.clone(), trace.clone(), adapter).await?;
-        let settled = audit.settle(last).await?;
-        reports.extend(
-            settled
-                .into_iter()
-                .filter(|report| keys.contains(&(report.epoch, adapter))),
-        );
+        let mut audit = Audit::read(view.clone(), trace.clone(), adapter, which.epoch).await?;
+        let settled = audit.settle(u64::MAX).await?;
+        let meant = settled
+            .into_iter()
+            .filter(|report| is_meant(&(report.epoch, adapter)));
+        reports.extend(meant);
     }
+    anyhow::ensure!(
+        !reports.is_empty() || (which.epoch, which.adapter) == (None, None),
+        "nothing was paid for in that epoch"
+    );
     reports.sort_by_key(|report| (report.epoch, report.adapter));
     Ok(reports)
 }

@@ -1,31 +1,38 @@
 //! `openledger epoch watch`: computes every proposal again, and challenges those that are wrong.
 //!
 //! It keeps nothing on disk: what has to be done shows on the chain, so that it can be killed and started again
-//! at any time. Each round looks at all epochs that aren't settled; a fault in one holds up none of the others,
-//! and everything is tried again in the next round.
+//! at any time, and several can run at once. It begins with what isn't settled by the contracts' state, and then follows
+//! the payments of new blocks; when the last block that it looked at isn't the chain's any more, it begins anew. Each round
+//! looks at all epochs that aren't settled; a fault in one holds up none of the others, and everything is tried again in
+//! the next round.
+
+mod settle;
 
 use super::{
     audit::Settlement,
-    chain::TraceArgs,
     challenge::{CHALLENGE_GAS_MAX, Outcome, Standing, Verdict},
-    close::{close, draw_seeds, missing_seeds},
-    finalize::{UnknownResults, carry, carry_from, finalize},
     judge::Wrong,
-    pots::{Key, Stage, current_epoch, pots_from, settlement},
+    pots::{Key, Stage, current_epoch, paid_in, settlement, unsettled},
 };
+use crate::infer::CallsDirectory;
+use alloy_eips::BlockNumHash;
 use alloy_primitives::B256;
-use anyhow::{Context, ensure};
+use anyhow::ensure;
 use clap::Args;
 use openledger_client::{Node, Sender, SenderArgs, View};
 use std::{
     collections::{BTreeMap, BTreeSet},
+    path::PathBuf,
     process::ExitCode,
-    time::Duration,
+    time::{Duration, Instant},
 };
 use tracing::{error, info, warn};
 
 /// Most epochs of adapters that are watched at once.
 const WATCHED_MAX: usize = 1 << 16;
+
+/// Time after which directories are looked at again for a proposal that stands.
+const CALLS_INTERVAL: Duration = Duration::from_secs(30);
 
 /// Flags of `openledger epoch watch`.
 #[derive(Debug, Clone, Args)]
@@ -36,19 +43,21 @@ pub struct WatchArgs {
     /// Watch this adapter alone; repeatable
     #[arg(long = "adapter", value_name = "ID")]
     adapters: Vec<u64>,
-    /// Also close epochs, draw seeds, pay what is right when its windows are over, and carry what nobody proposed for
+    /// Also close epochs, draw seeds, have juries drawn and counted and act on their verdicts, pay what is right when its windows are over,
+    /// and carry what nobody proposed for
     #[arg(long)]
     finalize: bool,
     /// Look once at everything and stop
     #[arg(long)]
     once: bool,
+    /// Directory of calls that a worker publishes: a right proposal that leaves some of them out is improved, with a bond; repeatable
+    #[arg(long, value_name = "DIR")]
+    calls: Vec<PathBuf>,
     /// Seconds between two looks
     #[arg(long, value_name = "SECONDS", default_value_t = 2, value_parser = clap::value_parser!(u64).range(1..=3600))]
     interval: u64,
     #[command(flatten)]
     sender: SenderArgs,
-    #[command(flatten)]
-    trace: TraceArgs,
 }
 
 /// Runs the command.
@@ -61,21 +70,20 @@ pub async fn run(mut args: WatchArgs) -> anyhow::Result<ExitCode> {
     let local = args.sender.node.local()?;
     let key = args.sender.account.key_if_any(local.as_ref())?;
     ensure!(
-        key.is_some() || !args.finalize,
-        "--finalize sends transactions: name an account's key"
+        key.is_some() || !(args.finalize || !args.calls.is_empty()),
+        "--finalize and --calls send transactions: name an account's key"
     );
+    let calls = args
+        .calls
+        .iter()
+        .map(|path| CallsDirectory::open(path))
+        .collect::<Result<Vec<_>, _>>()?;
     let node = args.sender.node.connect().await?;
     let sender = key.map(|key| Sender::new(node.clone(), key, args.sender.limits));
     let account = sender.as_ref().map(Sender::account);
     info!(chain_id = node.chain_id(), ?account, "watching epochs");
-    let trace = args.trace.connect(&args.sender.node, &node).await?;
-    let mut watcher = Watcher::new(
-        node,
-        trace,
-        sender,
-        args.adapters.into_iter().collect(),
-        args.finalize,
-    );
+    let adapters = args.adapters.into_iter().collect();
+    let mut watcher = Watcher::new(node, sender, adapters, args.finalize).improving_by(calls);
     loop {
         match watcher.round().await {
             Ok(()) if args.once => {
@@ -115,18 +123,20 @@ impl Identity {
 #[derive(Debug)]
 pub struct Watcher {
     node: Node,
-    /// Runs transactions again.
-    trace: Node,
     sender: Option<Sender>,
     /// Empty: all.
     adapters: BTreeSet<u64>,
     finalizes: bool,
-    /// Blocks below it are looked through.
-    next_block: u64,
+    /// The last block that was looked at.
+    seen: Option<BlockNumHash>,
     /// Epochs with fees that aren't settled, at most [`WATCHED_MAX`].
     open: BTreeSet<Key>,
     /// What was found of proposals that stand; of one that can't be checked, nothing.
     judged: BTreeMap<Key, (Identity, Option<Wrong>)>,
+    /// Where a better proposal's calls may be.
+    calls: Vec<CallsDirectory>,
+    /// Proposals that something better was looked for to, and when.
+    searched: BTreeMap<Key, (Identity, Instant)>,
     /// Proposals that trouble was logged about.
     told: BTreeMap<Key, Identity>,
     is_troubled: bool,
@@ -136,23 +146,28 @@ impl Watcher {
     /// Of all adapters if none is named. Without a sender nothing is sent.
     pub const fn new(
         node: Node,
-        trace: Node,
         sender: Option<Sender>,
         adapters: BTreeSet<u64>,
         finalizes: bool,
     ) -> Self {
         Self {
             node,
-            trace,
             sender,
             adapters,
             finalizes,
-            next_block: 0,
+            seen: None,
             open: BTreeSet::new(),
             judged: BTreeMap::new(),
+            calls: Vec::new(),
+            searched: BTreeMap::new(),
             told: BTreeMap::new(),
             is_troubled: false,
         }
+    }
+
+    /// The same, which improves right proposals that leave out calls that these directories have. It needs a sender.
+    pub fn improving_by(self, calls: Vec<CallsDirectory>) -> Self {
+        Self { calls, ..self }
     }
 
     /// Looks once at every epoch that isn't settled, and does what has to be done.
@@ -162,22 +177,7 @@ impl Watcher {
     pub async fn round(&mut self) -> anyhow::Result<()> {
         self.is_troubled = false;
         let view = self.node.at(None).await?;
-        if view.block.number.saturating_add(1) < self.next_block {
-            // The chain went back.
-            self.next_block = 0;
-        }
-        let watched = &self.adapters;
-        let found = pots_from(&view, self.next_block).await?;
-        self.open.extend(
-            found
-                .into_keys()
-                .filter(|(_, adapter)| watched.is_empty() || watched.contains(adapter)),
-        );
-        ensure!(
-            self.open.len() <= WATCHED_MAX,
-            "more than {WATCHED_MAX} epochs aren't settled: name adapters by --adapter"
-        );
-        self.next_block = view.block.number + 1;
+        self.follow(&view).await?;
         if self.finalizes {
             self.begin(&view).await;
         }
@@ -196,40 +196,67 @@ impl Watcher {
         Ok(())
     }
 
-    /// Closes an epoch in which something was paid for, and draws seeds.
-    async fn begin(&mut self, view: &View) {
-        let Some(sender) = &mut self.sender else {
-            return;
-        };
-        let begun = async {
-            let current = current_epoch(view).await?;
-            if self.open.iter().any(|(epoch, _)| *epoch == current)
-                && let Some(epoch) = close(sender, false).await?
-            {
-                info!(epoch, "epoch closed");
+    /// Whether the last round left something that needs a person, or to be tried again.
+    pub const fn is_troubled(&self) -> bool {
+        self.is_troubled
+    }
+
+    /// Epochs that are watched: those with fees that aren't settled, the one that runs among them.
+    pub fn watched(&self) -> impl Iterator<Item = Key> {
+        self.open.iter().copied()
+    }
+
+    /// Finds the epochs that are to be watched from the last block that was looked at to the view's; all of them, by the contracts' state,
+    /// at first and after a reorganisation.
+    async fn follow(&mut self, view: &View) -> anyhow::Result<()> {
+        let goes_on = match self.seen {
+            Some(seen) => {
+                seen.number <= view.block.number && view.node().is_canonical(seen).await?
             }
-            for epoch in missing_seeds(&sender.view().await?).await? {
-                if self.open.iter().any(|(open, _)| *open == epoch) {
-                    for (epoch, seed) in draw_seeds(sender, Some(epoch)).await? {
-                        info!(epoch, %seed, "seed drawn");
-                    }
-                }
-            }
-            anyhow::Ok(())
+            None => false,
         };
-        if let Err(error) = begun.await {
-            warn!("epochs can't be closed or seeds drawn, trying again: {error:#}");
-        }
+        let found = if let Some(seen) = self.seen.filter(|_| goes_on) {
+            let mut found = paid_in(view, None, None, seen.number + 1..=u64::MAX).await?;
+            let watched = &self.adapters;
+            found.retain(|(_, adapter), _| watched.is_empty() || watched.contains(adapter));
+            found
+        } else {
+            if let Some(seen) = self.seen {
+                warn!(
+                    number = seen.number,
+                    hash = %seen.hash,
+                    "block isn't the chain's any more, looking at everything again"
+                );
+            }
+            let found = unsettled(view, &self.adapters).await?;
+            // What was settled, or found of a proposal, may be otherwise now.
+            self.open.clear();
+            self.searched.clear();
+            self.judged.clear();
+            self.told.clear();
+            found
+        };
+        self.open.extend(found.into_keys());
+        ensure!(
+            self.open.len() <= WATCHED_MAX,
+            "more than {WATCHED_MAX} epochs aren't settled: name adapters by --adapter"
+        );
+        self.seen = Some(view.block);
+        Ok(())
     }
 
     async fn look(&mut self, key: Key) -> anyhow::Result<()> {
         let view = self.node.at(None).await?;
         let settled = settlement(&view, key).await?;
+        if settled.openQuestions != 0 {
+            self.answer(key).await;
+        }
         match Stage::of(&settled)? {
             Stage::Settled => {
                 self.open.remove(&key);
                 self.judged.remove(&key);
                 self.told.remove(&key);
+                self.searched.remove(&key);
                 let (epoch, adapter) = key;
                 info!(epoch, adapter, paid = settled.paid, "epoch settled");
                 Ok(())
@@ -239,7 +266,7 @@ impl Watcher {
                 self.settle_without_scores(&view, key).await
             }
             Stage::Proposed => self.check(&view, key, &settled).await,
-            Stage::Paying => self.pay(&view, key).await,
+            Stage::Paying => self.pay(&view, key, &settled).await,
         }
     }
 
@@ -275,10 +302,16 @@ impl Watcher {
                         adapter, "a wrong proposal wasn't challenged in time: {wrong}"
                     );
                 });
-                Ok(())
+                // Its proposer alone can have it paid: until then nothing else of the adapter's is.
+                self.settle_without_scores(view, key).await
             }
             Some(wrong) => self.challenge(view, key, settled, &wrong).await,
-            None if now > deadline && settled.openQuestions == 0 => self.pay(view, key).await,
+            None if now > deadline && settled.openQuestions == 0 => {
+                self.pay(view, key, settled).await
+            }
+            None if now <= settled.improveUntil.to::<u64>() => {
+                self.improve(view, key, settled).await
+            }
             None => Ok(()),
         }
     }
@@ -291,7 +324,7 @@ impl Watcher {
         settled: &Settlement,
     ) -> anyhow::Result<Option<Wrong>> {
         let (epoch, adapter) = key;
-        let standing = Standing::read(view, &self.trace, key, settled).await?;
+        let standing = Standing::read(view, key, settled).await?;
         let proposer = standing.proposer;
         Ok(match standing.judge(view).await? {
             Verdict::Right(judgement) => {
@@ -330,7 +363,7 @@ impl Watcher {
             });
             return Ok(());
         };
-        let standing = Standing::read(view, &self.trace, key, settled).await?;
+        let standing = Standing::read(view, key, settled).await?;
         let paused = standing.paused_until(view, wrong.set).await?;
         if paused.is_some_and(|until| settled.deadline.to::<u64>() > until) {
             // The deadline is behind the pause already.
@@ -357,46 +390,6 @@ impl Watcher {
                 }
             }
         }
-        Ok(())
-    }
-
-    /// Pays what is due, if that is wanted.
-    async fn pay(&mut self, view: &View, key: Key) -> anyhow::Result<()> {
-        if self.waits_for_earlier(key) {
-            return Ok(());
-        }
-        let (epoch, adapter) = key;
-        let carry_from = carry_from(view, key).await?;
-        let now = view.node().time().await?;
-        let Some(sender) = self.sender.as_mut().filter(|_| self.finalizes) else {
-            return Ok(());
-        };
-        match finalize(sender, &self.trace, key).await {
-            Ok(transactions) => {
-                let transactions = transactions.len();
-                info!(epoch, adapter, transactions, "epoch finalized");
-                Ok(())
-            }
-            // Whatever else went wrong may go right the next time: carrying can't be undone.
-            Err(error) if now > carry_from && error.is::<UnknownResults>() => {
-                self.settle_without_scores(view, key).await
-            }
-            Err(error) => Err(error),
-        }
-    }
-
-    /// Carries what nobody proposed for in time, if that is wanted.
-    async fn settle_without_scores(&mut self, view: &View, key: Key) -> anyhow::Result<()> {
-        if !self.finalizes
-            || self.waits_for_earlier(key)
-            || view.node().time().await? <= carry_from(view, key).await?
-        {
-            return Ok(());
-        }
-        let sender = self.sender.as_mut().context("--finalize has a key")?;
-        let transaction = carry(sender, key).await?;
-        let (epoch, adapter) = key;
-        info!(epoch, adapter, %transaction, "epoch carried");
         Ok(())
     }
 

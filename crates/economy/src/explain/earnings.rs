@@ -81,7 +81,7 @@ pub async fn earnings(
     let adapters: BTreeSet<u64> = trained.iter().map(|found| found.event.id).collect();
     let mut earnings = Vec::new();
     for adapter in adapters {
-        let mut audit = Audit::read(view.clone(), trace.clone(), adapter).await?;
+        let mut audit = Audit::read(view.clone(), trace.clone(), adapter, None).await?;
         earnings.extend(by_adapter(view, &mut audit, space, cluster).await?);
     }
     earnings.sort_by_key(|earning| (earning.epoch, earning.adapter));
@@ -108,7 +108,7 @@ async fn by_adapter(
             .await?
             .voidDraws;
         let judgement = audit.judgement(report.epoch, void).await?;
-        let draws = audit.fees().draws(report.epoch, report.adapter);
+        let draws = audit.fees().draws(report.epoch);
         let draws = draws.context("a proposed epoch has a seed")?;
         for (place, (trained, set)) in adapter.trained.iter().zip(&adapter.sets).enumerate() {
             let rows = set.rows().filter(|row| row.cluster == cluster).count();

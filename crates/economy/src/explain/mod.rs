@@ -6,7 +6,10 @@ mod upload;
 pub use earnings::{DrawScore, Earning, earnings};
 pub use upload::{BadName, Name, Step, Upload, upload};
 
-use crate::epoch::chain::{Found, TraceArgs, ask, events, topic};
+use crate::{
+    epoch::chain::{Found, TraceArgs, ask, events, topic},
+    output::print,
+};
 use alloy_primitives::{Address, B256, U256};
 use clap::Args;
 use openledger_client::{BlockArgs, Node, NodeArgs, View, open};
@@ -75,11 +78,7 @@ pub async fn run(args: ExplainArgs) -> anyhow::Result<ExitCode> {
     let trace = args.trace.connect(&args.node, &node).await?;
     let view = node.at(args.block.block).await?;
     let explanation = explain(&view, &trace, args.contribution).await?;
-    if args.json {
-        println!("{}", serde_json::to_string_pretty(&explanation)?);
-    } else {
-        explanation.print();
-    }
+    print(args.json, &explanation, || explanation.print())?;
     Ok(ExitCode::SUCCESS)
 }
 

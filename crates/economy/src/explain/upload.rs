@@ -1,6 +1,9 @@
 //! From a commitment to a cluster: what the Datanet registry did with a contribution.
 
-use crate::epoch::chain::{ClusterFacts, DatanetFacts, Found, Outcome, Place, events, topic};
+use crate::{
+    datanet::Outcome,
+    epoch::chain::{ClusterFacts, DatanetFacts, Found, Place, events, topic},
+};
 use alloy_primitives::{Address, B256, U256};
 use anyhow::{Context, bail};
 use openledger_client::View;

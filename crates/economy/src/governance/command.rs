@@ -1,172 +1,27 @@
 //! The command: flags, calls, lines.
 
 use super::{
-    Support, Timelock, execute, proposal, proposals, propose, queue,
+    Decision, Support, Timelock,
+    args::{ExecuteArgs, GovernanceArgs, GovernanceCommand, ParameterArgs, StatusArgs, WhyArgs},
+    execute, proposal, proposals, propose, queue,
     status::{ProposalStatus, ready_at},
     unwrap, vote, wrap,
 };
 use crate::{
     contracts::{GOpen, Governor, PROTOCOL},
+    datanet::ClusterArgs,
     output::print,
     parameter::{parameter, parameter_name},
 };
-use alloy_primitives::{Address, Bytes, U256};
+use alloy_primitives::{Address, U256};
 use alloy_sol_types::SolCall;
 use anyhow::{Context, ensure};
-use clap::{ArgGroup, Args, Subcommand};
-use openledger_client::{AccountArgs, Node, NodeArgs, OpenAmount, SenderArgs, decimal, open, say};
+use openledger_client::{Node, OpenAmount, decimal, open, say};
 use openledger_primitives::predeploys::GOPEN;
 use std::process::ExitCode;
 
 /// Most proposals that are listed.
 const LISTED_MAX: usize = 100;
-
-/// Flags of `openledger governance`.
-#[derive(Debug, Clone, Args)]
-pub struct GovernanceArgs {
-    #[command(subcommand)]
-    command: GovernanceCommand,
-}
-
-#[derive(Debug, Clone, Subcommand)]
-enum GovernanceCommand {
-    /// Wrap OPEN for votes, and say whose votes they are
-    Wrap(WrapArgs),
-    /// Give gOPEN back for OPEN
-    Unwrap(UnwrapArgs),
-    /// Propose a parameter's value
-    Parameter(ParameterArgs),
-    /// Propose that a timelock calls a contract
-    Propose(ProposeArgs),
-    /// Vote
-    Vote(VoteArgs),
-    /// Schedule a proposal whose vote is won
-    Queue(ProposalArgs),
-    /// Carry out a proposal whose delay is over
-    Execute(ExecuteArgs),
-    /// Say where a proposal is, or list all
-    Status(StatusArgs),
-}
-
-#[derive(Debug, Clone, Args)]
-struct WrapArgs {
-    /// OPEN to wrap
-    #[arg(long, value_name = "OPEN")]
-    amount: Option<OpenAmount>,
-    /// Whose votes the account's gOPEN is [default: its own]
-    #[arg(long, value_name = "ADDRESS")]
-    delegate: Option<Address>,
-    #[command(flatten)]
-    sender: SenderArgs,
-}
-
-#[derive(Debug, Clone, Args)]
-struct UnwrapArgs {
-    /// gOPEN to give back
-    #[arg(long, value_name = "OPEN")]
-    amount: OpenAmount,
-    #[command(flatten)]
-    sender: SenderArgs,
-}
-
-#[derive(Debug, Clone, Args)]
-struct ParameterArgs {
-    /// The contract, by its name or address
-    #[arg(value_name = "CONTRACT")]
-    contract: String,
-    /// The parameter
-    #[arg(value_name = "NAME")]
-    name: String,
-    /// Its value: a number in the parameter's unit, wei for OPEN
-    #[arg(value_name = "VALUE")]
-    value: U256,
-    /// Why
-    #[arg(long, value_name = "TEXT")]
-    description: String,
-    #[command(flatten)]
-    sender: SenderArgs,
-}
-
-#[derive(Debug, Clone, Args)]
-struct ProposeArgs {
-    /// Which timelock
-    #[arg(value_enum, value_name = "TIMELOCK")]
-    timelock: Timelock,
-    /// What it calls
-    #[arg(value_name = "TARGET")]
-    target: Address,
-    /// Calldata
-    #[arg(value_name = "BYTES")]
-    data: Bytes,
-    /// Why
-    #[arg(long, value_name = "TEXT")]
-    description: String,
-    #[command(flatten)]
-    sender: SenderArgs,
-}
-
-#[derive(Debug, Clone, Args)]
-#[command(group(ArgGroup::new("choice").args(["in_favour", "against", "abstain"]).required(true)))]
-struct VoteArgs {
-    /// The proposal's number
-    #[arg(value_name = "PROPOSAL")]
-    proposal: U256,
-    /// Vote for it
-    #[arg(long = "for")]
-    in_favour: bool,
-    /// Vote against it
-    #[arg(long)]
-    against: bool,
-    /// Count for the quorum alone
-    #[arg(long)]
-    abstain: bool,
-    /// Why
-    #[arg(long, value_name = "TEXT", default_value = "")]
-    reason: String,
-    /// Wait until the vote is open
-    #[arg(long)]
-    wait: bool,
-    #[command(flatten)]
-    sender: SenderArgs,
-}
-
-#[derive(Debug, Clone, Args)]
-struct ProposalArgs {
-    /// The proposal's number
-    #[arg(value_name = "PROPOSAL")]
-    proposal: U256,
-    /// Wait until the vote is over
-    #[arg(long)]
-    wait: bool,
-    #[command(flatten)]
-    sender: SenderArgs,
-}
-
-#[derive(Debug, Clone, Args)]
-struct ExecuteArgs {
-    /// The proposal's number
-    #[arg(value_name = "PROPOSAL")]
-    proposal: U256,
-    /// Wait until the timelock's delay is over
-    #[arg(long)]
-    wait: bool,
-    #[command(flatten)]
-    sender: SenderArgs,
-}
-
-#[derive(Debug, Clone, Args)]
-struct StatusArgs {
-    /// The proposal's number [default: all of them, and the account's gOPEN]
-    #[arg(value_name = "PROPOSAL")]
-    proposal: Option<U256>,
-    #[command(flatten)]
-    node: NodeArgs,
-    #[command(flatten)]
-    account: AccountArgs,
-    /// Print JSON
-    #[arg(long)]
-    json: bool,
-}
 
 /// Runs the command.
 pub(crate) async fn run(args: GovernanceArgs) -> anyhow::Result<ExitCode> {
@@ -185,6 +40,21 @@ pub(crate) async fn run(args: GovernanceArgs) -> anyhow::Result<ExitCode> {
             tell_votes(sender.node(), sender.account()).await?;
         }
         GovernanceCommand::Parameter(args) => run_parameter(args).await?,
+        GovernanceCommand::Reassign(args) => {
+            let ClusterArgs { datanet, cluster } = args.which;
+            let decision = Decision::reassign(datanet.number, cluster, args.owner);
+            run_decision(decision, args.why).await?;
+        }
+        GovernanceCommand::Appeal(args) => {
+            let ClusterArgs { datanet, cluster } = args.which;
+            let decision = Decision::appeal(datanet.number, cluster, args.accept);
+            run_decision(decision, args.why).await?;
+        }
+        GovernanceCommand::Pause(args) => {
+            let (precompile, selector) = args.function;
+            let decision = Decision::pause(precompile, selector, args.until);
+            run_decision(decision, args.why).await?;
+        }
         GovernanceCommand::Propose(args) => {
             let mut sender = args.sender.open().await?;
             let id = propose(
@@ -258,6 +128,12 @@ async fn run_parameter(args: ParameterArgs) -> anyhow::Result<()> {
     let payload = set.abi_encode().into();
     let timelock = Timelock::Parameters;
     let id = propose(&mut sender, timelock, contract, payload, &args.description).await?;
+    tell(sender.node(), id).await
+}
+
+async fn run_decision(decision: Decision, why: WhyArgs) -> anyhow::Result<()> {
+    let mut sender = why.sender.open().await?;
+    let id = decision.propose(&mut sender, &why.description).await?;
     tell(sender.node(), id).await
 }
 

@@ -4,12 +4,16 @@
 //! steps that anyone may take: [`queue`], when the vote is won, schedules it; [`execute`], when the timelock's delay is over,
 //! carries it out.
 
+mod args;
 mod command;
+mod decision;
 mod proposal;
 mod status;
 
-pub use command::GovernanceArgs;
+pub use args::GovernanceArgs;
+pub use decision::Decision;
 pub use proposal::{Operation, Proposal, ProposalState, Timelock, proposal, proposals, state};
+pub use status::ready_at;
 
 pub(crate) use command::run;
 

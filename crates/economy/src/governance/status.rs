@@ -10,9 +10,12 @@ use serde::Serialize;
 /// What timelocks answer in place of a time for an operation that is done.
 const DONE: u64 = 1;
 
-/// From when on all operations of a proposal can be carried out, seconds; [`DONE`] if they are; `None` while one isn't
+/// From when on all operations of a proposal can be carried out, seconds; 1 if they are; `None` while one isn't
 /// scheduled.
-pub(super) async fn ready_at(node: &Node, proposal: &Proposal) -> anyhow::Result<Option<u64>> {
+///
+/// # Errors
+/// A node that doesn't answer; a proposal that schedules nothing.
+pub async fn ready_at(node: &Node, proposal: &Proposal) -> anyhow::Result<Option<u64>> {
     let mut latest = 0;
     for operation in proposal.operations()? {
         let id = operation_id(node, &operation).await?;

@@ -1,6 +1,7 @@
 //! What payer and worker ask of the chain.
 
 use super::{Policy, Prices, SignedVoucher, Voucher};
+use crate::{adapter::ListingStatus, stake::Role};
 use alloy_primitives::{Address, B256};
 use anyhow::ensure;
 use openledger_client::Node;
@@ -22,11 +23,6 @@ use openledger_primitives::predeploys::{
 pub use openledger_contracts::{
     inference_router::InferenceRouter::Request, voucher_channels::VoucherChannels::Channel,
 };
-
-/// `ValidatorStaking.Role.Worker`.
-const ROLE_WORKER: u8 = 1;
-/// `AdapterMarket.Status.Active`.
-const STATUS_ACTIVE: u8 = 1;
 
 /// A channel as the chain has it now, with what its payer promised.
 #[derive(Debug, Clone)]
@@ -118,15 +114,15 @@ pub async fn prices(node: &Node, adapter: u64) -> anyhow::Result<Prices> {
     ensure!(
         is_offered,
         "adapter {adapter} isn't offered: {}",
-        if listing.status == STATUS_ACTIVE {
+        if listing.status == ListingStatus::Active.number() {
             "LORA says that it is deprecated or disputed"
         } else {
             "it is not listed, paused or withdrawn (`openledger adapter status` says)"
         }
     );
     Ok(Prices {
-        per_thousand_in: listing.priceIn,
-        per_thousand_out: listing.priceOut,
+        price_in: listing.priceIn,
+        price_out: listing.priceOut,
     })
 }
 
@@ -170,7 +166,7 @@ pub async fn sketch_dims(node: &Node, adapter: u64) -> anyhow::Result<Vec<usize>
 /// If the node doesn't answer.
 pub async fn is_active(node: &Node, worker: Address) -> anyhow::Result<bool> {
     let call = ValidatorStaking::isActiveCall {
-        role: ROLE_WORKER,
+        role: Role::Worker.number(),
         operator: worker,
     };
     node.ask(VALIDATOR_STAKING, call).await

@@ -1,9 +1,12 @@
 //! What is sent to the chain about channels and requests.
 
-use super::{FileLock, chain, ids};
-use crate::infer::{
-    ChannelJournal, PayerChannel,
-    calls::{Header, VERSION},
+use super::{chain, ids};
+use crate::{
+    FileLock,
+    infer::{
+        ChannelJournal, PayerChannel,
+        calls::{Header, VERSION, channel_lock_path, channel_of},
+    },
 };
 use alloy_primitives::{Address, B256, U256};
 use anyhow::{Context, bail, ensure};
@@ -98,7 +101,7 @@ pub fn payer_channel(
     channel: B256,
     key: alloy_signer_local::PrivateKeySigner,
 ) -> anyhow::Result<(PayerChannel, FileLock)> {
-    let path = directory.join(format!("channel-{channel}.lock"));
+    let path = channel_lock_path(directory, channel);
     let lock = FileLock::take(&path).with_context(|| format!("locking {}", path.display()))?;
     let lock = lock.context("another process calls by this channel: wait for it")?;
     let journal = ChannelJournal::open(directory, channel)?.with_context(|| {
@@ -124,9 +127,7 @@ pub fn only_channel(directory: &Path) -> anyhow::Result<B256> {
         })
         .with_context(|| format!("reading {}", directory.display()))?;
     for path in entries {
-        let name = path.file_name().and_then(|name| name.to_str());
-        let named = name.and_then(|name| name.strip_prefix("channel-")?.strip_suffix(".jsonl"));
-        let Some(channel) = named.and_then(|named| named.parse().ok()) else {
+        let Some(channel) = channel_of(&path) else {
             continue;
         };
         if found.replace(channel).is_some() {

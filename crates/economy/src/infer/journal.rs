@@ -6,37 +6,12 @@ use super::calls::{
 };
 use alloy_primitives::B256;
 use std::{
-    fs::{File, OpenOptions, TryLockError},
+    fs::{File, OpenOptions},
     io::{self, BufReader, Write},
     path::{Path, PathBuf},
 };
 
-/// A lock that ends with the process, so that nobody else writes the same files.
-#[derive(Debug)]
-pub struct FileLock {
-    _file: File,
-}
-
-impl FileLock {
-    /// Takes the lock of a file, which is made if there is none; `None` if another has it.
-    ///
-    /// # Errors
-    /// A file that can't be made.
-    pub fn take(path: &Path) -> io::Result<Option<Self>> {
-        let file = OpenOptions::new()
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .open(path)?;
-        match file.try_lock() {
-            Ok(()) => Ok(Some(Self { _file: file })),
-            Err(TryLockError::WouldBlock) => Ok(None),
-            Err(TryLockError::Error(source)) => Err(source),
-        }
-    }
-}
-
-/// A channel's file and what it says. Whoever has one holds a [`FileLock`] over it.
+/// A channel's file and what it says. Whoever has one holds a [`FileLock`](crate::FileLock) over it.
 #[derive(Debug)]
 pub struct ChannelJournal {
     path: PathBuf,
@@ -252,15 +227,5 @@ mod tests {
         journal.append(offered(1, 1)).unwrap();
         let opened = ChannelJournal::open(directory.path(), header().channel).unwrap();
         assert_eq!(opened.unwrap().replay().offered().unwrap().price, 1);
-    }
-
-    #[test]
-    fn a_lock_is_one_process_s() {
-        let directory = tempfile::tempdir().unwrap();
-        let path = directory.path().join("lock");
-        let lock = FileLock::take(&path).unwrap().unwrap();
-        assert!(FileLock::take(&path).unwrap().is_none());
-        drop(lock);
-        assert!(FileLock::take(&path).unwrap().is_some());
     }
 }

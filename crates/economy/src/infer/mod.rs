@@ -21,13 +21,13 @@ mod journal;
 pub mod message;
 mod payer;
 mod policy;
-mod price;
 mod serve;
 #[cfg(test)]
 mod vectors;
 mod voucher;
 pub mod worker;
 
+pub use crate::adapter::Prices;
 pub use calls::{CallsDirectory, channel_path, request_path};
 pub use chain::{ChannelView, channel_view};
 pub use channel::{ChannelTerms, RequestTerms, only_channel, payer_channel};
@@ -38,10 +38,9 @@ pub use fee_tree::{
 };
 pub use fuzz::{calls_file, infer_message};
 pub use ids::{call_nonce, channel_id, content_hash, query_sketch_hash, request_id};
-pub use journal::{ChannelJournal, FileLock};
+pub use journal::ChannelJournal;
 pub use payer::{PayerChannel, PayerError, TOKENS_IN_EXTRA};
 pub use policy::{Breach, Policy};
-pub use price::Prices;
 pub use voucher::{SignedVoucher, Voucher, call_hash, output_hash, recover, sign};
 
 use channel::check_cost;

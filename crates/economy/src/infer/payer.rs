@@ -309,8 +309,8 @@ mod tests {
     use alloy_primitives::keccak256;
 
     const PRICES: Prices = Prices {
-        per_thousand_in: 1_000,
-        per_thousand_out: 2_000,
+        price_in: 1_000,
+        price_out: 2_000,
     };
     const FEE: u128 = 5;
 

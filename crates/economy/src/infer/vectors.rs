@@ -193,8 +193,8 @@ fn sum_trees_are_the_library_s() {
 fn prices_are_the_router_s() {
     for vector in decoded::<abi::Price>(&vectors().prices) {
         let prices = Prices {
-            per_thousand_in: vector.priceIn,
-            per_thousand_out: vector.priceOut,
+            price_in: vector.priceIn,
+            price_out: vector.priceOut,
         };
         let price = prices.price(vector.tokensIn, vector.tokensOut);
         assert_eq!(price, Some(vector.price));

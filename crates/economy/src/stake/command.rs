@@ -1,10 +1,11 @@
 //! The command: flags, calls, lines.
 
 use super::{
-    Role, claim_rewards, delegate, exit, leaving, pool, position, register, undelegate, withdraw,
+    Role, SignedVote, claim_rewards, delegate, exit, leaving, pool, position, register,
+    report_votes, undelegate, withdraw,
 };
 use crate::{contracts::ValidatorStaking, output::print};
-use alloy_primitives::{Address, U256};
+use alloy_primitives::{Address, B256, U256};
 use anyhow::Context;
 use clap::{Args, Subcommand};
 use openledger_client::{AccountArgs, Node, NodeArgs, OpenAmount, SenderArgs, duration, open, say};
@@ -33,6 +34,8 @@ enum StakeCommand {
     Rewards(PositionArgs),
     /// End an operator's work; its own stake begins to leave
     Exit(ExitArgs),
+    /// Show two signed votes of a validator for one round, which cost it 10 % of the stake
+    Report(ReportArgs),
     /// Say what an operator's pool and an account's part of it are, or list the validators
     Status(StatusArgs),
 }
@@ -105,6 +108,29 @@ struct ExitArgs {
     /// The operator, whose place the account that sends holds [default: that account]
     #[arg(value_name = "OPERATOR")]
     operator: Option<Address>,
+    #[command(flatten)]
+    sender: SenderArgs,
+}
+
+#[derive(Debug, Clone, Args)]
+#[command(after_help = "\
+A vote is signed where somebody else brings it (commitReview and commitFor): its choice and signature are in that transaction. The \
+round is roundOf of ClusterReview or Jury. Half of what is forfeited is burnt, the rest is the account's that reports.")]
+struct ReportArgs {
+    /// The validator
+    #[arg(value_name = "VALIDATOR")]
+    validator: Address,
+    /// What the votes are for
+    #[arg(value_name = "ROUND")]
+    round: B256,
+    /// A vote; both are given
+    #[arg(
+        long = "vote",
+        value_name = "CHOICE:SIGNATURE",
+        num_args = 1,
+        required = true
+    )]
+    votes: Vec<SignedVote>,
     #[command(flatten)]
     sender: SenderArgs,
 }
@@ -191,6 +217,7 @@ pub(crate) async fn run(args: StakeArgs) -> anyhow::Result<ExitCode> {
             exit(&mut sender, args.role, operator).await?;
             say("exited", operator);
         }
+        StakeCommand::Report(args) => run_report(args).await?,
         StakeCommand::Status(args) => run_status(args).await?,
     }
     Ok(ExitCode::SUCCESS)
@@ -204,6 +231,28 @@ impl PositionArgs {
             self.account_for.unwrap_or(sender),
         )
     }
+}
+
+async fn run_report(args: ReportArgs) -> anyhow::Result<()> {
+    let count = args.votes.len();
+    let votes = args.votes.try_into();
+    let votes = votes
+        .ok()
+        .with_context(|| format!("{count} votes are given by --vote, and two conflict"))?;
+    let mut sender = args.sender.open().await?;
+    let forfeited = report_votes(&mut sender, args.validator, args.round, votes).await?;
+    say(
+        "forfeited",
+        format_args!("{} by {}", open(forfeited), args.validator),
+    );
+    say(
+        "credited",
+        format_args!(
+            "{}, yours by `openledger claim`",
+            open(forfeited / U256::from(2))
+        ),
+    );
+    Ok(())
 }
 
 /// An operator's pool, and an account's part of it.

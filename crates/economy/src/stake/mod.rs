@@ -1,9 +1,11 @@
 //! `openledger stake`: stake of validators and workers, own and delegated.
 
 mod command;
+mod report;
 mod role;
 
 pub use command::StakeArgs;
+pub use report::{BadSignedVote, SignedVote, report_votes};
 pub use role::Role;
 
 pub(crate) use command::run;

@@ -1,6 +1,7 @@
 //! `submit base` and `submit adapter`: the LoRA registry.
 
 mod file;
+mod flags;
 
 use super::SubmissionArgs;
 use alloy_primitives::{Address, B256, Bytes, keccak256};
@@ -8,6 +9,7 @@ use alloy_sol_types::{SolCall, SolValue};
 use anyhow::{Context, ensure};
 use clap::Args;
 pub use file::{AdapterFile, BaseFile, ModuleShape};
+pub use flags::{AdapterFlags, BadTrain, train};
 use openledger_client::{Sender, Step, event, files};
 use openledger_precompiles::{
     LORA, PAGE_PAYLOAD_MAX,
@@ -64,27 +66,11 @@ pub(super) struct BaseArgs {
 Rank, layers, modules and data type are taken from the file's header, alpha from adapter_config.json beside it. The \
 registry checks all of it; what it refuses is told by its name.")]
 pub(super) struct AdapterArgs {
-    /// The adapter's weights, as PEFT writes them: safetensors
-    #[arg(value_name = "FILE")]
-    file: PathBuf,
-    /// Its base, as `submit base` writes it
-    #[arg(long, value_name = "FILE")]
-    base: PathBuf,
-    /// The adapter's alpha, if it isn't in adapter_config.json
-    #[arg(long, value_name = "ALPHA")]
-    alpha: Option<u32>,
-    /// Its version
-    #[arg(long, value_name = "N", default_value_t = 1)]
-    version: u32,
-    /// The adapter of the account's that it takes the place of
-    #[arg(long, value_name = "ID", default_value_t = 0)]
-    supersedes: u64,
-    /// An adapter that it is made of, and that one's share of its royalties in basis points; may be repeated
-    #[arg(long = "parent", value_name = "ID:BPS", value_parser = parent)]
-    parents: Vec<(u64, u16)>,
-    /// What it was trained on: the space, the SKETCH set, the SPAN index (0: none) and the weight in basis points; may be
+    #[command(flatten)]
+    flags: AdapterFlags,
+    /// What it was trained on: the space, the SKETCH set, the SPAN index if any, and the weight in basis points; may be
     /// repeated
-    #[arg(long = "train", value_name = "SPACE:SET:INDEX:BPS", value_parser = train)]
+    #[arg(long = "train", value_name = TRAIN_FORM, value_parser = trained)]
     train: Vec<ILoraRegistry::Train>,
     /// Hash of the licence
     #[arg(long, value_name = "BYTES32", default_value_t = B256::ZERO)]
@@ -93,39 +79,11 @@ pub(super) struct AdapterArgs {
     account: SubmissionArgs,
 }
 
-/// What is no parent.
-#[derive(Debug, Clone, Copy, thiserror::Error)]
-#[error("not ID:BPS")]
-pub struct BadParent;
+/// How `--train` is written.
+const TRAIN_FORM: &str = "SPACE:SET[:INDEX]:BPS";
 
-/// Reads ID:BPS.
-///
-/// # Errors
-/// Any other text.
-pub fn parent(text: &str) -> Result<(u64, u16), BadParent> {
-    let (id, share) = text.split_once(':').ok_or(BadParent)?;
-    match (id.parse(), share.parse()) {
-        (Ok(id), Ok(share)) => Ok((id, share)),
-        _ => Err(BadParent),
-    }
-}
-
-/// What is no training set.
-#[derive(Debug, Clone, Copy, thiserror::Error)]
-#[error("not SPACE:SET:INDEX:BPS")]
-struct BadTrain;
-
-fn train(text: &str) -> Result<ILoraRegistry::Train, BadTrain> {
-    let parts: Vec<&str> = text.split(':').collect();
-    let [space, set, index, weight] = parts[..] else {
-        return Err(BadTrain);
-    };
-    Ok(ILoraRegistry::Train {
-        datanet: space.parse().map_err(|_| BadTrain)?,
-        sketchSet: set.parse().map_err(|_| BadTrain)?,
-        spanIndex: index.parse().map_err(|_| BadTrain)?,
-        weightBps: weight.parse().map_err(|_| BadTrain)?,
-    })
+fn trained(text: &str) -> Result<ILoraRegistry::Train, BadTrain> {
+    train(text, TRAIN_FORM, |space| space.parse().ok())
 }
 
 /// What an adapter's registration says beside its file.
@@ -299,17 +257,9 @@ pub(super) async fn run_base(args: BaseArgs) -> anyhow::Result<ExitCode> {
 
 /// Runs `submit adapter`.
 pub(super) async fn run_adapter(args: AdapterArgs) -> anyhow::Result<ExitCode> {
-    let file = read_file(&args.file).await?;
-    let base: BaseFile = files::read_json(&args.base)?;
-    let terms = AdapterTerms {
-        alpha: args.alpha,
-        version: args.version,
-        supersedes: args.supersedes,
-        parents: args.parents,
-        train: args.train,
-        licence: args.licence,
-    };
-    let adapter = terms.declare(&args.file, &file, &base, args.account.address()?)?;
+    let developer = args.account.address()?;
+    let declared = args.flags.declare(args.train, args.licence, developer);
+    let (file, adapter) = declared.await?;
     let mut sender = args.account.open("adapter", &adapter.abi_encode()).await?;
     let adapter = register_adapter(&mut sender, &file, adapter).await?;
     let (transactions, gas) = sender.spent();
@@ -397,30 +347,6 @@ fn step(name: &str, call: &impl SolCall) -> Step {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn parents_are_named_with_their_shares() {
-        assert_eq!(parent("12:500").unwrap(), (12, 500));
-        for wrong in ["12", "12:", ":5", "12:70000", "-1:5"] {
-            assert!(parent(wrong).is_err(), "{wrong}");
-        }
-    }
-
-    #[test]
-    fn training_sets_are_named_with_their_weights() {
-        let space = B256::repeat_byte(7);
-        let named = train(&format!("{space}:3:0:10000")).unwrap();
-        assert_eq!((named.datanet, named.sketchSet), (space, 3));
-        assert_eq!((named.spanIndex, named.weightBps), (0, 10_000));
-        for wrong in [
-            "",
-            "1:3:0:1",
-            &format!("{space}:3:0"),
-            &format!("{space}:3:0:70000"),
-        ] {
-            assert!(train(wrong).is_err(), "{wrong}");
-        }
-    }
 
     #[test]
     fn alpha_is_what_peft_writes() {

@@ -1,7 +1,9 @@
 //! Epochs against a node: proposed, verified, finalized and explained to the wei; wrong proposals are found and challenged, also
 //! where a contract made them; what nobody proposes is carried.
 
+mod jury;
 mod served;
+mod troubles;
 mod world;
 
 use crate::process::until;
@@ -82,10 +84,10 @@ async fn epoch(world: &mut World, weights: &[[i32; 3]]) -> anyhow::Result<u64> {
 }
 
 async fn draft(world: &World, epoch: u64) -> anyhow::Result<Draft> {
-    let (view, trace) = (world.view().await?, world.trace().await?);
+    let view = world.view().await?;
     let directories = [CallsDirectory::open(&world.calls())?];
     let key = (epoch, world.adapter);
-    let draft = Draft::make(&view, &trace, key, &directories).await?;
+    let draft = Draft::make(&view, key, &directories).await?;
     draft.context("nothing stands")
 }
 
@@ -169,6 +171,7 @@ async fn an_epoch_is_settled_to_the_wei() -> anyhow::Result<()> {
         verified[0]["progress"] == "settled"
             && verified[0]["differences"] == Value::Array(Vec::new())
     );
+    troubles::without_sets(&mut world).await?;
     world.dev.stop()
 }
 
@@ -250,6 +253,7 @@ async fn send(
 async fn wrong_proposals_are_challenged_and_right_ones_finalized_by_the_watcher()
 -> anyhow::Result<()> {
     let mut world = World::start().await?;
+    troubles::reorganized(&mut world).await?;
     let number = epoch(&mut world, &[[1, 2, 0], [1, 0, 1]]).await?;
     let key = (number, world.adapter);
     let right = draft(&world, number).await?;
@@ -353,8 +357,10 @@ async fn wrong_proposals_are_challenged_and_right_ones_finalized_by_the_watcher(
         last.pool > last.fees * 45 / 100,
         "what was carried joined: {last:?}"
     );
+    troubles::unchallenged(&mut world).await?;
+    troubles::paused(&mut world).await?;
     let (out, _) = world.exits(0, None, &["epoch", "verify"])?;
-    ensure!(out.contains(": 3; differences: 0"), "{out}");
+    ensure!(out.contains(": 6; differences: 0"), "{out}");
     world.dev.stop()
 }
 

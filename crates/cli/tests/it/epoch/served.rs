@@ -19,12 +19,22 @@ use openledger_primitives::predeploys::{INFERENCE_ROUTER, VOUCHER_CHANNELS};
 impl World {
     /// A request of so many thousand tokens, served and published.
     pub(super) async fn serve(&mut self, thousands: u32, sketch: Bytes) -> anyhow::Result<()> {
+        self.serve_by(self.adapter, thousands, vec![sketch]).await
+    }
+
+    /// The same by an adapter, with a sketch for each of its sets.
+    pub(super) async fn serve_by(
+        &mut self,
+        adapter: u64,
+        thousands: u32,
+        sketches: Vec<Bytes>,
+    ) -> anyhow::Result<()> {
         self.requests += 1;
         let nonce = U256::from(self.requests);
         let mut payer = self.sender(PAYER)?;
         let price = u128::from(thousands) * PRICE;
         let request = InferenceRouter::requestCall {
-            adapter: self.adapter,
+            adapter,
             worker: self.address(WORKER)?,
             tokensIn: thousands * 1_000,
             tokensOutMax: 0,
@@ -42,7 +52,7 @@ impl World {
             output_hash: B256::ZERO,
             tokens_out: 0,
             price,
-            sketches: vec![sketch],
+            sketches,
         };
         write_request(&self.calls(), &call)?;
         let fulfil = InferenceRouter::fulfilCall {

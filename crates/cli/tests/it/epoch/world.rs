@@ -4,7 +4,7 @@ use crate::process::{Dev, command};
 use alloy_primitives::{Address, B256, Bytes, U256, keccak256};
 use alloy_provider::Provider;
 use alloy_signer_local::PrivateKeySigner;
-use anyhow::ensure;
+use anyhow::{Context, ensure};
 use openledger_attribution::submit::{
     adapter::{AdapterFile, AdapterTerms, register_adapter, register_base},
     rows::append_rows,
@@ -102,9 +102,8 @@ impl World {
 
     /* THE CHAIN */
 
-    /// Clusters 0 to 2 are the contributors', in order.
-    async fn contribute(&mut self) -> anyhow::Result<()> {
-        let mut owner = self.sender(OWNER)?;
+    /// A Datanet of the owner's.
+    pub(super) async fn create(&self) -> anyhow::Result<DatanetRegistry::DatanetCreated> {
         let create = DatanetRegistry::createCall {
             terms: IDatanetRegistry::Terms {
                 dataType: 0.try_into()?,
@@ -121,8 +120,13 @@ impl World {
         };
         let bond = U256::from(OPEN);
         let step = Step::call("create", DATANET_REGISTRY, &create).paying(bond);
-        let created = owner.send(step).await?;
-        let created: DatanetRegistry::DatanetCreated = event(&created)?;
+        event(&self.sender(OWNER)?.send(step).await?)
+    }
+
+    /// Clusters 0 to 2 are the contributors', in order.
+    async fn contribute(&mut self) -> anyhow::Result<()> {
+        let mut owner = self.sender(OWNER)?;
+        let created = self.create().await?;
         self.datanet = created.datanet;
         for (number, account) in CONTRIBUTORS.into_iter().enumerate() {
             let mut sender = self.sender(account)?;
@@ -173,6 +177,35 @@ impl World {
 
     /// The adapter, trained on a row of each cluster, and a worker who serves it.
     async fn register(&mut self) -> anyhow::Result<()> {
+        let set = self.train().await?;
+        let train = Train {
+            datanet: space_of(self.datanet),
+            sketchSet: set,
+            spanIndex: 0,
+            weightBps: 10_000,
+        };
+        self.adapter = self.list(1, vec![train]).await?;
+        let mut worker = self.sender(WORKER)?;
+        let register = ValidatorStaking::registerCall {
+            role: 1.try_into()?,
+            commissionBps: 0,
+        };
+        let stake = U256::from(100 * OPEN);
+        let fee = InferenceRouter::setPlatformFeeCall {
+            worker: worker.account(),
+            platformFee: PLATFORM_FEE,
+        };
+        worker
+            .send_all(vec![
+                Step::call("register", VALIDATOR_STAKING, &register).paying(stake),
+                Step::call("fee", INFERENCE_ROUTER, &fee),
+            ])
+            .await?;
+        Ok(())
+    }
+
+    /// A sketch set with a row of each cluster.
+    async fn train(&self) -> anyhow::Result<u64> {
         let mut developer = self.sender(DEVELOPER)?;
         let open = IAttrSketch::openSetCall {
             subject: space_of(self.datanet),
@@ -193,8 +226,14 @@ impl World {
             })
             .collect();
         append_rows(&mut developer, set, &records, true).await?;
-        let path = self.files.path().join("adapter.safetensors");
-        let data = [0u8; 4 * 16];
+        Ok(set)
+    }
+
+    /// An adapter that was trained on these, with a base of its own, listed. Adapters have different numbers.
+    pub(super) async fn list(&self, number: u8, train: Vec<Train>) -> anyhow::Result<u64> {
+        let mut developer = self.sender(DEVELOPER)?;
+        let path = self.files.path().join(format!("{number}.safetensors"));
+        let data = [number; 4 * 16];
         let names =
             ["lora_A", "lora_B"].map(|factor| format!("model.layers.0.mlp.{factor}.weight"));
         let tensors =
@@ -204,24 +243,19 @@ impl World {
             safetensors::serialize([(&names[0], a?), (&names[1], b?)], Some(HashMap::new()))?;
         fs::write(&path, content)?;
         let file = AdapterFile::read(&path)?;
-        let base = file.base("base", b"{}", 1, B256::ZERO);
+        let base = file.base(&format!("base {number}"), b"{}", 1, B256::ZERO);
         let base = register_base(&mut developer, AdapterFile::read(&path)?, base).await?;
         let terms = AdapterTerms {
             alpha: Some(1),
             version: 1,
             licence: LICENCE,
-            train: vec![Train {
-                datanet: space_of(self.datanet),
-                sketchSet: set,
-                spanIndex: 0,
-                weightBps: 10_000,
-            }],
+            train,
             ..AdapterTerms::default()
         };
         let adapter = terms.declare(&path, &file, &base, developer.account())?;
-        self.adapter = register_adapter(&mut developer, &file, adapter).await?.id;
+        let adapter = register_adapter(&mut developer, &file, adapter).await?.id;
         let list = AdapterMarket::listCall {
-            adapter: self.adapter,
+            adapter,
             priceIn: PRICE,
             priceOut: 0,
             uri: String::new(),
@@ -229,23 +263,7 @@ impl World {
         developer
             .send(Step::call("list", ADAPTER_MARKET, &list))
             .await?;
-        let mut worker = self.sender(WORKER)?;
-        let register = ValidatorStaking::registerCall {
-            role: 1.try_into()?,
-            commissionBps: 0,
-        };
-        let stake = U256::from(100 * OPEN);
-        let fee = InferenceRouter::setPlatformFeeCall {
-            worker: worker.account(),
-            platformFee: PLATFORM_FEE,
-        };
-        worker
-            .send_all(vec![
-                Step::call("register", VALIDATOR_STAKING, &register).paying(stake),
-                Step::call("fee", INFERENCE_ROUTER, &fee),
-            ])
-            .await?;
-        Ok(())
+        Ok(adapter)
     }
 
     /* THE REST */
@@ -294,6 +312,48 @@ impl World {
         for _ in 0..blocks {
             let _: Value = rpc.raw_request("evm_mine".into(), ()).await?;
         }
+        Ok(())
+    }
+
+    /// What the chain is now, to go back to.
+    pub(super) async fn snapshot(&self) -> anyhow::Result<Value> {
+        Ok(self
+            .dev
+            .rpc()?
+            .raw_request("evm_snapshot".into(), ())
+            .await?)
+    }
+
+    /// Goes back to a snapshot: blocks since are none of the chain's any more.
+    pub(super) async fn revert(&self, snapshot: Value) -> anyhow::Result<()> {
+        let rpc = self.dev.rpc()?;
+        let went: bool = rpc.raw_request("evm_revert".into(), [snapshot]).await?;
+        ensure!(went, "there is no such snapshot");
+        Ok(())
+    }
+
+    /// Sends a call by an account whose key nobody has.
+    pub(super) async fn call_as(
+        &self,
+        from: Address,
+        to: Address,
+        data: Bytes,
+    ) -> anyhow::Result<()> {
+        let rpc = self.dev.rpc()?;
+        let balance = U256::from(100 * OPEN);
+        let _: Value = rpc
+            .raw_request("hardhat_setBalance".into(), (from, balance))
+            .await?;
+        let _: Value = rpc
+            .raw_request("hardhat_impersonateAccount".into(), [from])
+            .await?;
+        let call = serde_json::json!({ "from": from, "to": to, "input": data });
+        let hash: B256 = rpc
+            .raw_request("eth_sendTransaction".into(), [call])
+            .await?;
+        self.mine(1).await?;
+        let receipt = self.node.receipt(hash).await?.context("a receipt")?;
+        ensure!(receipt.is_success(), "{from}'s call of {to} failed");
         Ok(())
     }
 
@@ -368,6 +428,12 @@ pub(super) struct Running {
 }
 
 impl Running {
+    /// Waits until it ends; its exit code and its log.
+    pub(super) fn wait(mut self) -> anyhow::Result<(Option<i32>, String)> {
+        let status = self.child.wait()?;
+        Ok((status.code(), fs::read_to_string(&self.log)?))
+    }
+
     /// Ends it by SIGKILL; answers its log.
     pub(super) fn kill(mut self) -> anyhow::Result<String> {
         self.child.kill()?;

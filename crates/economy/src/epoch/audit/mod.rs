@@ -12,11 +12,12 @@ pub use report::{Agreement, ClusterReport, EpochReport, Line, Progress, Purpose,
 
 use super::{
     chain::{
-        Adapter, DatanetFacts, EpochPayments, Fees, Parameter, Payees, Payments, Place, Proposal,
-        Rejections, ask, paid_result, proposals, proposed_scores,
+        Adapter, DatanetFacts, EpochPayments, Fees, Holders, Parameter, Payees, Payments, Place,
+        Proposal, Rejections, ask, paid_result, proposals, proposed_scores,
     },
     judge::{Judgement, judge},
     payment::{Account, Running},
+    pots::{blocks_of, current_epoch},
     scores::SetResult,
 };
 use alloy_primitives::B256;
@@ -45,10 +46,11 @@ pub struct Audit {
     adapter: Adapter,
     fees: Fees,
     payments: Payments,
-    proposals: BTreeMap<(u64, u64), Vec<Proposal>>,
+    proposals: BTreeMap<u64, Vec<Proposal>>,
     datanets: BTreeMap<B256, DatanetFacts>,
     rejections: Rejections,
     payees: Payees,
+    holders: Holders,
     proposer_bps: Parameter,
     carry_epochs: Parameter,
     // What the epochs so far leave.
@@ -58,16 +60,32 @@ pub struct Audit {
     dividing: Vec<(B256, u128)>,
     residues_seen: usize,
     next: u64,
+    /// Whether all epochs with fees were read.
+    is_whole: bool,
 }
 
 impl Audit {
-    /// Reads everything about an adapter up to the view's block. `trace` is a node that runs transactions again
-    /// (`debug_traceTransaction`), where a contract made a proposal.
+    /// Reads everything about an adapter up to the view's block, and its epochs up to and with `last`, if that is named. `trace` is a
+    /// node that runs transactions again (`debug_traceTransaction`), where a contract paid by a wrong result.
     ///
     /// # Errors
     /// A node that doesn't answer, or whose answers contradict each other; an adapter that there isn't.
-    pub async fn read(view: View, trace: Node, adapter: u64) -> anyhow::Result<Self> {
+    pub async fn read(
+        view: View,
+        trace: Node,
+        adapter: u64,
+        last: Option<u64>,
+    ) -> anyhow::Result<Self> {
+        let current = current_epoch(&view).await?;
+        let epochs = 1..=last.unwrap_or(current).min(current);
+        let is_whole = last.is_none_or(|last| last >= current);
+        let fees = Fees::read(&view, adapter, epochs).await?;
         let adapter = Adapter::read(&view, adapter).await?;
+        // Nothing was proposed or paid before anything was paid for.
+        let first = match fees.epochs().next() {
+            Some(epoch) => *blocks_of(&view, epoch).await?.start(),
+            None => view.block.number,
+        };
         let mut datanets = BTreeMap::new();
         for space in adapter.spaces() {
             if let Some(facts) = DatanetFacts::read(&view, space).await? {
@@ -76,12 +94,12 @@ impl Audit {
         }
         let sets: BTreeSet<u64> = adapter.sets.iter().map(|set| set.id).collect();
         Ok(Self {
-            fees: Fees::read(&view, adapter.id).await?,
-            payments: Payments::read(&view, adapter.id).await?,
-            proposals: proposals(&view, Some(adapter.id)).await?,
+            payments: Payments::read(&view, adapter.id, first).await?,
+            proposals: proposals(&view, None, adapter.id, first).await?,
             datanets,
             rejections: Rejections::read(&view, &sets).await?,
             payees: Payees::read(&view, &adapter).await?,
+            holders: Holders::default(),
             proposer_bps: Parameter::read(&view, "proposerBps").await?,
             carry_epochs: Parameter::read(&view, "carryEpochs").await?,
             account: Account::default(),
@@ -89,6 +107,8 @@ impl Audit {
             dividing: Vec::new(),
             residues_seen: 0,
             next: 0,
+            is_whole,
+            fees,
             adapter,
             view,
             trace,
@@ -107,13 +127,12 @@ impl Audit {
 
     /// The proposals of an epoch, in order.
     pub fn proposals(&self, epoch: u64) -> &[Proposal] {
-        let key = (epoch, self.adapter.id);
-        self.proposals.get(&key).map_or(&[], Vec::as_slice)
+        self.proposals.get(&epoch).map_or(&[], Vec::as_slice)
     }
 
     /// Epochs with fees, in order.
     pub fn epochs(&self) -> Vec<u64> {
-        self.fees.logs.keys().copied().collect()
+        self.fees.epochs().collect()
     }
 
     /// Settles the next epochs with fees up to and with `last`. Each is reported once.
@@ -131,6 +150,13 @@ impl Audit {
             let report = self.epoch(epoch).await;
             reports.push(report.with_context(|| format!("epoch {epoch}"))?);
             self.next = epoch + 1;
+        }
+        // What was divided after the adapter's last epoch.
+        let is_last = |report: &&mut EpochReport| {
+            self.is_whole && self.fees.epochs().next_back() == Some(report.epoch)
+        };
+        if let Some(report) = reports.last_mut().filter(is_last) {
+            self.divided_before(report, NOW);
         }
         Ok(reports)
     }
@@ -154,7 +180,7 @@ impl Audit {
             _ => self.results(&mut report, &settled, &paid).await?,
         };
         let is_paid = report.progress != Progress::Open;
-        let pot = self.pot(&mut report, &paid)?;
+        let pot = self.pot(&mut report, &paid);
         let began_at = paid.begun.map_or(NOW, |(place, ..)| place);
         let proposer_bps = if report.proposer.is_some() {
             self.proposer_bps.at(began_at).saturating_to::<u16>()
@@ -168,7 +194,7 @@ impl Audit {
         report.pool = pool.total;
         if is_paid {
             let stopped = Stopped::of(report.progress, &settled);
-            self.pay_clusters(&mut report, &mut pool, &results, &paid, stopped)?;
+            self.pay_clusters(&mut report, &mut pool, &results, &paid, stopped);
         }
         self.end(&mut report, &pool, &paid);
         Ok(report)
@@ -181,7 +207,7 @@ impl Audit {
         settled: &Settlement,
         paid: &EpochPayments,
     ) -> anyhow::Result<EpochReport> {
-        let is_drawn = self.fees.seeds.contains_key(&epoch);
+        let is_drawn = self.fees.is_drawn(epoch);
         let accepted = self.proposals(epoch).last();
         // Who stands at the end is the one who is paid; a carried epoch has nobody.
         let standing = accepted
@@ -210,7 +236,7 @@ impl Audit {
             epoch,
             adapter: self.adapter.id,
             progress,
-            fees: self.fees.logs.get(&epoch).map_or(0, |log| log.total()),
+            fees: self.fees.total(epoch),
             proposer: standing.map(|proposal| proposal.proposer),
             proposal: standing.map(|proposal| proposal.transaction),
             shown: 0,
@@ -266,10 +292,9 @@ impl Audit {
     pub async fn judgement(&self, epoch: u64, void_draws: u16) -> anyhow::Result<Judgement> {
         let made = self.proposals(epoch).last();
         let made = made.with_context(|| format!("epoch {epoch} has no proposal"))?;
-        let adapter = self.adapter.id;
         let (node, hash) = (self.view.node(), made.scores_hash);
-        let scores = proposed_scores(node, &self.trace, made.transaction, hash).await?;
-        let draws = self.fees.draws(epoch, adapter);
+        let scores = proposed_scores(node, made.transaction, hash).await?;
+        let draws = self.fees.draws(epoch);
         let draws = draws.with_context(|| format!("epoch {epoch} has no seed"))?;
         let sets = &self.adapter.sets;
         Ok(judge(&draws, void_draws, &scores, &made.results, sets)?)
@@ -280,15 +305,9 @@ impl Audit {
         let last = paid.ended.iter().map(|(_, transaction, ..)| *transaction);
         let between = paid.clusters.iter().map(|cluster| cluster.transaction);
         let transactions: BTreeSet<B256> = first.chain(between).chain(last).collect();
-        for transaction in transactions {
-            if let Some(result) =
-                paid_result(self.view.node(), &self.trace, transaction, hash).await?
-            {
-                return Ok(result);
-            }
-        }
+        let found = paid_result(self.view.node(), &self.trace, &transactions, hash).await?;
         // It isn't paid yet, or nobody knows what of the hash is.
-        Ok(SetResult::default())
+        Ok(found.unwrap_or_default())
     }
 }
 

@@ -3,22 +3,19 @@
 use super::{Agreement, Audit, EpochReport, Line, NOW, Progress, Purpose};
 use crate::epoch::{
     chain::{EpochPayments, Place},
-    payment::{Pool, Pot, royalties},
+    payment::{Pool, Pot, Royalties, royalties},
+    pots::Key,
 };
-use alloy_primitives::{B256, U256};
+use alloy_primitives::{Address, U256};
 use alloy_rpc_types_eth::Log;
 use anyhow::Context;
-use openledger_contracts::ClaimVault;
+use openledger_contracts::{ClaimVault, EpochSettlement};
 use openledger_primitives::predeploys::{CLAIM_VAULT, EPOCH_SETTLEMENT, VALIDATOR_STAKING};
 
 impl Audit {
     /// The pot, computed from the prices, and compared with what was taken.
-    pub(super) fn pot(
-        &self,
-        report: &mut EpochReport,
-        paid: &EpochPayments,
-    ) -> anyhow::Result<Pot> {
-        let computed = self.fees.pot(report.epoch)?;
+    pub(super) fn pot(&self, report: &mut EpochReport, paid: &EpochPayments) -> Pot {
+        let computed = self.fees.pot(report.epoch);
         if let Some((_, transaction, taken)) = paid.begun
             && taken != computed
         {
@@ -26,11 +23,11 @@ impl Audit {
                 "the pot that {transaction} took is {taken:?}, and {computed:?} follows from the prices"
             ));
         }
-        Ok(computed)
+        computed
     }
 
     pub(super) async fn pay_royalties(
-        &self,
+        &mut self,
         report: &mut EpochReport,
         pot: &Pot,
         proposer_bps: u16,
@@ -77,20 +74,7 @@ impl Audit {
             let difference = format!("royalties of {:?} wei were paid", paid.royalties_total);
             report.differences.push(difference);
         }
-        let has_reward = match transaction {
-            Some(transaction) if due.reward != 0 => {
-                self.is_credited(transaction, U256::from(due.reward))
-                    .await?
-            }
-            _ => true,
-        };
-        if !has_reward {
-            let difference = format!(
-                "the proposer's reward of {} wei wasn't credited",
-                due.reward
-            );
-            report.differences.push(difference);
-        }
+        let has_reward = self.check_credits(report, &due, paid, at).await?;
         if let Some(proposer) = report.proposer.filter(|_| due.reward != 0) {
             report.lines.push(Line {
                 payee: Some(proposer),
@@ -112,18 +96,47 @@ impl Audit {
         Ok(())
     }
 
-    /// Whether the settlement credited somebody so much in a transaction: a payee's place may have gone to another address.
-    async fn is_credited(&self, transaction: B256, amount: U256) -> anyhow::Result<bool> {
+    /// Whether the settlement credited the proposer his reward, and whom royalties are due to theirs, nobody else, in this order; answers that of
+    /// the reward. A payee's place may have gone to another address, which is credited then.
+    async fn check_credits(
+        &mut self,
+        report: &mut EpochReport,
+        due: &Royalties,
+        paid: &EpochPayments,
+        at: Place,
+    ) -> anyhow::Result<bool> {
+        let Some((begun, transaction, _)) = paid.begun else {
+            return Ok(true);
+        };
+        let reward = report
+            .proposer
+            .filter(|_| due.reward != 0)
+            .map(|proposer| (proposer, due.reward));
+        let parts = due.parts.iter();
+        let parts = parts.map(|part| (self.payees.of(part.id, at), part.amount));
+        let payees: Vec<(Address, u128)> = reward.into_iter().chain(parts).collect();
+        let mut expected = Vec::with_capacity(payees.len());
+        for (payee, wei) in payees {
+            self.holders.read(&self.view, payee).await?;
+            expected.push((self.holders.at(payee, begun), U256::from(wei)));
+        }
         let receipt = self.view.node().receipt(transaction).await?;
         let receipt =
             receipt.with_context(|| format!("the node has no receipt of {transaction}"))?;
-        let is_it = |log: &Log| {
-            log.address() == CLAIM_VAULT
-                && log.log_decode::<ClaimVault::Credited>().is_ok_and(|log| {
-                    log.inner.from == EPOCH_SETTLEMENT && log.inner.amount == amount
-                })
-        };
-        Ok(receipt.logs.iter().any(is_it))
+        let key = (report.epoch, report.adapter);
+        let found = credits(&receipt.logs, begun, key);
+        if found == expected {
+            return Ok(true);
+        }
+        report.differences.push(format!(
+            "{transaction} credited {found:?} of the royalties, and {expected:?} are due{}",
+            if reward.is_some() {
+                ", the proposer's reward first"
+            } else {
+                ""
+            }
+        ));
+        Ok(reward.is_none() || found.first() == expected.first())
     }
 
     /// Ends an epoch: carries what is left, or makes it residue.
@@ -196,5 +209,93 @@ pub(super) const fn agreement(is_paid: bool, agrees: bool) -> Agreement {
         (false, _) => Agreement::Expected,
         (true, true) => Agreement::Paid,
         (true, false) => Agreement::Differs,
+    }
+}
+
+/// What the settlement credited to whom between taking an epoch's pot and having paid its royalties, in order. The transaction may
+/// settle other epochs as well.
+fn credits(logs: &[Log], begun: Place, (epoch, adapter): Key) -> Vec<(Address, U256)> {
+    let is_end = |log: &Log| {
+        log.address() == EPOCH_SETTLEMENT
+            && log
+                .log_decode::<EpochSettlement::RoyaltiesPaid>()
+                .is_ok_and(|log| (log.inner.epoch, log.inner.adapter) == (epoch, adapter))
+    };
+    let after = logs.iter().filter(|log| {
+        log.log_index
+            .is_some_and(|index| index > begun.index && log.block_number == Some(begun.block))
+    });
+    after
+        .take_while(|log| !is_end(log))
+        .filter(|log| log.address() == CLAIM_VAULT)
+        .filter_map(|log| log.log_decode::<ClaimVault::Credited>().ok())
+        .filter(|log| log.inner.from == EPOCH_SETTLEMENT)
+        .map(|log| (log.inner.payee, log.inner.amount))
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloy_primitives::Log as Logged;
+    use alloy_sol_types::SolEvent;
+
+    fn log<E: SolEvent>(index: u64, address: Address, event: &E) -> Log {
+        Log {
+            inner: Logged {
+                address,
+                data: event.encode_log_data(),
+            },
+            block_number: Some(7),
+            log_index: Some(index),
+            ..Log::default()
+        }
+    }
+
+    #[test]
+    fn credits_are_those_of_the_epoch_to_whom_they_went() {
+        let [proposer, payee, other] = [1, 2, 3].map(Address::repeat_byte);
+        let credited = |index, payee, from, wei: u64| {
+            let amount = U256::from(wei);
+            log(
+                index,
+                CLAIM_VAULT,
+                &ClaimVault::Credited {
+                    payee,
+                    from,
+                    amount,
+                },
+            )
+        };
+        let end = |index, epoch| {
+            let [model, adapters, stakers] = [U256::ZERO; 3];
+            let event = EpochSettlement::RoyaltiesPaid {
+                epoch,
+                adapter: 2,
+                model,
+                adapters,
+                stakers,
+            };
+            log(index, EPOCH_SETTLEMENT, &event)
+        };
+        let logs = [
+            // The bond, before the pot is taken at 5.
+            credited(4, proposer, EPOCH_SETTLEMENT, 10),
+            credited(6, proposer, EPOCH_SETTLEMENT, 10),
+            // Somebody else's affair.
+            credited(7, other, other, 10),
+            credited(8, payee, EPOCH_SETTLEMENT, 20),
+            end(9, 3),
+            credited(12, other, EPOCH_SETTLEMENT, 10),
+            end(13, 4),
+        ];
+        let found = |index, epoch| {
+            let begun = Place { block: 7, index };
+            credits(&logs, begun, (epoch, 2))
+        };
+        let wei = U256::from::<u64>;
+        assert_eq!(found(5, 3), [(proposer, wei(10)), (payee, wei(20))]);
+        // The same sum to anybody else is no reward of the proposer's.
+        assert_eq!(found(11, 4), [(other, wei(10))]);
     }
 }

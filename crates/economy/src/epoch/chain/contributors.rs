@@ -1,36 +1,17 @@
 //! Whom a cluster is paid to, and whether it may earn, by the events of its Datanet.
 
-use super::{Found, Place, events, topic};
-use crate::epoch::payment::Owners;
+use super::{Found, Place, events, topic, visit_events};
+use crate::{datanet::Outcome, epoch::payment::Owners};
 use alloy_primitives::{Address, B256, U256};
+use anyhow::ensure;
 use openledger_client::View;
 use openledger_contracts::{DatanetRegistry, EpochQuestions};
 use openledger_primitives::predeploys::{DATANET_REGISTRY, EPOCH_QUESTIONS};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// What a review says of a cluster: `IDatanetRegistry.Outcome`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Outcome {
-    /// It isn't final that it has none.
-    None,
-    /// Accepted.
-    Accepted,
-    /// Rejected: it earns nothing.
-    Rejected,
-    /// Nobody reviewed it: it earns, and has no part in dividends.
-    Unreviewed,
-}
-
-impl From<u8> for Outcome {
-    fn from(number: u8) -> Self {
-        match number {
-            1 => Self::Accepted,
-            2 => Self::Rejected,
-            3 => Self::Unreviewed,
-            _ => Self::None,
-        }
-    }
-}
+/// Most clusters of a Datanet, and most things that are said of them, that are looked at.
+const CLUSTERS_MAX: usize = 1 << 22;
+const SAID_MAX: usize = 1 << 23;
 
 /// What the events say of a cluster.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -118,41 +99,57 @@ impl DatanetFacts {
 
     async fn read_clusters(&mut self, view: &View) -> anyhow::Result<()> {
         let of_datanet = [topic(self.datanet)];
-        let created: Vec<Found<DatanetRegistry::ClusterCreated>> =
-            events(view, DATANET_REGISTRY, &of_datanet).await?;
-        for found in created {
-            let facts = self.clusters.entry(found.event.cluster).or_default();
+        let blocks = || 0..=u64::MAX;
+        let mut said = 0;
+        visit_events(view, DATANET_REGISTRY, &of_datanet, blocks(), |found| {
+            let event: DatanetRegistry::ClusterCreated = found.event;
+            let facts = self.facts_of(event.cluster, &mut said)?;
             facts.created = found.place;
             facts.transaction = found.transaction;
-            facts.contribution = found.event.contribution;
-            facts.owners.push((0, found.event.owner));
-        }
-        let outcomes: Vec<Found<DatanetRegistry::OutcomeRecorded>> =
-            events(view, DATANET_REGISTRY, &of_datanet).await?;
-        for found in outcomes {
-            let facts = self.clusters.entry(found.event.cluster).or_default();
-            let outcome = Outcome::from(found.event.outcome);
+            facts.contribution = event.contribution;
+            facts.owners.push((0, event.owner));
+            Ok(())
+        })
+        .await?;
+        visit_events(view, DATANET_REGISTRY, &of_datanet, blocks(), |found| {
+            let event: DatanetRegistry::OutcomeRecorded = found.event;
+            let facts = self.facts_of(event.cluster, &mut said)?;
+            let outcome = Outcome::try_from(event.outcome)?;
             facts.outcomes.push((found.place, outcome));
             facts.transactions.insert(found.place, found.transaction);
-        }
-        let withdrawn: Vec<Found<DatanetRegistry::ClusterWithdrawn>> =
-            events(view, DATANET_REGISTRY, &of_datanet).await?;
-        for found in withdrawn {
-            let facts = self.clusters.entry(found.event.cluster).or_default();
-            facts.withdrawn_from = Some(found.event.fromEpoch);
+            Ok(())
+        })
+        .await?;
+        visit_events(view, DATANET_REGISTRY, &of_datanet, blocks(), |found| {
+            let event: DatanetRegistry::ClusterWithdrawn = found.event;
+            let facts = self.facts_of(event.cluster, &mut said)?;
+            facts.withdrawn_from = Some(event.fromEpoch);
             facts.withdrawn_at = found.place;
             facts.transactions.insert(found.place, found.transaction);
-        }
-        let reassigned: Vec<Found<DatanetRegistry::ClusterReassigned>> =
-            events(view, DATANET_REGISTRY, &of_datanet).await?;
-        for found in reassigned {
-            let facts = self.clusters.entry(found.event.cluster).or_default();
-            let (from, owner) = (found.event.fromEpoch, found.event.newOwner);
+            Ok(())
+        })
+        .await?;
+        visit_events(view, DATANET_REGISTRY, &of_datanet, blocks(), |found| {
+            let event: DatanetRegistry::ClusterReassigned = found.event;
+            let facts = self.facts_of(event.cluster, &mut said)?;
+            let (from, owner) = (event.fromEpoch, event.newOwner);
             facts.owners.push((from, owner));
             facts.reassigned.insert(from, found.place);
             facts.transactions.insert(found.place, found.transaction);
-        }
-        Ok(())
+            Ok(())
+        })
+        .await
+    }
+
+    /// A cluster about which one more thing is said.
+    fn facts_of(&mut self, cluster: u32, said: &mut usize) -> anyhow::Result<&mut ClusterFacts> {
+        *said += 1;
+        ensure!(
+            *said <= SAID_MAX && self.clusters.len() <= CLUSTERS_MAX,
+            "Datanet {} has more than {CLUSTERS_MAX} clusters, or too much was said of them",
+            self.datanet
+        );
+        Ok(self.clusters.entry(cluster).or_default())
     }
 
     /// Who is paid for a cluster in an epoch, if it could earn by what was said up to a place.

@@ -3,10 +3,11 @@
 //! Mostly the transaction is the call of `EpochSettlement` itself. It may be a contract's, which makes the call
 //! in turn with data that stands nowhere in the transaction as such. The settlement logs the scores of such a
 //! proposal, so that nobody hides a wrong one from those who would challenge it. It doesn't log results that are
-//! paid: for those of a contract a node is asked to run the transaction again (`debug_traceTransaction`).
+//! paid, which follow from the scores unless they are wrong: for wrong ones that a contract paid by a node is asked to run the
+//! transaction again (`debug_traceTransaction`).
 
 use crate::epoch::scores::SetResult;
-use alloy_primitives::{B256, Bytes, U256, hex, keccak256};
+use alloy_primitives::{Address, B256, Bytes, U256, hex, keccak256};
 use alloy_sol_types::SolCall;
 use anyhow::Context;
 use clap::Args;
@@ -15,12 +16,13 @@ use openledger_contracts::EpochSettlement::{ProposalData, finalizeCall, improveC
 use openledger_primitives::predeploys::EPOCH_SETTLEMENT;
 use serde::Deserialize;
 use serde_json::{json, value::RawValue};
+use std::collections::BTreeSet;
 
 /// Which node runs transactions again.
 #[derive(Debug, Clone, Default, Args)]
 pub struct TraceArgs {
-    /// JSON-RPC with debug_traceTransaction, which a node serves on its privileged listener: for payments that a contract
-    /// made [default: what --chain says, else the node itself]
+    /// JSON-RPC with debug_traceTransaction, which a node serves on its privileged listener: needed only where a contract paid by a wrong
+    /// result that nobody had challenged [default: what --chain says, else the node itself]
     #[arg(
         long,
         env = "OPENLEDGER_TRACE_URL",
@@ -49,19 +51,16 @@ impl TraceArgs {
 /// What is asked of a transaction.
 #[derive(Debug, Deserialize)]
 struct Transaction {
+    /// None where a contract is created.
+    to: Option<Address>,
     input: Bytes,
 }
 
-/// The scores with this hash that a transaction proposed: logged, or in its input; else `trace` is asked to run it again.
+/// The scores with this hash that a transaction proposed: in its input, or, where anything but an account without code proposes, logged.
 ///
 /// # Errors
-/// A node that doesn't have the transaction, or doesn't run it again where that is needed.
-pub async fn proposed_scores(
-    node: &Node,
-    trace: &Node,
-    transaction: B256,
-    hash: B256,
-) -> anyhow::Result<Bytes> {
+/// A node that doesn't have the transaction, or whose transaction and receipt don't have the scores.
+pub async fn proposed_scores(node: &Node, transaction: B256, hash: B256) -> anyhow::Result<Bytes> {
     let receipt = node.receipt(transaction).await?;
     let logs = receipt.iter().flat_map(|receipt| &receipt.logs);
     let logged = logs
@@ -72,25 +71,25 @@ pub async fn proposed_scores(
     if let Some(scores) = logged {
         return Ok(scores);
     }
-    let pick = |input: &[u8]| {
-        let scores = proposed(input)?;
-        (keccak256(scores) == hash).then(|| Bytes::copy_from_slice(scores))
-    };
-    find_input(node, trace, transaction, pick)
-        .await?
-        .with_context(|| {
-            format!("transaction {transaction} makes no proposal whose scores have hash {hash}")
-        })
+    let input = read(node, transaction).await?.input;
+    let scores = proposed(&input).filter(|scores| keccak256(scores) == hash);
+    scores.map(Bytes::copy_from_slice).with_context(|| {
+        format!(
+            "neither transaction {transaction} nor its events have the scores with hash {hash}: the node leaves something out, ask another \
+             one"
+        )
+    })
 }
 
-/// The result with this hash that a transaction paid by, if it did.
+/// The result with this hash that one of these transactions paid by, if one did. `trace` is asked only if none has it in its input, and only
+/// to run those again that call something else than the settlement.
 ///
 /// # Errors
-/// As [`proposed_scores`].
+/// A node that doesn't have a transaction; `trace` not running one again where that is needed.
 pub async fn paid_result(
     node: &Node,
     trace: &Node,
-    transaction: B256,
+    transactions: &BTreeSet<B256>,
     hash: B256,
 ) -> anyhow::Result<Option<SetResult>> {
     let pick = |input: &[u8]| {
@@ -100,37 +99,43 @@ pub async fn paid_result(
             sums: given.sums,
             shares: given.shares,
         };
+        // Whom the calls are for doesn't matter: hashes tell.
         (result.hash() == hash).then_some(result)
     };
-    find_input(node, trace, transaction, pick).await
+    let mut indirect = Vec::new();
+    for transaction in transactions {
+        let found = read(node, *transaction).await?;
+        if let Some(result) = pick(&found.input) {
+            return Ok(Some(result));
+        }
+        if found.to != Some(EPOCH_SETTLEMENT) {
+            indirect.push(*transaction);
+        }
+    }
+    for transaction in indirect {
+        let options = json!({ "tracer": "callTracer" });
+        let calls: Box<RawValue> = trace
+            .request("debug_traceTransaction", (transaction, options))
+            .await
+            .with_context(|| {
+                format!(
+                    "a contract made the calls of {transaction}, which paid by a wrong result: what that is shows only where the \
+                     transaction is run again (debug_traceTransaction): name a node's privileged listener by --trace-url"
+                )
+            })?;
+        if let Some(result) = inputs(calls.get()).find_map(|input| pick(&input)) {
+            return Ok(Some(result));
+        }
+    }
+    Ok(None)
 }
 
-/// The first input of a call, the transaction's or one within it, that is what is looked for. Whom the calls are
-/// for doesn't matter: hashes tell.
-async fn find_input<T>(
-    node: &Node,
-    trace: &Node,
-    transaction: B256,
-    pick: impl Fn(&[u8]) -> Option<T>,
-) -> anyhow::Result<Option<T>> {
+/// A transaction, as the node has it.
+async fn read(node: &Node, transaction: B256) -> anyhow::Result<Transaction> {
     let found: Option<Transaction> = node
         .request("eth_getTransactionByHash", [transaction])
         .await?;
-    let found = found.with_context(|| format!("the node has no transaction {transaction}"))?;
-    if let Some(picked) = pick(&found.input) {
-        return Ok(Some(picked));
-    }
-    let options = json!({ "tracer": "callTracer" });
-    let calls: Box<RawValue> = trace
-        .request("debug_traceTransaction", (transaction, options))
-        .await
-        .with_context(|| {
-            format!(
-                "a contract made the calls of {transaction}, whose data shows only where it is run again: name a \
-                 node's privileged listener by --trace-url"
-            )
-        })?;
-    Ok(inputs(calls.get()).find_map(|input| pick(&input)))
+    found.with_context(|| format!("the node has no transaction {transaction}"))
 }
 
 /// The inputs of all calls, in the text of what `callTracer` answers. Not parsed as what it is: calls can be within each

@@ -7,16 +7,22 @@
 mod adapter;
 mod contributors;
 mod data;
+mod draws;
 mod fees;
+mod holders;
+mod listed;
 mod payments;
 mod proposals;
 mod royalties;
 
 pub use adapter::Adapter;
-pub use contributors::{ClusterFacts, DatanetFacts, Outcome, Rejections};
+pub use contributors::{ClusterFacts, DatanetFacts, Rejections};
 pub(super) use data::proposed;
 pub use data::{TraceArgs, paid_result, proposed_scores};
-pub use fees::{Closing, Fees, RecordedFee, Split};
+pub(crate) use draws::draws;
+pub use fees::{Fees, RecordedFee, Split};
+pub use holders::Holders;
+pub(crate) use listed::listed;
 pub use payments::{EpochPayments, PaidCluster, PaidRoyalty, Payments};
 pub use proposals::{Ending, Proposal, proposals};
 pub use royalties::{Parameter, Payees};
@@ -26,6 +32,7 @@ use alloy_sol_types::SolEvent;
 use anyhow::{Context, ensure};
 use openledger_client::View;
 use serde::Serialize;
+use std::ops::RangeInclusive;
 
 /// Where an event is on the chain, in its order.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
@@ -55,10 +62,14 @@ pub(crate) fn topic(number: impl TryInto<U256>) -> Option<B256> {
         .map(|number: U256| B256::from(number))
 }
 
-/// All events of a kind up to the view's block, in order, whose indexed arguments begin with these.
+/// Most events that [`events`] collects.
+const EVENTS_MAX: usize = 1 << 20;
+
+/// All events of a kind up to the view's block, in order, whose indexed arguments begin with these: for kinds of which there are few.
+/// Those that grow with what is paid are folded by [`visit_events`].
 ///
 /// # Errors
-/// A node that doesn't answer, or whose logs aren't such events in order.
+/// A node that doesn't answer, or whose logs aren't such events in order; more than 2^20.
 pub(crate) async fn events<E: SolEvent>(
     view: &View,
     contract: Address,
@@ -77,30 +88,55 @@ pub(crate) async fn events_from<E: SolEvent>(
     arguments: &[Option<B256>],
     first: u64,
 ) -> anyhow::Result<Vec<Found<E>>> {
+    let mut all = Vec::new();
+    visit_events(view, contract, arguments, first..=u64::MAX, |found| {
+        ensure!(
+            all.len() < EVENTS_MAX,
+            "there are more than {EVENTS_MAX} events {}",
+            E::SIGNATURE
+        );
+        all.push(found);
+        Ok(())
+    })
+    .await?;
+    Ok(all)
+}
+
+/// Shows `visit` every event of a kind in these blocks, up to the view's, in order, whose indexed arguments begin with these, however many
+/// they are.
+///
+/// # Errors
+/// A node that doesn't answer, or whose logs aren't such events in order; what `visit` answers.
+pub(crate) async fn visit_events<E: SolEvent>(
+    view: &View,
+    contract: Address,
+    arguments: &[Option<B256>],
+    blocks: RangeInclusive<u64>,
+    mut visit: impl FnMut(Found<E>) -> anyhow::Result<()>,
+) -> anyhow::Result<()> {
     let topics = [&[Some(E::SIGNATURE_HASH)], arguments].concat();
-    let logs = view.logs(contract, &topics, first).await?;
-    let mut found: Vec<Found<E>> = Vec::with_capacity(logs.len());
-    for log in logs {
+    let mut last: Option<Place> = None;
+    view.visit_logs(contract, &topics, blocks, |log| {
         let place = Place {
             block: log.block_number.context("a log without a block")?,
             index: log.log_index.context("a log without a number")?,
         };
         let event = E::decode_log(&log.inner)
             .with_context(|| format!("the node's log at {place:?} is no {}", E::SIGNATURE))?;
-        let is_next = found.last().is_none_or(|last| last.place < place);
         ensure!(
-            event.address == contract && is_next && place.block <= view.block.number,
-            "the node gives a log at {place:?} that wasn't asked for, or out of order"
+            last.is_none_or(|last| last < place),
+            "the node gives a log at {place:?} out of order"
         );
-        found.push(Found {
+        last = Some(place);
+        visit(Found {
             place,
             transaction: log
                 .transaction_hash
                 .context("a log without a transaction")?,
             event: event.data,
-        });
-    }
-    Ok(found)
+        })
+    })
+    .await
 }
 
 /// What a contract answers in the view's state.

@@ -1,12 +1,16 @@
 //! What the settlement says that it paid.
 
-use super::{Found, Place, events, topic};
+use super::{Found, Place, events_from, topic, visit_events};
 use crate::epoch::payment::Pot;
 use alloy_primitives::{Address, B256, U256};
+use anyhow::ensure;
 use openledger_client::View;
 use openledger_contracts::{EpochSettlement, InferenceRouter};
 use openledger_primitives::predeploys::{EPOCH_SETTLEMENT, INFERENCE_ROUTER};
 use std::collections::BTreeMap;
+
+/// Most payments of clusters that are looked at for an adapter.
+const CLUSTERS_PAID_MAX: usize = 1 << 24;
 
 /// A part of the royalties, as it was paid.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -65,15 +69,15 @@ pub struct Payments {
 }
 
 impl Payments {
-    /// Reads them.
+    /// Reads them. Nothing was paid before block `first`.
     ///
     /// # Errors
     /// A node that doesn't answer, or whose logs aren't what was asked for.
-    pub async fn read(view: &View, adapter: u64) -> anyhow::Result<Self> {
+    pub async fn read(view: &View, adapter: u64, first: u64) -> anyhow::Result<Self> {
         let mut payments = Self::default();
         let of_adapter = [None, topic(adapter)];
         let taken: Vec<Found<InferenceRouter::PotTaken>> =
-            events(view, INFERENCE_ROUTER, &of_adapter).await?;
+            events_from(view, INFERENCE_ROUTER, &of_adapter, first).await?;
         for Found {
             place,
             transaction,
@@ -89,13 +93,13 @@ impl Payments {
             payments.of(event.epoch).begun = Some((place, transaction, pot));
         }
         let totals: Vec<Found<EpochSettlement::RoyaltiesPaid>> =
-            events(view, EPOCH_SETTLEMENT, &of_adapter).await?;
+            events_from(view, EPOCH_SETTLEMENT, &of_adapter, first).await?;
         for Found { event, .. } in totals {
             let total = [event.model, event.adapters, event.stakers];
             payments.of(event.epoch).royalties_total = Some(total);
         }
         let parts: Vec<Found<EpochSettlement::RoyaltyPaid>> =
-            events(view, EPOCH_SETTLEMENT, &of_adapter).await?;
+            events_from(view, EPOCH_SETTLEMENT, &of_adapter, first).await?;
         for Found { event, .. } in parts {
             payments.of(event.epoch).royalties.push(PaidRoyalty {
                 id: event.id,
@@ -103,9 +107,9 @@ impl Payments {
                 amount: event.amount,
             });
         }
-        payments.read_clusters(view, &of_adapter).await?;
+        payments.read_clusters(view, &of_adapter, first).await?;
         let divided: Vec<Found<EpochSettlement::ResidueDistributed>> =
-            events(view, EPOCH_SETTLEMENT, &of_adapter[1..]).await?;
+            events_from(view, EPOCH_SETTLEMENT, &of_adapter[1..], first).await?;
         for Found {
             place,
             transaction,
@@ -122,28 +126,37 @@ impl Payments {
         &mut self,
         view: &View,
         of_adapter: &[Option<B256>],
+        first: u64,
     ) -> anyhow::Result<()> {
-        let clusters: Vec<Found<EpochSettlement::ClusterPaid>> =
-            events(view, EPOCH_SETTLEMENT, of_adapter).await?;
-        for Found {
-            place,
-            transaction,
-            event,
-        } in clusters
-        {
-            self.of(event.epoch).clusters.push(PaidCluster {
-                place,
-                transaction,
-                set: event.sketchSet,
-                cluster: event.cluster,
-                owner: event.owner,
-                earned: event.earned,
-                paid: event.paid,
-                datanet_part: event.datanetPart,
-            });
-        }
+        let mut count = 0;
+        visit_events(
+            view,
+            EPOCH_SETTLEMENT,
+            of_adapter,
+            first..=u64::MAX,
+            |found| {
+                let event: EpochSettlement::ClusterPaid = found.event;
+                count += 1;
+                ensure!(
+                    count <= CLUSTERS_PAID_MAX,
+                    "more than {CLUSTERS_PAID_MAX} payments of clusters: name an earlier epoch"
+                );
+                self.of(event.epoch).clusters.push(PaidCluster {
+                    place: found.place,
+                    transaction: found.transaction,
+                    set: event.sketchSet,
+                    cluster: event.cluster,
+                    owner: event.owner,
+                    earned: event.earned,
+                    paid: event.paid,
+                    datanet_part: event.datanetPart,
+                });
+                Ok(())
+            },
+        )
+        .await?;
         let ended: Vec<Found<EpochSettlement::Settled>> =
-            events(view, EPOCH_SETTLEMENT, of_adapter).await?;
+            events_from(view, EPOCH_SETTLEMENT, of_adapter, first).await?;
         for Found {
             place,
             transaction,

@@ -1,6 +1,6 @@
 //! Proposals, and what became of them.
 
-use super::{Found, Place, events, topic};
+use super::{Found, Place, events_from, topic};
 use alloy_primitives::{Address, B256};
 use openledger_client::View;
 use openledger_contracts::EpochSettlement;
@@ -50,25 +50,27 @@ pub struct Proposal {
     pub ending: Option<Ending>,
 }
 
-/// All proposals of an adapter, or of every one, by (epoch, adapter), in order.
+/// The proposals for an adapter, in one epoch or in all, from block `first` on, by epoch, in order.
 ///
 /// # Errors
 /// A node that doesn't answer, or whose logs aren't what was asked for.
 pub async fn proposals(
     view: &View,
-    adapter: Option<u64>,
-) -> anyhow::Result<BTreeMap<(u64, u64), Vec<Proposal>>> {
-    let of_adapter = [None, adapter.and_then(topic)];
+    epoch: Option<u64>,
+    adapter: u64,
+    first: u64,
+) -> anyhow::Result<BTreeMap<u64, Vec<Proposal>>> {
+    let of_adapter = [epoch.and_then(topic), topic(adapter)];
     let proposed: Vec<Found<EpochSettlement::Proposed>> =
-        events(view, EPOCH_SETTLEMENT, &of_adapter).await?;
+        events_from(view, EPOCH_SETTLEMENT, &of_adapter, first).await?;
     let refuted: Vec<Found<EpochSettlement::Refuted>> =
-        events(view, EPOCH_SETTLEMENT, &of_adapter).await?;
+        events_from(view, EPOCH_SETTLEMENT, &of_adapter, first).await?;
     let voided: Vec<Found<EpochSettlement::Voided>> =
-        events(view, EPOCH_SETTLEMENT, &of_adapter).await?;
-    let mut all: BTreeMap<(u64, u64), Vec<Proposal>> = BTreeMap::new();
+        events_from(view, EPOCH_SETTLEMENT, &of_adapter, first).await?;
+    let mut all: BTreeMap<u64, Vec<Proposal>> = BTreeMap::new();
     for found in proposed {
         let event = found.event;
-        let made = all.entry((event.epoch, event.adapter)).or_default();
+        let made = all.entry(event.epoch).or_default();
         made.push(Proposal {
             epoch: event.epoch,
             proposer: event.proposer,
@@ -87,25 +89,17 @@ pub async fn proposals(
                 challenger: found.event.challenger,
                 transaction: found.transaction,
             };
-            (
-                (found.event.epoch, found.event.adapter),
-                found.place,
-                ending,
-            )
+            (found.event.epoch, found.place, ending)
         })
         .chain(voided.into_iter().map(|found| {
             let ending = Ending::Voided {
                 transaction: found.transaction,
             };
-            (
-                (found.event.epoch, found.event.adapter),
-                found.place,
-                ending,
-            )
+            (found.event.epoch, found.place, ending)
         }));
-    for (key, place, ending) in endings {
+    for (epoch, place, ending) in endings {
         // The last one before it.
-        let made = all.get_mut(&key).into_iter().flatten();
+        let made = all.get_mut(&epoch).into_iter().flatten();
         if let Some(proposal) = made.filter(|proposal| proposal.place < place).last() {
             proposal.ending = Some(ending);
         }

@@ -244,9 +244,28 @@ impl CallsDirectory {
     }
 }
 
+/// What the name of a channel's file begins with.
+const CHANNEL_PREFIX: &str = "channel-";
+/// What it ends with.
+const CHANNEL_SUFFIX: &str = ".jsonl";
+
 /// The file of a channel.
 pub fn channel_path(directory: &Path, channel: B256) -> PathBuf {
-    directory.join(format!("channel-{channel}.jsonl"))
+    directory.join(format!("{CHANNEL_PREFIX}{channel}{CHANNEL_SUFFIX}"))
+}
+
+/// The lock of a channel's file.
+pub fn channel_lock_path(directory: &Path, channel: B256) -> PathBuf {
+    directory.join(format!("{CHANNEL_PREFIX}{channel}.lock"))
+}
+
+/// The channel that a file is of; `None` for any other file.
+pub fn channel_of(path: &Path) -> Option<B256> {
+    let name = path.file_name()?.to_str()?;
+    name.strip_prefix(CHANNEL_PREFIX)?
+        .strip_suffix(CHANNEL_SUFFIX)?
+        .parse()
+        .ok()
 }
 
 /// The file of a request.
@@ -262,5 +281,23 @@ fn open_if_any(path: &Path) -> Result<Option<File>, CallsError> {
             path: path.to_owned(),
             source,
         }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_channel_s_file_says_whose_it_is() {
+        let (directory, channel) = (Path::new("calls"), B256::repeat_byte(7));
+        assert_eq!(channel_of(&channel_path(directory, channel)), Some(channel));
+        for other in [
+            channel_lock_path(directory, channel),
+            request_path(directory, channel),
+            directory.join("channel-0x07.jsonl"),
+        ] {
+            assert_eq!(channel_of(&other), None, "{}", other.display());
+        }
     }
 }

@@ -1,12 +1,15 @@
 //! `infer call` and `infer pay`.
 
-use super::{PayerArgs, give, print_json, read_prompt, wei};
-use crate::infer::{
-    CallsDirectory, ChannelView, PayerChannel, Prices, SignedVoucher, TOKENS_IN_EXTRA,
-    calls::Header,
-    chain, channel,
-    client::WorkerClient,
-    message::{Answer, BODY_BYTES_MAX, CallRequest, Offer, parse},
+use super::{PayerArgs, give, read_prompt, wei};
+use crate::{
+    infer::{
+        CallsDirectory, ChannelView, PayerChannel, Prices, SignedVoucher, TOKENS_IN_EXTRA,
+        calls::Header,
+        chain, channel,
+        client::WorkerClient,
+        message::{Answer, BODY_BYTES_MAX, CallRequest, Offer, parse},
+    },
+    output::print_json,
 };
 use alloy_primitives::{B256, U256, keccak256};
 use anyhow::{Context, bail, ensure};

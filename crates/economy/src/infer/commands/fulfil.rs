@@ -1,12 +1,15 @@
 //! `infer fulfil`.
 
-use super::{print_json, read_prompt};
-use crate::infer::{
-    Prices,
-    calls::{RequestCall, SKETCH_BYTES_MAX, VERSION},
-    chain::{self, RequestStatus},
-    message::OUTPUT_BYTES_MAX,
-    worker,
+use super::read_prompt;
+use crate::{
+    infer::{
+        Prices,
+        calls::{RequestCall, SKETCH_BYTES_MAX, VERSION},
+        chain::{self, RequestStatus},
+        message::OUTPUT_BYTES_MAX,
+        worker,
+    },
+    output::print_json,
 };
 use alloy_primitives::{B256, Bytes, U256, keccak256};
 use anyhow::{Context, bail, ensure};
@@ -81,8 +84,8 @@ pub(super) async fn run(args: FulfilArgs) -> anyhow::Result<ExitCode> {
         &chain::sketch_dims(&node, request.adapter).await?,
     )?;
     let prices = Prices {
-        per_thousand_in: request.priceIn,
-        per_thousand_out: request.priceOut,
+        price_in: request.priceIn,
+        price_out: request.priceOut,
     };
     let price = prices.price(request.tokensIn, args.tokens_out);
     let call = RequestCall {

@@ -12,7 +12,6 @@ use super::{message::PROMPT_BYTES_MAX, serve};
 use alloy_primitives::B256;
 use clap::{Args, Subcommand};
 use openledger_client::{OpenAmount, SenderArgs, files};
-use serde::Serialize;
 use std::{
     path::{Path, PathBuf},
     process::ExitCode,
@@ -127,9 +126,4 @@ fn give(output: &str, out: Option<&Path>) -> anyhow::Result<()> {
             Ok(())
         }
     }
-}
-
-fn print_json(value: &impl Serialize) -> anyhow::Result<()> {
-    println!("{}", serde_json::to_string_pretty(value)?);
-    Ok(())
 }

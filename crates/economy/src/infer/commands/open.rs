@@ -1,14 +1,14 @@
 //! `infer open` and `infer top-up`.
 
-use super::print_json;
-use crate::infer::{ChannelTerms, chain, channel};
+use crate::{
+    infer::{ChannelTerms, chain, channel, serve::PlatformFee},
+    output::print_json,
+};
 use alloy_primitives::{Address, B256, U256};
 use clap::Args;
 use openledger_client::{OpenAmount, SenderArgs, open, say};
 use serde_json::json;
 use std::{path::PathBuf, process::ExitCode};
-
-use crate::infer::serve::PlatformFee;
 
 /// Flags of `openledger infer open`.
 #[derive(Debug, Clone, Args)]
@@ -93,8 +93,8 @@ pub(super) async fn run(args: OpenArgs) -> anyhow::Result<ExitCode> {
             "prices",
             format!(
                 "{} for a thousand tokens in, {} out, at present",
-                open(U256::from(prices.per_thousand_in)),
-                open(U256::from(prices.per_thousand_out))
+                open(U256::from(prices.price_in)),
+                open(U256::from(prices.price_out))
             ),
         );
         if view.policy.is_some() {

@@ -1,14 +1,17 @@
 //! `infer request` and `infer refund`.
 
-use super::{RefundArgs, give, print_json, read_prompt, wei};
-use crate::infer::{
-    RequestTerms,
-    chain::{self, RequestStatus},
-    channel, check_cost,
-    client::WorkerClient,
-    content_hash,
-    message::{Answer, PromptMessage},
-    request_id,
+use super::{RefundArgs, give, read_prompt, wei};
+use crate::{
+    infer::{
+        RequestTerms,
+        chain::{self, RequestStatus},
+        channel, check_cost,
+        client::WorkerClient,
+        content_hash,
+        message::{Answer, PromptMessage},
+        request_id,
+    },
+    output::print_json,
 };
 use alloy_primitives::{Address, B256, U256, keccak256};
 use anyhow::{Context, bail, ensure};

@@ -1,10 +1,12 @@
 //! `infer status`.
 
-use super::print_json;
-use crate::infer::{
-    calls::CallsDirectory,
-    chain::{self, ChannelView, Request, RequestStatus},
-    client::WorkerClient,
+use crate::{
+    infer::{
+        calls::CallsDirectory,
+        chain::{self, ChannelView, Request, RequestStatus},
+        client::WorkerClient,
+    },
+    output::print_json,
 };
 use alloy_primitives::{B256, U256};
 use anyhow::bail;

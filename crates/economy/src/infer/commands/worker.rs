@@ -1,11 +1,13 @@
 //! `infer fee`, `infer answer` and `infer settle`.
 
-use super::print_json;
-use crate::infer::{
-    SignedVoucher, chain, channel,
-    message::{BODY_BYTES_MAX, CallRequest, OutputRequest, PromptMessage, parse},
-    serve::{PlatformFee, WorkerArgs},
-    worker::{Model, ModelAnswer, ModelError, Task, Terms, Worker},
+use crate::{
+    infer::{
+        SignedVoucher, chain, channel,
+        message::{BODY_BYTES_MAX, CallRequest, OutputRequest, PromptMessage, parse},
+        serve::{PlatformFee, WorkerArgs},
+        worker::{Model, ModelAnswer, ModelError, Task, Terms, Worker},
+    },
+    output::print_json,
 };
 use alloy_primitives::{Address, U256};
 use anyhow::{Context, bail};

@@ -20,11 +20,12 @@ pub use request::{fulfil, write_request};
 pub use settle::{SettleTerms, Settled};
 
 use super::{
-    ChannelJournal, ChannelView, FileLock, Prices, SignedVoucher,
-    calls::Call,
+    ChannelJournal, ChannelView, Prices, SignedVoucher,
+    calls::{Call, channel_of},
     chain,
     message::{ChannelStatus, PROMPT_BYTES_MAX, WorkerStatus},
 };
+use crate::FileLock;
 use alloy_primitives::{Address, B256};
 use anyhow::{Context, ensure};
 use content::{Content, Contents};
@@ -306,11 +307,7 @@ fn channels_in(calls: &Path) -> anyhow::Result<Vec<B256>> {
             "{} holds more than {FILES_MAX} files: move those of closed channels elsewhere",
             calls.display()
         );
-        let name = entry?.file_name();
-        let named = name
-            .to_str()
-            .and_then(|name| name.strip_prefix("channel-")?.strip_suffix(".jsonl"));
-        channels.extend(named.and_then(|named| named.parse::<B256>().ok()));
+        channels.extend(channel_of(&entry?.path()));
     }
     channels.sort_unstable();
     Ok(channels)

@@ -1,23 +1,18 @@
 //! The model that a worker runs.
 
-use crate::infer::{
-    calls::{SKETCHES_MAX, check_sketches},
-    message::OUTPUT_BYTES_MAX,
+use crate::{
+    infer::{
+        calls::{SKETCHES_MAX, check_sketches},
+        message::OUTPUT_BYTES_MAX,
+    },
+    shell::{Shell, ShellError},
 };
 use alloy_primitives::Bytes;
-use openledger_client::KEY_VARIABLE;
 use serde::{Deserialize, Serialize};
-use std::{future::Future, io, process::Stdio, time::Duration};
-use tokio::{
-    io::{AsyncRead, AsyncReadExt, AsyncWriteExt},
-    process::{Child, Command},
-    time::timeout,
-};
+use std::{future::Future, io, time::Duration};
 
 /// Longest answer of a model's command, bytes: the longest output with every byte escaped, all sketches, and the rest.
 const STDOUT_BYTES_MAX: usize = 6 * OUTPUT_BYTES_MAX + SKETCHES_MAX * 2_100 + 4_096;
-/// How much of what a failing command says is kept, bytes.
-const STDERR_BYTES_MAX: usize = 2_048;
 
 /// What a model makes of a prompt.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -153,102 +148,40 @@ pub fn check_answer(
 
 /// A command that is run for each call: the prompt comes on its standard input, and it writes a [`ModelAnswer`] as JSON.
 #[derive(Debug, Clone)]
-pub struct CommandModel {
-    command: String,
-    time_max: Duration,
-}
+pub struct CommandModel(Shell);
 
 impl CommandModel {
     /// A command for `sh`, and the longest that it may take.
     pub const fn new(command: String, time_max: Duration) -> Self {
-        Self { command, time_max }
-    }
-
-    async fn answer(&self, task: &Task) -> Result<ModelAnswer, ModelError> {
-        let mut child = Command::new("sh")
-            .args(["-c", &self.command])
-            .env("OPENLEDGER_ADAPTER", task.adapter.to_string())
-            .env("OPENLEDGER_TOKENS_OUT_MAX", task.tokens_out_max.to_string())
-            .env_remove(KEY_VARIABLE)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .process_group(0)
-            .kill_on_drop(true)
-            .spawn()
-            .map_err(ModelError::Io)?;
-        let (stdin, stdout, stderr) =
-            (child.stdin.take(), child.stdout.take(), child.stderr.take());
-        let _group = Group(child.id());
-        let write = async {
-            let Some(mut stdin) = stdin else { return };
-            // A command that doesn't read its prompt may end before it was written.
-            let _ = stdin.write_all(task.prompt.as_bytes()).await;
-        };
-        let (_, answer, said, status) = tokio::join!(
-            write,
-            read(stdout, STDOUT_BYTES_MAX),
-            read(stderr, STDERR_BYTES_MAX),
-            wait(&mut child),
-        );
-        let (answer, status) = (answer?, status?);
-        if !status.success() {
-            let said = said.unwrap_or_default();
-            return Err(ModelError::Status {
-                status,
-                stderr: String::from_utf8_lossy(&said).trim().to_owned(),
-            });
-        }
-        if answer.len() > STDOUT_BYTES_MAX {
-            return Err(ModelError::TooLong {
-                what: "its answer",
-                max: STDOUT_BYTES_MAX,
-            });
-        }
-        serde_json::from_slice(&answer).map_err(ModelError::Malformed)
+        Self(Shell::new(command, time_max))
     }
 }
 
 impl Model for CommandModel {
     async fn run(&self, task: Task) -> Result<ModelAnswer, ModelError> {
-        match timeout(self.time_max, self.answer(&task)).await {
-            Ok(answer) => answer,
-            Err(_) => Err(ModelError::Timeout {
-                seconds: self.time_max.as_secs(),
-            }),
-        }
+        let environment = [
+            ("OPENLEDGER_ADAPTER", task.adapter.to_string()),
+            ("OPENLEDGER_TOKENS_OUT_MAX", task.tokens_out_max.to_string()),
+        ];
+        let answer = self
+            .0
+            .run(&environment, task.prompt.as_bytes(), STDOUT_BYTES_MAX)
+            .await?;
+        serde_json::from_slice(&answer).map_err(ModelError::Malformed)
     }
 }
 
-async fn wait(child: &mut Child) -> Result<std::process::ExitStatus, ModelError> {
-    child.wait().await.map_err(ModelError::Io)
-}
-
-/// Reads to the end, of which the first `max` bytes and one more are kept: the rest is thrown away, so that nobody waits for a reader.
-async fn read(source: Option<impl AsyncRead + Unpin>, max: usize) -> Result<Vec<u8>, ModelError> {
-    let mut bytes = Vec::new();
-    let Some(source) = source else {
-        return Ok(bytes);
-    };
-    let mut kept = source.take(max as u64 + 1);
-    kept.read_to_end(&mut bytes).await.map_err(ModelError::Io)?;
-    tokio::io::copy(&mut kept.into_inner(), &mut tokio::io::sink())
-        .await
-        .map_err(ModelError::Io)?;
-    Ok(bytes)
-}
-
-/// The processes of a command: what it started itself ends with it.
-struct Group(Option<u32>);
-
-impl Drop for Group {
-    fn drop(&mut self) {
-        let Some(id) = self.0.and_then(|id| i32::try_from(id).ok()) else {
-            return;
-        };
-        // SAFETY: a signal to the group that this command was started as. Its id stays taken until the last of the group has ended; if
-        // all have, there is no such group, and the call fails.
-        unsafe { libc::kill(-id, libc::SIGKILL) };
+impl From<ShellError> for ModelError {
+    fn from(error: ShellError) -> Self {
+        match error {
+            ShellError::Io(source) => Self::Io(source),
+            ShellError::Timeout { seconds } => Self::Timeout { seconds },
+            ShellError::Status { status, stderr } => Self::Status { status, stderr },
+            ShellError::TooLong { max } => Self::TooLong {
+                what: "its answer",
+                max,
+            },
+        }
     }
 }
 

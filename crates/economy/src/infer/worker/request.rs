@@ -139,8 +139,8 @@ impl<M: Model> Worker<M> {
             });
         }
         let prices = Prices {
-            per_thousand_in: request.priceIn,
-            per_thousand_out: request.priceOut,
+            price_in: request.priceIn,
+            price_out: request.priceOut,
         };
         let call = RequestCall {
             version: VERSION,

@@ -9,8 +9,8 @@ use alloy_signer_local::PrivateKeySigner;
 use std::time::Duration;
 
 const PRICES: Prices = Prices {
-    per_thousand_in: 1_000,
-    per_thousand_out: 2_000,
+    price_in: 1_000,
+    price_out: 2_000,
 };
 const NOW: u64 = 1_000;
 

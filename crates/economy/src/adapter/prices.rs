@@ -1,25 +1,25 @@
-//! What a call costs.
+//! What an adapter is offered for, and what a call costs by it.
 
 use alloy_primitives::U256;
 
 /// Prices are for so many tokens.
 const PRICED_TOKENS: u64 = 1_000;
 
-/// An adapter's prices of a thousand tokens, wei.
+/// What an adapter is offered for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Prices {
-    /// Of the prompt.
-    pub per_thousand_in: u128,
-    /// Of the answer.
-    pub per_thousand_out: u128,
+    /// Of a thousand tokens of the prompt, wei.
+    pub price_in: u128,
+    /// Of a thousand tokens of the answer, wei.
+    pub price_out: u128,
 }
 
 impl Prices {
     /// ⌈(in · priceIn + out · priceOut) / 1000⌉ wei; `None` beyond 128 bits, which the contracts refuse.
     pub fn price(&self, tokens_in: u32, tokens_out: u32) -> Option<u128> {
         // 128 and 32 bits, twice: far below 256.
-        let product = U256::from(self.per_thousand_in) * U256::from(tokens_in)
-            + U256::from(self.per_thousand_out) * U256::from(tokens_out);
+        let product = U256::from(self.price_in) * U256::from(tokens_in)
+            + U256::from(self.price_out) * U256::from(tokens_out);
         product.div_ceil(U256::from(PRICED_TOKENS)).try_into().ok()
     }
 }
@@ -30,9 +30,9 @@ mod tests {
 
     #[test]
     fn a_price_is_rounded_up_once() {
-        let prices = |per_thousand_in, per_thousand_out| Prices {
-            per_thousand_in,
-            per_thousand_out,
+        let prices = |price_in, price_out| Prices {
+            price_in,
+            price_out,
         };
         assert_eq!(prices(1, 1).price(0, 0), Some(0));
         assert_eq!(prices(1, 1).price(1, 1), Some(1));
