@@ -14,7 +14,7 @@ report=$(mktemp -d)
 trap 'rm -rf "$report"' EXIT
 # Gas without the optimizer is none that belongs into snapshots/.
 FORGE_SNAPSHOT_EMIT=false FORGE_SNAPSHOT_CHECK=false "$(foundry forge)" coverage \
-    --no-match-test 'test_artifacts_matchSources_succeeds|test_score_gasOfManyClusters_succeeds' \
+    --no-match-test 'test_artifacts_matchSources_succeeds|test_score_gasOfManyClusters_succeeds|test_list_widestLineage_fitsIntoATransaction' \
     --report summary --report lcov --report-file "$report/lcov.info" "$@"
 
 low=()

@@ -23,13 +23,22 @@ contract Reputation is IReputation, Initializable {
     /// @dev No parameter: another half-life would change the past.
     uint256 public constant HALF_LIFE = 90 days;
     /// @inheritdoc IReputation
-    uint256 public constant MAX_AWARD = 1_000_000e18;
+    uint256 public constant PERIOD = 30 days;
+    /// @inheritdoc IReputation
+    uint256 public constant MAX_POINTS = 100e18;
 
     /* STORAGE */
+
+    /// @dev What an account was given in the period of that number.
+    struct Earned {
+        uint48 period;
+        uint208 points;
+    }
 
     /// @custom:storage-location erc7201:openledger.storage.Reputation
     struct ReputationStorage {
         mapping(address account => Checkpoints.Trace208) points;
+        mapping(address account => Earned) earned;
     }
 
     /// @dev keccak256(abi.encode(uint256(keccak256("openledger.storage.Reputation")) - 1)) & ~bytes32(uint256(0xff))
@@ -51,7 +60,8 @@ contract Reputation is IReputation, Initializable {
     /// @inheritdoc IReputation
     function award(address account, uint256 points) external {
         if (!_isAwarder(msg.sender)) revert NotAwarder(msg.sender);
-        if (points > MAX_AWARD) revert TooManyPoints(points, MAX_AWARD);
+        // What is too much is cut, since a review or a challenge must end whoever made it.
+        points = _countEarned(account, points);
         if (points == 0) return;
         uint256 balance = balanceOf(account) + points;
         _reputationStorage().points[account].push(Time.timestamp(), SafeCast.toUint208(balance));
@@ -84,6 +94,16 @@ contract Reputation is IReputation, Initializable {
     }
 
     /* INTERNAL FUNCTIONS */
+
+    /// @dev Counts what `account` is given in this period, as much of `points` as is left of the most, and returns it.
+    function _countEarned(address account, uint256 points) private returns (uint256 given) {
+        Earned storage earned = _reputationStorage().earned[account];
+        uint48 period = uint48(block.timestamp / PERIOD);
+        if (earned.period != period) (earned.period, earned.points) = (period, 0);
+        given = Math.min(points, MAX_POINTS - earned.points);
+        // At most `MAX_POINTS` together.
+        earned.points += uint208(given);
+    }
 
     function _isAwarder(address caller) private pure returns (bool) {
         return caller == Predeploys.CLUSTER_REVIEW || caller == Predeploys.JURY || caller == Predeploys.EPOCH_SETTLEMENT

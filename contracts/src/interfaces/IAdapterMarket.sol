@@ -44,6 +44,9 @@ interface IAdapterMarket is IVersioned {
     error LicenceNotAllowed(bytes32 space, bytes32 licence);
     /// @notice More Datanets stand behind the adapter than one listing checks.
     error TooManyDatanets(uint256 datanets, uint256 limit);
+    /// @notice The adapter names several sketch sets of kind 0 of the Datanet of this space. Epochs are scored by one, so that a cluster has one
+    ///         share and one running score.
+    error SeveralSets(bytes32 space);
     /// @notice More ancestors than get their royalties in one transaction, so that no epoch of the adapter could be settled.
     error TooManyAncestors(uint256 ancestors, uint256 limit);
     /// @notice The price is above the most.
@@ -72,9 +75,11 @@ interface IAdapterMarket is IVersioned {
     function initialize(Setting[] calldata settings) external;
 
     /// @notice Lists an adapter, active. The developer's holder. The terms of every Datanet that it, or an adapter that it
-    ///         descends from, was trained on must allow its licence; Datanets are those of `DatanetRegistry`, and other
-    ///         spaces are refused, since nobody could be paid for them.
-    /// @dev    Emits `Listed`. Terms of a Datanet never change, so that what was allowed stays allowed.
+    ///         descends from, was trained on must allow its licence, whatever weight `Train` entries and links have; Datanets are those of
+    ///         `DatanetRegistry`, and other spaces are refused, since nobody could be paid for them. Of each Datanet it has one sketch set
+    ///         of kind 0 at most.
+    /// @dev    Emits `Listed`. Reverts with `NotHolder`, `NotAdapter`, `AlreadyListed`, `NotInUse`, `TooManyAncestors`, `SeveralSets`,
+    ///         `LicenceNotAllowed`, `TooManyDatanets`, `TooLong`, `PriceTooHigh`. Terms of a Datanet never change, so that what was allowed stays allowed.
     function list(uint64 adapter, uint128 priceIn, uint128 priceOut, string calldata uri) external;
 
     /// @notice Changes prices, status or metadata. The developer's holder. Prices count from the next quote on.

@@ -11,7 +11,8 @@ struct Policy {
     uint128 callMax;
     /// Most for a channel.
     uint128 channelMax;
-    /// Most for a day (UTC) and a channel.
+    /// Most for a channel, times the days (UTC) that it was open: what wasn't spent on one may be on another, and an agent's channels aren't
+    /// added up.
     uint128 dayMax;
     /// Whose signature counts as the agent's in the channels that it opens under this policy; zero: nobody else's.
     address signer;

@@ -51,10 +51,12 @@ enum Stage {
 /// @param stage          How far it is.
 /// @param deadline       Until then a proposal may be challenged, seconds.
 /// @param improveUntil   Until then it may be improved, seconds: the first deadline of the first of those that took each other's place.
-/// @param askUntil       Until then a jury may be asked, seconds; 0 before the first proposal.
+/// @param askUntil       Until then a jury may be asked, seconds: the first proposal's first deadline; 0 before it.
 /// @param proposeUntil   Until then proposals are taken, seconds, once it was moved; else the end of the epoch's own window.
 /// @param openQuestions  Questions to juries that aren't answered.
 /// @param voidDraws      Bit i: draw i counts without a score, since a jury rejected its sketch.
+/// @param showUntil      Until then draws may be shown that no proposal showed before, seconds: as long before `askUntil` as a window is renewed.
+/// @param shownDraws     Bit i: a proposal showed draw i.
 /// @param proposer       Whose proposal stands.
 /// @param bond           What is held for it, wei.
 /// @param scoresHash     keccak256 of the proposal's scores, `abi.encode(Scores)`.
@@ -63,6 +65,8 @@ enum Stage {
 /// @param paid           What of it is paid, wei.
 /// @param set            Place of the result that is paid next.
 /// @param cluster        Place in it of the cluster that is paid next.
+/// @param settleUntil    Then the last window to challenge ends, seconds, but for a pause of the scores.
+/// @param replaced       How many proposals improvements replaced.
 struct Settlement {
     Stage stage;
     uint48 deadline;
@@ -73,10 +77,30 @@ struct Settlement {
     uint16 voidDraws;
     uint16 set;
     uint32 cluster;
+    uint48 showUntil;
+    uint16 shownDraws;
     address proposer;
     uint128 bond;
     uint128 pool;
     uint128 paid;
+    uint48 settleUntil;
+    uint16 replaced;
+    bytes32 scoresHash;
+    bytes32 resultsHash;
+}
+
+/// @notice A proposal that an improvement replaced.
+/// @param proposer    Whose.
+/// @param deadline    Until then it may be challenged, seconds.
+/// @param voidDraws   Draws that counted without a score when it stood.
+/// @param bond        What is held for it, wei; 0 once it is refuted or given back.
+/// @param scoresHash  As in `Settlement`.
+/// @param resultsHash As in `Settlement`.
+struct Replaced {
+    address proposer;
+    uint48 deadline;
+    uint16 voidDraws;
+    uint128 bond;
     bytes32 scoresHash;
     bytes32 resultsHash;
 }
@@ -108,6 +132,12 @@ interface IEpochSettlement is IVersioned {
     event DeadlineMoved(uint64 indexed epoch, uint64 indexed adapter, uint48 deadline);
     /// @notice A proposal was wrong, and its bond is forfeited.
     event Refuted(uint64 indexed epoch, uint64 indexed adapter, address indexed proposer, address challenger);
+    /// @notice An improvement replaced a proposal, which is the one at `place` in `replacedOf` now.
+    event ProposalReplaced(uint64 indexed epoch, uint64 indexed adapter, uint256 place, address proposer);
+    /// @notice A replaced proposal was wrong, and its bond is forfeited. What stands isn't touched.
+    event ReplacedRefuted(
+        uint64 indexed epoch, uint64 indexed adapter, uint256 place, address proposer, address challenger
+    );
     /// @notice A proposal is void by no fault of its own: a jury rejected one of its draws.
     event Voided(uint64 indexed epoch, uint64 indexed adapter, address indexed proposer);
     /// @notice Model, adapters, stakers and the proposer were paid.
@@ -128,6 +158,8 @@ interface IEpochSettlement is IVersioned {
     );
     /// @notice (epoch, adapter) is settled: `carried` is all that waits for the adapter's later epochs.
     event Settled(uint64 indexed epoch, uint64 indexed adapter, uint256 paid, uint256 carried);
+    /// @notice What stayed unpaid for too long, or is of an adapter that isn't used any more, is being distributed.
+    event ResidueBegan(uint64 indexed adapter, uint256 amount);
     /// @notice A part of what stayed unpaid for too long went to a Datanet's clusters, or to the treasury for space 0.
     event ResidueDistributed(uint64 indexed adapter, bytes32 indexed space, uint256 amount);
 
@@ -151,6 +183,10 @@ interface IEpochSettlement is IVersioned {
     /// @notice These aren't the scores or results of the proposal.
     error WrongScores(bytes32 given, bytes32 expected);
     error WrongResults(bytes32 given, bytes32 expected);
+    /// @notice Draws that nobody can be asked about any more can't be shown for the first time.
+    error ShownTooLate(uint16 draws, uint48 showUntil);
+    /// @notice No bond of a replaced proposal is held there.
+    error NoBond(uint64 epoch, uint64 adapter, uint256 place);
     /// @notice The proposal is right: the challenge fails.
     error ProposalHolds(bytes32 resultsHash);
     /// @notice Nobody can ask any more.
@@ -177,7 +213,7 @@ interface IEpochSettlement is IVersioned {
     function seedOf(uint64 epoch) external view returns (bytes32);
 
     /// @notice Proposes; `msg.value` is the bond. `scores` is `abi.encode(Scores)`, `results` the hash of each set's `Result`, here and below.
-    /// @dev    Reverts with `NoSeed`, `NoFees`, `WrongStage`, `ProposalsOver`, `WrongBond`, and as `IEpochScoring.checkForm` does.
+    /// @dev    Reverts with `NoSeed`, `NoFees`, `WrongStage`, `ProposalsOver`, `WrongBond`, `ShownTooLate`, and as `IEpochScoring.checkForm` does.
     function propose(uint64 epoch, uint64 adapter, bytes calldata scores, bytes32[] calldata results) external payable;
 
     /// @notice Computes the result of the set at a place again and, if it isn't the proposal's, takes its bond, half of it for the caller. If
@@ -186,9 +222,10 @@ interface IEpochSettlement is IVersioned {
     function challenge(uint64 epoch, uint64 adapter, bytes calldata scores, bytes32[] calldata results, uint256 set)
         external;
 
-    /// @notice Takes the proposer's place, bond and reward included, by showing draws that it left out, or witnesses with at most a
-    ///         quarter of the squared residual.
-    /// @dev    Reverts with `WrongStage`, `WindowOver`, `WrongBond`, `WrongScores`, and as `IEpochScoring.checkImproved` does.
+    /// @notice Takes the proposer's place and reward, by showing draws that it left out, or witnesses with at most a quarter of the squared
+    ///         residual. What is replaced may be challenged until its deadline; then its bond goes back.
+    /// @dev    Reverts with `WrongStage`, `WindowOver`, `WrongBond`, `WrongScores`, `ShownTooLate`, and as `IEpochScoring.checkForm` and
+    ///         `checkImproved` do.
     function improve(
         uint64 epoch,
         uint64 adapter,
@@ -196,6 +233,24 @@ interface IEpochSettlement is IVersioned {
         bytes calldata better,
         bytes32[] calldata results
     ) external payable;
+
+    /// @notice Does to the replaced proposal at `place` what `challenge` does to the one that stands. What stands isn't touched.
+    /// @dev    Reverts with `NoBond`, and as `challenge` does.
+    function challengeReplaced(
+        uint64 epoch,
+        uint64 adapter,
+        uint256 place,
+        bytes calldata scores,
+        bytes32[] calldata results,
+        uint256 set
+    ) external;
+
+    /// @notice Gives the bond of the replaced proposal at `place` back, once it can't be challenged any more. Anyone.
+    /// @dev    Reverts with `NoBond`, `WindowOpen`.
+    function returnBond(uint64 epoch, uint64 adapter, uint256 place) external;
+
+    /// @notice The replaced proposal at a place, from 0 in the order in which they were replaced; empty if there is none.
+    function replacedOf(uint64 epoch, uint64 adapter, uint256 place) external view returns (Replaced memory);
 
     /* QUESTIONS */
 
@@ -207,10 +262,11 @@ interface IEpochSettlement is IVersioned {
     function closeQuestion(uint64 epoch, uint64 adapter) external;
 
     /// @notice Makes draws of one request count without a score from now on, and what was proposed with them void by no fault of its own;
-    ///         the worker forfeits the platform's part of `price`. Only `EpochQuestions`.
+    ///         the worker forfeits what the request brought him. Only `EpochQuestions`.
     /// @param draws Bit i: draw i.
+    /// @param fee   What it brought: the platform's part of its price, and its platform fee, wei.
     /// @return Whether they weren't void before; if they were, nothing follows.
-    function voidDraws(uint64 epoch, uint64 adapter, uint16 draws, uint128 price, address worker, address challenger)
+    function voidDraws(uint64 epoch, uint64 adapter, uint16 draws, uint128 fee, address worker, address challenger)
         external
         returns (bool);
 
@@ -228,18 +284,19 @@ interface IEpochSettlement is IVersioned {
     /// @dev    Reverts with `WrongStage`, `EpochNotClosed`, `ProposalsNotOver`, `QuestionsOpen`, `EarlierEpoch`.
     function carry(uint64 epoch, uint64 adapter) external;
 
-    /// @notice Passes over epochs below `upTo` in which nothing was paid for the adapter, for an adapter that was away so long that
-    ///         `finalize` could not. Returns the next epoch to settle.
-    function advance(uint64 adapter, uint64 upTo) external returns (uint64);
-
     /// @notice Gives what an adapter's contributors were not paid for too many epochs to its Datanets, by `flattenDatanets`, up to `max` of
-    ///         them; called again for the rest.
+    ///         them; called again for the rest. So it does with what was carried where `carryEpochs` epochs have closed since the adapter's last
+    ///         one, and nothing was paid for it since.
+    /// @dev    Reverts with `NoResidue`.
     function distributeResidue(uint64 adapter, uint256 max) external;
 
     /// @notice Takes a pot from the router, in the call in which it asked for it.
     function receivePot() external payable;
 
     /* READING */
+
+    /// @notice The adapter's first epoch with prices that isn't settled, the open one included; 0 if there is none.
+    function nextOf(uint64 adapter) external view returns (uint64);
 
     /// @notice Whether nothing can change any more about what workers are paid for (epoch, adapter): royalties are paid.
     function isSettled(uint64 epoch, uint64 adapter) external view returns (bool);

@@ -16,6 +16,8 @@ struct FeeEntry {
     bytes32 root;
     /// Sum of the prices in the tree under `root`: the request's price, or all of the channel's.
     uint128 rootSum;
+    /// Platform fee of each of its calls, wei.
+    uint128 platformFee;
 }
 
 /// @notice What an epoch's requests to an adapter left for others than the platform, wei.
@@ -246,6 +248,10 @@ interface IInferenceRouter is IVersioned {
         external
         view
         returns (FeeEntry memory entry, uint128 start);
+
+    /// @notice The first epoch after `epoch` in which a price was paid for the adapter, the open one included; 0 if there is none. `epoch` is
+    ///         such a one itself, or 0.
+    function nextPaidEpoch(uint64 epoch, uint64 adapter) external view returns (uint64);
 
     /// @notice What is in a pot and was not taken.
     function potOf(uint64 epoch, uint64 adapter) external view returns (Pot memory);

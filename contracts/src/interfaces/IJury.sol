@@ -94,7 +94,7 @@ interface IJury {
     error TallyTooEarly(uint256 revealEnd);
     /// @notice The jury was counted before, or was never drawn.
     error NothingToTally(bytes32 question);
-    /// @notice This isn't what the juror revealed.
+    /// @notice This isn't what the juror revealed; of the zero address: it isn't the sketch in question.
     error WrongSketch(address juror);
 
     /// @notice Validators of a jury.
@@ -110,10 +110,12 @@ interface IJury {
 
     /// @notice Asks for a vector. Only `EpochQuestions`, which makes the question's number from what it asks about, holds the bond,
     ///         and publishes what jurors need.
-    /// @param dim      64, 128, 256, 512 or 1024.
-    /// @param excluded Who has an interest, at most `MAX_EXCLUDED`: asker, proposer, worker, owner.
+    /// @param dim        64, 128, 256, 512 or 1024.
+    /// @param sketchHash keccak256 of the sketch in question; zero for a row.
+    /// @param excluded   Who has an interest, at most `MAX_EXCLUDED`: asker, proposer, worker or owner, and who holds their places.
     /// @dev   Reverts with `NotAsker`, `AlreadyAsked`, `InvalidDim`, `InvalidLength`.
-    function ask(bytes32 question, Subject subject, uint16 dim, address[] calldata excluded) external;
+    function ask(bytes32 question, Subject subject, uint16 dim, bytes32 sketchHash, address[] calldata excluded)
+        external;
 
     /// @notice Draws the jury, by stakes as they were when the question was asked, with the hash of the second block after it:
     ///         `ValidatorStaking.draw(keccak256(abi.encode(hash, question)), …)`. Anyone may call it.
@@ -135,11 +137,14 @@ interface IJury {
     function reveal(bytes32 question, address juror, bytes calldata sketch, bytes32 salt) external;
 
     /// @notice Counts the votes once all have revealed or the time for it is over: finds the verdict if there is still time, has those who
-    ///         did not reveal slashed, and gives those who agree with the finding reputation. Anyone may call it.
-    /// @param sketches What the jurors revealed, in order of draw, empty for who did not; anything once the question has ended.
-    /// @dev   Two vectors agree if d²·400 ≤ the squared norm of either. The finding is the first one of the first `QUORUM` jurors, in
-    ///         lexical order of their places in the draw, of whom each two agree. Reverts with `NothingToTally`, `TallyTooEarly`,
-    ///         `InvalidLength`, `WrongSketch`.
+    ///         owed a vote slashed, and gives those who agree with the finding reputation. Anyone may call it. A vote is owed by who
+    ///         committed to one, and by all of the jury once one of them revealed.
+    /// @param sketches What the jurors revealed, in order of draw, empty for who did not, and of a sketch, last, the one in question; anything
+    ///                 once the question has ended.
+    /// @dev   Of a row: two vectors agree if d²·400 ≤ the squared norm of either. The finding is the first one of the first `QUORUM` jurors,
+    ///         in lexical order of their places in the draw, of whom each two agree. Of a sketch: a vector is against it if d²·400 > the
+    ///         squared norm of the sketch, else for it. The finding is the first vector of the side that has a `QUORUM`. Reverts with
+    ///         `NothingToTally`, `TallyTooEarly`, `InvalidLength`, `WrongSketch`.
     function tally(bytes32 question, bytes[] calldata sketches) external returns (Verdict verdict, bytes32 finding);
 
     /// @notice How a question stands, and, once decided, the keccak256 of its finding's bytes. What isn't open doesn't change any more.
@@ -150,6 +155,9 @@ interface IJury {
 
     /// @notice A juror's commitment, and the hash of what it revealed; zeros before.
     function voteOf(bytes32 question, address juror) external view returns (bytes32 choice, bytes32 sketchHash);
+
+    /// @notice The jurors who agree with the finding, in order of draw: of a sketch, the side that decided. Nobody without a finding.
+    function agreeingOf(bytes32 question) external view returns (address[] memory);
 
     /// @notice What a question is called in votes.
     function roundOf(bytes32 question) external view returns (bytes32);

@@ -71,6 +71,16 @@ interface IModelRegistry is IVersioned {
         Proposal proposal;
     }
 
+    /// @notice What a model's stake and feedback go by: the parameters of these names when it was proposed.
+    struct Terms {
+        uint16 denialBurntBps;
+        uint16 tuningBurntBps;
+        uint16 refusalBurntBps;
+        uint8 feedbackThreshold;
+        uint128 feedbackWeightMax;
+        uint128 feedbackWeightMin;
+    }
+
     event ModelProposed(uint256 indexed model, address indexed proposer, Proposal proposal, string uri);
     /// @notice A model came to a stage; `until` is its deadline, 0 without one.
     event StageEntered(uint256 indexed model, Stage indexed stage, uint256 until);
@@ -119,12 +129,13 @@ interface IModelRegistry is IVersioned {
 
     function initialize(Setting[] calldata settings) external;
 
-    /// @notice Proposes a model; the caller is its proposer. `msg.value` is the parameter `stake`.
+    /// @notice Proposes a model; the caller is its proposer. `msg.value` is the parameter `stake`. The model keeps the terms of now.
     /// @dev    Emits `ModelProposed`. Reverts with `IDatanetRegistry.UnknownDatanet`, too.
     /// @return model From 1.
     function propose(Proposal calldata proposal, string calldata uri) external payable returns (uint256 model);
 
-    /// @notice Approves or denies a proposal before its deadline. `ParamTimelock`, or the address in the parameter `council`.
+    /// @notice Approves or denies a proposal before its deadline. `ParamTimelock`, or the address in the parameter `council`, whose denial
+    ///         burns nothing.
     function decide(uint256 model, bool approved) external;
 
     /// @notice Ends the gathering before its deadline, once the Datanets have the clusters. The proposer's holder.
@@ -140,14 +151,14 @@ interface IModelRegistry is IVersioned {
         external
         returns (uint64 id);
 
-    /// @notice Gives feedback, once a voter. It weighs what gOPEN's `getPastVotes` says for the snapshot, at most the
-    ///         parameter `feedbackWeightMax`. The voter, or anyone with his signature, EIP-712 or ERC-1271, of
+    /// @notice Gives feedback, once a voter. It weighs what gOPEN's `getPastVotes` says for the snapshot, at most `feedbackWeightMax` of
+    ///         the model's terms. The voter, or anyone with his signature, EIP-712 or ERC-1271, of
     ///         `Feedback(uint256 model,uint8 score)` in the domain ("ModelRegistry", "1").
     /// @param score 0 to 100.
     function giveFeedback(uint256 model, address voter, uint8 score, bytes calldata signature) external;
 
-    /// @notice Ends the feedback after its deadline. Anyone. Less weight than the parameter `feedbackWeightMin`: expired.
-    ///         Else live if the weighted mean reaches the parameter `feedbackThreshold`, or refused.
+    /// @notice Ends the feedback after its deadline. Anyone. By the model's terms: less weight than `feedbackWeightMin`: expired. Else live if
+    ///         the weighted mean reaches `feedbackThreshold`, or refused.
     function conclude(uint256 model) external;
 
     /// @notice Ends a proposal, gathering or tuning whose deadline is over. Anyone.
@@ -161,6 +172,9 @@ interface IModelRegistry is IVersioned {
 
     /// @notice A model; stage `None` if there is none.
     function modelAt(uint256 model) external view returns (Model memory);
+
+    /// @notice A model's terms; zeros if there is none.
+    function termsOf(uint256 model) external view returns (Terms memory);
 
     /// @notice The model that stands for a base id; 0 if there is none.
     function modelOfBase(uint64 base) external view returns (uint256);

@@ -4,8 +4,9 @@ pragma solidity 0.8.37;
 import {Setting} from "./IParameterized.sol";
 
 /// @title IReputation
-/// @notice Points that can't be bought, sold or given: for upheld challenges and for revealed reviews that agree with the outcome.
-///         A point is 10^18 units, so that what is left of it can be counted; every amount here is in units. Points stay with
+/// @notice Points that can't be sold or given away: for upheld challenges and questions that cost somebody a bond or stake, and for reviews
+///         and verdicts that agree with the outcome. Who has others refute what he did himself pays for points by what is burnt; an account
+///         gets `MAX_POINTS` a `PERIOD` at most, whatever it does, but nobody knows who has several. A point is 10^18 units, so that what is left of it can be counted; every amount here is in units. Points stay with
 ///         the address that earned them, also when it gives its place in `ClaimVault` away.
 interface IReputation {
     /// @notice `awarder` gave `account` points, which has `balance` now.
@@ -14,9 +15,6 @@ interface IReputation {
     /// @notice Only the contracts where points are earned give them.
     error NotAwarder(address caller);
 
-    /// @notice More points at once than `most`.
-    error TooManyPoints(uint256 points, uint256 most);
-
     /// @notice The time isn't past yet: points may still be given in this second. `now_` is the block's, seconds.
     error FutureLookup(uint256 timestamp, uint48 now_);
 
@@ -24,9 +22,10 @@ interface IReputation {
     /// @dev    Reverts with `UnknownParameter` for any setting.
     function initialize(Setting[] calldata settings) external;
 
-    /// @notice Adds points. Only `ClusterReview` (reviews), `Jury` (verdicts) and `EpochSettlement` (upheld challenges).
+    /// @notice Adds points, as many of them as `MAX_POINTS` leaves in this period. Only `ClusterReview` (reviews), `Jury` (verdicts),
+    ///         `EpochSettlement` (upheld challenges) and `EpochQuestions` (questions that cost a worker his stake).
     /// @param points Units: 10^18 a point.
-    /// @dev    Reverts with `NotAwarder`, `TooManyPoints`.
+    /// @dev    Reverts with `NotAwarder`.
     function award(address account, uint256 points) external;
 
     /// @notice Points now, after decay, in units.
@@ -39,6 +38,9 @@ interface IReputation {
     /// @notice Time in which points become half as many, seconds.
     function HALF_LIFE() external view returns (uint256);
 
-    /// @notice Most units of one award.
-    function MAX_AWARD() external view returns (uint256);
+    /// @notice Length of a period, seconds; the first one began with the epoch of Unix.
+    function PERIOD() external view returns (uint256);
+
+    /// @notice Most units that an account is given in a period.
+    function MAX_POINTS() external view returns (uint256);
 }

@@ -80,7 +80,7 @@ interface IVoucherChannels is IVersioned {
 
     /* ERRORS */
 
-    /// @notice Only a worker with stake can be paid by vouchers.
+    /// @notice Only a worker with stake can be paid by vouchers: with the least stake where a channel is opened, with any where it is settled.
     error PayeeNotActive(address payee);
     error AdapterNotOffered(uint64 adapter);
     /// @notice No value to lock came along.
@@ -146,7 +146,8 @@ interface IVoucherChannels is IVersioned {
     /* VOUCHERS */
 
     /// @notice Pays what a voucher adds to what was paid: the prices to the epoch's pot and the payee's hold, the platform fees to the
-    ///         hold, by `InferenceRouter.record`. Anyone, until the channel is closed; the payee must be an active worker.
+    ///         hold, by `InferenceRouter.record`. Anyone, until the channel is closed; the payee must be a registered worker, who may have less
+    ///         than the least stake by now.
     /// @dev    Reverts with the errors above that are about vouchers.
     function settle(Voucher calldata voucher, bytes calldata signature) external;
 

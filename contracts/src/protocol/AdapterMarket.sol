@@ -7,6 +7,7 @@ import {IDatanetRegistry} from "../interfaces/IDatanetRegistry.sol";
 import {IModelRegistry} from "../interfaces/IModelRegistry.sol";
 import {Bounds, Setting} from "../interfaces/IParameterized.sol";
 import {IVersioned} from "../interfaces/IVersioned.sol";
+import {IAttrSketch} from "../interfaces/precompiles/IAttrSketch.sol";
 import {ILoraRegistry} from "../interfaces/precompiles/ILoraRegistry.sol";
 import {NativePrecompiles} from "../libraries/NativePrecompiles.sol";
 import {Predeploys} from "../libraries/Predeploys.sol";
@@ -30,11 +31,14 @@ contract AdapterMarket is IAdapterMarket, Parameterized {
 
     uint256 private constant PRICED_TOKENS = 1000;
     uint8 private constant IN_USE = 0;
+    /// @dev Kind of the sketch sets that epochs are scored by.
+    uint8 private constant INFLUENCE = 0;
     bytes32 private constant PRICE_MAX = "priceMax";
 
     IClaimVault private constant VAULT = IClaimVault(Predeploys.CLAIM_VAULT);
     IDatanetRegistry private constant DATANETS = IDatanetRegistry(Predeploys.DATANET_REGISTRY);
     ILoraRegistry private constant LORA = NativePrecompiles.LORA;
+    IAttrSketch private constant SKETCH = NativePrecompiles.SKETCH;
 
     /* STORAGE */
 
@@ -69,7 +73,8 @@ contract AdapterMarket is IAdapterMarket, Parameterized {
         if (status != IN_USE) revert NotInUse(adapter, status);
         (,,, uint16 ancestors) = LORA.get(adapter);
         if (ancestors > MAX_ANCESTORS) revert TooManyAncestors(ancestors, MAX_ANCESTORS);
-        _checkLicences(adapter, registered);
+        _checkSets(registered.train);
+        _checkDatanets(adapter, registered);
         _set(adapter, Listing(Status.Active, priceIn, priceOut), uri);
         emit Listed(adapter, registered.developer, priceIn, priceOut, uri);
     }
@@ -154,22 +159,58 @@ contract AdapterMarket is IAdapterMarket, Parameterized {
         _storage().listings[adapter] = listing;
     }
 
-    /// @dev Its own training sets, those of no weight included, and whatever flows to Datanets through its ancestors.
-    function _checkLicences(uint64 adapter, ILoraRegistry.Adapter memory registered) private view {
-        ILoraRegistry.Train[] memory train = registered.train;
+    /// @dev A Datanet has one set that is scored, so that what the settlement does by the set it does by the cluster: the guard, the running
+    ///      score, and what only raises its maximum.
+    function _checkSets(ILoraRegistry.Train[] memory train) private view {
         for (uint256 i = 0; i < train.length; ++i) {
-            _checkLicence(train[i].datanet, registered.licence);
-        }
-        (bytes32[] memory spaces,) = LORA.flattenDatanets(adapter);
-        if (spaces.length > MAX_DATANETS) revert TooManyDatanets(spaces.length, MAX_DATANETS);
-        for (uint256 i = 0; i < spaces.length; ++i) {
-            // Zero stands for what nobody declared.
-            if (spaces[i] != 0) _checkLicence(spaces[i], registered.licence);
+            if (train[i].sketchSet == 0 || SKETCH.header(train[i].sketchSet).kind != INFLUENCE) {
+                train[i].sketchSet = 0;
+                continue;
+            }
+            for (uint256 j = 0; j < i; ++j) {
+                if (train[j].sketchSet != 0 && train[j].datanet == train[i].datanet) {
+                    revert SeveralSets(train[i].datanet);
+                }
+            }
         }
     }
 
-    function _checkLicence(bytes32 space, bytes32 licence) private view {
-        if (!DATANETS.licenceAllows(space, licence)) revert LicenceNotAllowed(space, licence);
+    /// @dev Whatever it and its ancestors were trained on, by `Train` entries and not by what is paid for them: links and entries of no weight
+    ///      pay nothing, and are use all the same.
+    function _checkDatanets(uint64 adapter, ILoraRegistry.Adapter memory registered) private view {
+        bytes32[] memory spaces = new bytes32[](MAX_DATANETS);
+        uint256 count = _addDatanets(spaces, 0, registered.train, registered.licence);
+        uint64[] memory ancestors = LORA.lineage(adapter);
+        for (uint256 i = 0; i < ancestors.length; ++i) {
+            (ILoraRegistry.Adapter memory ancestor,,,) = LORA.get(ancestors[i]);
+            count = _addDatanets(spaces, count, ancestor.train, registered.licence);
+        }
+    }
+
+    /// @dev Adds the spaces of `train` that aren't among the first `count` of `spaces`, which ascend, and checks their terms. Returns how many
+    ///      there are then.
+    function _addDatanets(bytes32[] memory spaces, uint256 count, ILoraRegistry.Train[] memory train, bytes32 licence)
+        private
+        view
+        returns (uint256)
+    {
+        for (uint256 i = 0; i < train.length; ++i) {
+            bytes32 space = train[i].datanet;
+            (uint256 place, uint256 end) = (0, count);
+            while (place < end) {
+                uint256 middle = (place + end) / 2;
+                if (spaces[middle] < space) place = middle + 1;
+                else end = middle;
+            }
+            if (place < count && spaces[place] == space) continue;
+            if (count == MAX_DATANETS) revert TooManyDatanets(count + 1, MAX_DATANETS);
+            if (!DATANETS.licenceAllows(space, licence)) revert LicenceNotAllowed(space, licence);
+            for (uint256 k = count++; k > place; --k) {
+                spaces[k] = spaces[k - 1];
+            }
+            spaces[place] = space;
+        }
+        return count;
     }
 
     function _storage() private pure returns (AdapterMarketStorage storage $) {

@@ -14,10 +14,13 @@ import {NativePrecompiles} from "../libraries/NativePrecompiles.sol";
 import {Predeploys} from "../libraries/Predeploys.sol";
 import {Initializable} from "@openzeppelin/contracts/proxy/utils/Initializable.sol";
 import {Math} from "@openzeppelin/contracts/utils/math/Math.sol";
+import {SafeCast} from "@openzeppelin/contracts/utils/math/SafeCast.sol";
 
 /// @title EpochScoring
 /// @dev   Stands behind a `Proxy`. It has no state.
 contract EpochScoring is IEpochScoring, Initializable {
+    using SafeCast for uint256;
+
     /// @inheritdoc IEpochScoring
     uint256 public constant DRAWS = 16;
     /// @dev Most bytes of scores, so that they fit into the 128 KiB of a challenger's transaction with what else it has: a contract can make longer
@@ -33,6 +36,7 @@ contract EpochScoring is IEpochScoring, Initializable {
     uint256 private constant CLUSTERS_MAX = 1024;
     uint256 private constant ENTRY_GAS = 4;
     uint256 private constant GAS_MAX = 24_000_000;
+    uint256 private constant BPS = 10_000;
 
     constructor() {
         _disableInitializers();
@@ -88,7 +92,25 @@ contract EpochScoring is IEpochScoring, Initializable {
     }
 
     /// @inheritdoc IEpochScoring
-    function checkForm(uint64 adapter, bytes calldata encoded, uint256 results) external view {
+    function trainAt(uint64 adapter, uint256 set) external view returns (ILoraRegistry.Train memory) {
+        (uint64[] memory sketchSets, uint256[] memory places) = setsOf(adapter);
+        if (set >= sketchSets.length) revert UnknownSet(adapter, set);
+        (ILoraRegistry.Adapter memory registered,,,) = NativePrecompiles.LORA.get(adapter);
+        return registered.train[places[set]];
+    }
+
+    /// @inheritdoc IEpochScoring
+    function baseOf(uint64 adapter) external view returns (uint64) {
+        (ILoraRegistry.Adapter memory registered,,,) = NativePrecompiles.LORA.get(adapter);
+        return registered.base;
+    }
+
+    /// @inheritdoc IEpochScoring
+    function checkForm(uint64 epoch, uint64 adapter, bytes calldata encoded, uint256 results)
+        external
+        view
+        returns (uint16 shown)
+    {
         if (encoded.length > SCORES_MAX) revert ScoresTooLong(encoded.length, SCORES_MAX);
         Scores memory scores = abi.decode(encoded, (Scores));
         // Else parts could be named many times over, and what is cheap to propose be too much to compute.
@@ -110,11 +132,27 @@ contract EpochScoring is IEpochScoring, Initializable {
             if (cost > GAS_MAX) revert SetTooLarge(sketchSets[s], cost);
             _checkWitnesses(scores, s, header.dim);
         }
+        for (uint256 i = 0; i < DRAWS; ++i) {
+            if (scores.draws[i].sketches.length == 0) continue;
+            if (!_isDrawn(epoch, adapter, i, scores.draws[i])) revert UnknownDraw(i);
+            // forge-lint: disable-next-line(unsafe-typecast) i is below 16
+            shown |= uint16(1 << i);
+        }
+    }
+
+    /// @inheritdoc IEpochScoring
+    function resultHash(uint64 epoch, uint64 adapter, uint16 voidDraws, bytes calldata encoded, uint256 set)
+        external
+        view
+        returns (bytes32)
+    {
+        (bool isValid, Result memory result) = compute(epoch, adapter, voidDraws, encoded, set);
+        return isValid ? keccak256(abi.encode(result)) : bytes32(0);
     }
 
     /// @inheritdoc IEpochScoring
     function compute(uint64 epoch, uint64 adapter, uint16 voidDraws, bytes calldata encoded, uint256 set)
-        external
+        public
         view
         returns (bool isValid, Result memory result)
     {
@@ -133,26 +171,23 @@ contract EpochScoring is IEpochScoring, Initializable {
     }
 
     /// @inheritdoc IEpochScoring
-    function checkImproved(uint64 epoch, uint64 adapter, uint16 voidDraws, bytes calldata old, bytes calldata better)
-        external
-        view
-    {
-        _checkImproved(epoch, adapter, voidDraws, abi.decode(old, (Scores)), abi.decode(better, (Scores)));
+    function checkImproved(uint64 adapter, uint16 voidDraws, bytes calldata old, bytes calldata better) external view {
+        _checkImproved(adapter, voidDraws, abi.decode(old, (Scores)), abi.decode(better, (Scores)));
     }
 
     /// @inheritdoc IEpochScoring
     function sketchOf(uint64 epoch, uint64 adapter, bytes calldata scores, uint256 draw, uint256 set)
         external
         view
-        returns (bytes memory sketch, uint128 price, uint16 draws)
+        returns (bytes memory sketch, uint128 fee, uint16 draws)
     {
         (, uint16 dim) = setAt(adapter, set);
         if (draw >= DRAWS) revert UnknownDraw(draw);
         Draw memory drawn = abi.decode(scores, (Scores)).draws[draw];
         if (set >= drawn.sketches.length || !_isDrawn(epoch, adapter, draw, drawn)) revert UnknownDraw(draw);
-        (sketch, price) = (drawn.sketches[set], drawn.price);
+        sketch = drawn.sketches[set];
         if (!EpochScores.isQuery(sketch, dim)) revert UnknownDraw(draw);
-        draws = _sameRequest(epoch, adapter, draw, drawn);
+        (fee, draws) = (_fee(epoch, adapter, draw, drawn.price), _sameRequest(epoch, adapter, draw, drawn));
     }
 
     /// @inheritdoc IEpochScoring
@@ -175,19 +210,16 @@ contract EpochScoring is IEpochScoring, Initializable {
         }
     }
 
-    /// @dev Every draw is the old one, or one with a score that the old proposal left out and the fee log has. Every witness of an old draw is
-    ///      the old one, or better by a factor; at least one thing differs.
-    function _checkImproved(uint64 epoch, uint64 adapter, uint16 voidDraws, Scores memory old, Scores memory better)
-        private
-        view
-    {
+    /// @dev Every draw is the old one, or one with a score that the old proposal left out. Every witness of an old draw is the old one, or
+    ///      better by a factor; at least one thing differs.
+    function _checkImproved(uint64 adapter, uint16 voidDraws, Scores memory old, Scores memory better) private view {
         (uint64[] memory sketchSets,) = setsOf(adapter);
         bool improved = false;
         for (uint256 i = 0; i < DRAWS; ++i) {
             Draw memory draw = better.draws[i];
             bool isVoid = _isVoid(voidDraws, i);
             if (old.draws[i].sketches.length == 0 && draw.sketches.length != 0) {
-                if (isVoid || !_hasQuery(draw) || !_isDrawn(epoch, adapter, i, draw)) revert NoImprovement();
+                if (isVoid || !_hasQuery(draw)) revert NoImprovement();
                 improved = true;
                 continue;
             }
@@ -228,6 +260,12 @@ contract EpochScoring is IEpochScoring, Initializable {
             requestId: draw.requestId, price: draw.price, querySketchHash: keccak256(abi.encode(draw.sketches))
         });
         return FeeTree.covers(entry.root, entry.rootSum, uint256(entry.paidBefore) + offset - start, leaf, draw.proof);
+    }
+
+    /// @dev What a worker has of a request of that price, rounded down, and its platform fee.
+    function _fee(uint64 epoch, uint64 adapter, uint256 i, uint128 price) private view returns (uint128) {
+        (FeeEntry memory entry,) = _router().entryAt(epoch, adapter, drawOffset(epoch, adapter, i));
+        return (uint256(price) * _router().splitOf(epoch).platform / BPS + entry.platformFee).toUint128();
     }
 
     /// @dev Which draws are of wei of the same leaf as draw `i`, which covers its wei. A leaf that an earlier settlement paid for in part has its

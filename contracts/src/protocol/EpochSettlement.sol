@@ -45,7 +45,7 @@ contract EpochSettlement is EpochProposals {
     uint256 private constant PPM = 1_000_000;
 
     modifier onlyQuestions() {
-        if (msg.sender != Predeploys.EPOCH_QUESTIONS) revert NotEpochQuestions(msg.sender);
+        _checkQuestions();
         _;
     }
 
@@ -93,7 +93,7 @@ contract EpochSettlement is EpochProposals {
         } else if (settled.stage != Stage.Paying) {
             revert WrongStage(epoch, adapter, settled.stage);
         }
-        _requireResults(settled, results);
+        _requireHash(results, settled.resultsHash);
         if (settled.set < results.length) {
             bytes32 given = keccak256(abi.encode(result));
             if (given != results[settled.set]) revert WrongResults(given, results[settled.set]);
@@ -126,20 +126,21 @@ contract EpochSettlement is EpochProposals {
     }
 
     /// @inheritdoc IEpochSettlement
-    function advance(uint64 adapter, uint64 upTo) public returns (uint64 next) {
-        Account storage account = _storage().accounts[adapter];
-        next = account.next == 0 ? 1 : account.next;
-        for (; next < upTo; ++next) {
-            (uint64 closed,) = _router().closedAt(next);
-            if (closed == 0 || _router().feesOf(next, adapter) != 0) break;
-        }
-        account.next = next;
+    function nextOf(uint64 adapter) public view returns (uint64) {
+        return _router().nextPaidEpoch(_storage().accounts[adapter].last, adapter);
     }
 
     /// @inheritdoc IEpochSettlement
     function distributeResidue(uint64 adapter, uint256 max) external nonReentrant {
         Account storage account = _storage().accounts[adapter];
-        if (account.residue == 0) revert NoResidue(adapter);
+        if (account.residue == 0) {
+            // Nobody uses the adapter any more: no epoch takes what was carried.
+            uint256 idleUntil = account.last + parameter(CARRY_EPOCHS);
+            if (account.carried == 0 || _router().currentEpoch() <= idleUntil || nextOf(adapter) != 0) {
+                revert NoResidue(adapter);
+            }
+            _beginResidue(adapter, account, account.carried);
+        }
         (bytes32[] memory spaces, uint32[] memory ppm) = NativePrecompiles.LORA.flattenDatanets(adapter);
         uint256 place = account.nextSpace;
         for (uint256 count = 0; place < spaces.length && count < max; (++place, ++count)) {
@@ -175,7 +176,7 @@ contract EpochSettlement is EpochProposals {
     }
 
     /// @inheritdoc IEpochSettlement
-    function voidDraws(uint64 epoch, uint64 adapter, uint16 draws, uint128 price, address worker, address challenger)
+    function voidDraws(uint64 epoch, uint64 adapter, uint16 draws, uint128 fee, address worker, address challenger)
         external
         onlyQuestions
         returns (bool)
@@ -183,8 +184,7 @@ contract EpochSettlement is EpochProposals {
         Settlement storage settled = _storage().settlements[epoch][adapter];
         if (settled.voidDraws & draws == draws) return false;
         settled.voidDraws |= draws;
-        uint256 part = uint256(price) * _router().splitOf(epoch).platform / BPS;
-        _router().forfeit(epoch, adapter, worker, part.toUint128(), challenger);
+        _router().forfeit(epoch, adapter, worker, fee, challenger);
         if (settled.stage != Stage.Proposed) return true;
         emit Voided(epoch, adapter, settled.proposer);
         _returnBond(epoch, adapter, settled);
@@ -218,9 +218,16 @@ contract EpochSettlement is EpochProposals {
 
     /* INTERNAL */
 
+    /// @dev The modifier is in three functions, and this once.
+    function _checkQuestions() private view {
+        if (msg.sender != Predeploys.EPOCH_QUESTIONS) revert NotEpochQuestions(msg.sender);
+    }
+
     /// @dev Takes the pot and pays the royalties; what is left, and as much of what was carried, is the contributors' pool.
     function _begin(uint64 epoch, uint64 adapter, Settlement storage settled) private {
-        if (advance(adapter, epoch) != epoch) revert EarlierEpoch(epoch, adapter);
+        // Where none or a later one is next, the epoch has no pot.
+        uint64 next = nextOf(adapter);
+        if (next != 0 && next < epoch) revert EarlierEpoch(epoch, adapter);
         Account storage account = _storage().accounts[adapter];
         if (settled.openQuestions != 0) revert QuestionsOpen(settled.openQuestions);
         settled.stage = Stage.Paying;
@@ -231,7 +238,7 @@ contract EpochSettlement is EpochProposals {
         uint128 joining = Math.min(account.carried, pot.contributors).toUint128();
         settled.pool = pot.contributors + joining;
         account.carried -= joining;
-        IClaimVault(Predeploys.CLAIM_VAULT).hold{value: pot.contributors}(_poolId(adapter));
+        _hold(_poolId(adapter), pot.contributors);
         uint256 reward = proposer == address(0) ? 0 : uint256(pot.stakers) * parameter(PROPOSER_BPS) / BPS;
         if (reward != 0) _credit(proposer, reward);
         IValidatorStaking(Predeploys.VALIDATOR_STAKING).reward{value: pot.stakers - reward}();
@@ -240,7 +247,7 @@ contract EpochSettlement is EpochProposals {
     }
 
     function _payRoyalties(uint64 epoch, uint64 adapter, Pot memory pot) private {
-        _payRoyalty(epoch, adapter, _adapter(adapter).base, pot.model);
+        _payRoyalty(epoch, adapter, _scoring().baseOf(adapter), pot.model);
         (uint64[] memory ids, uint256[] memory amounts) = NativePrecompiles.LORA.royaltyFlow(adapter, pot.adapters);
         for (uint256 i = 0; i < ids.length; ++i) {
             _payRoyalty(epoch, adapter, ids[i], amounts[i]);
@@ -257,16 +264,15 @@ contract EpochSettlement is EpochProposals {
     function _returnBond(uint64 epoch, uint64 adapter, Settlement storage settled) private {
         uint256 bond = settled.bond;
         settled.bond = 0;
-        if (bond != 0) IClaimVault(Predeploys.CLAIM_VAULT).payOut(_proposalId(epoch, adapter), settled.proposer, bond);
+        if (bond != 0) _payOut(_proposalId(epoch, adapter), settled.proposer, bond);
     }
 
     /// @dev Pays up to `max` clusters of a set's result from where it stopped.
     function _payClusters(uint64 epoch, uint64 adapter, Settlement storage settled, Result calldata result, uint256 max)
         private
     {
-        (, uint256[] memory places) = _scoring().setsOf(adapter);
         Payment memory payment =
-            Payment({epoch: epoch, adapter: adapter, part: 0, trained: _adapter(adapter).train[places[settled.set]]});
+            Payment({epoch: epoch, adapter: adapter, part: 0, trained: _scoring().trainAt(adapter, settled.set)});
         payment.part = uint256(settled.pool) * payment.trained.weightBps / BPS;
         uint256 end = result.clusters.length;
         uint256 first = settled.cluster;
@@ -315,9 +321,8 @@ contract EpochSettlement is EpochProposals {
         (address owner, address datanetOwner, uint16 datanetBps) =
             _registry().payeesOf(payment.trained.datanet, cluster, epoch);
         uint256 datanetPart = amount * datanetBps / BPS;
-        IClaimVault vault = IClaimVault(Predeploys.CLAIM_VAULT);
-        if (datanetPart != 0) vault.payOut(_poolId(adapter), datanetOwner, datanetPart);
-        vault.payOut(_poolId(adapter), owner, amount - datanetPart);
+        if (datanetPart != 0) _payOut(_poolId(adapter), datanetOwner, datanetPart);
+        _payOut(_poolId(adapter), owner, amount - datanetPart);
         emit ClusterPaid(epoch, adapter, payment.trained.sketchSet, cluster, owner, earned, amount, datanetPart);
     }
 
@@ -325,24 +330,27 @@ contract EpochSettlement is EpochProposals {
     function _end(uint64 epoch, uint64 adapter, Settlement storage settled) private {
         Account storage account = _storage().accounts[adapter];
         settled.stage = Stage.Settled;
-        account.next = epoch + 1;
+        account.last = epoch;
         account.endedAt = block.timestamp.toUint48();
         uint128 left = account.carried + settled.pool - settled.paid;
         account.unpaidEpochs = left >= settled.pool ? account.unpaidEpochs + 1 : 0;
         // One residue at a time, since its division among Datanets has begun.
         if (account.unpaidEpochs >= parameter(CARRY_EPOCHS) && account.residue == 0) {
-            account.residue = left;
-            (account.carried, account.unpaidEpochs) = (0, 0);
+            _beginResidue(adapter, account, left);
         } else {
             account.carried = left;
         }
         emit Settled(epoch, adapter, settled.paid, left);
     }
 
+    function _beginResidue(uint64 adapter, Account storage account, uint128 amount) private {
+        (account.residue, account.carried, account.unpaidEpochs) = (amount, 0, 0);
+        emit ResidueBegan(adapter, amount);
+    }
+
     function _distribute(uint64 adapter, bytes32 space, uint256 amount) private {
-        IClaimVault vault = IClaimVault(Predeploys.CLAIM_VAULT);
-        vault.payOut(_poolId(adapter), address(this), amount);
-        vault.claim();
+        _payOut(_poolId(adapter), address(this), amount);
+        IClaimVault(Predeploys.CLAIM_VAULT).claim();
         // What falls on no Datanet, or on one without clusters, the registry gives to the treasury.
         _registry().distribute{value: amount}(space);
         emit ResidueDistributed(adapter, space, amount);
@@ -356,10 +364,6 @@ contract EpochSettlement is EpochProposals {
         return IEpochQuestions(Predeploys.EPOCH_QUESTIONS);
     }
 
-    function _adapter(uint64 adapter) private view returns (ILoraRegistry.Adapter memory registered) {
-        (registered,,,) = NativePrecompiles.LORA.get(adapter);
-    }
-
     function _credit(address payee, uint256 amount) private {
         IClaimVault(Predeploys.CLAIM_VAULT).credit{value: amount}(payee);
     }
@@ -371,7 +375,7 @@ contract EpochSettlement is EpochProposals {
 
     /// @dev A renewed window is no longer than those that it renews, and a worker's stake stays for as long as he can be found out.
     function _checkParameters() internal view override {
-        uint256 renewal = parameter(RENEWAL_SECONDS);
+        uint256 renewal = _renewal();
         if (renewal > parameter(PROPOSAL_SECONDS)) revert ParametersConflict(RENEWAL_SECONDS, PROPOSAL_SECONDS);
         if (renewal > parameter(CHALLENGE_SECONDS)) revert ParametersConflict(RENEWAL_SECONDS, CHALLENGE_SECONDS);
         IValidatorStaking staking = IValidatorStaking(Predeploys.VALIDATOR_STAKING);

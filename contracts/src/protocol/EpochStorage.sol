@@ -2,7 +2,7 @@
 pragma solidity 0.8.37;
 
 import {IEpochScoring} from "../interfaces/IEpochScoring.sol";
-import {IEpochSettlement, Settlement, Stage} from "../interfaces/IEpochSettlement.sol";
+import {IEpochSettlement, Replaced, Settlement, Stage} from "../interfaces/IEpochSettlement.sol";
 import {IInferenceRouter} from "../interfaces/IInferenceRouter.sol";
 import {Predeploys} from "../libraries/Predeploys.sol";
 import {Parameterized} from "./Parameterized.sol";
@@ -18,14 +18,14 @@ abstract contract EpochStorage is IEpochSettlement, Parameterized {
     }
 
     /// @param carried      Joins later epochs' pools, wei. Held by the vault, as `residue` is.
-    /// @param next         Every epoch below it is settled, or had no fees.
+    /// @param last         The adapter's last epoch that is settled; 0 if none is.
     /// @param unpaidEpochs Settled in a row that left no less to carry than they divided.
     /// @param residue      Being distributed, wei, of which `distributed` is.
     /// @param nextSpace    Place of the space that comes next in the distribution.
-    /// @param endedAt      When the epoch before `next` was settled, seconds.
+    /// @param endedAt      When that was, seconds.
     struct Account {
         uint128 carried;
-        uint64 next;
+        uint64 last;
         uint32 unpaidEpochs;
         uint32 nextSpace;
         uint128 residue;
@@ -40,6 +40,7 @@ abstract contract EpochStorage is IEpochSettlement, Parameterized {
         mapping(uint64 epoch => mapping(uint64 adapter => Settlement)) settlements;
         mapping(uint64 adapter => Account) accounts;
         mapping(uint64 adapter => mapping(uint64 sketchSet => mapping(uint32 cluster => Running))) running;
+        mapping(uint64 epoch => mapping(uint64 adapter => mapping(uint256 place => Replaced))) replaced;
     }
 
     /* CONSTANTS */

@@ -45,6 +45,7 @@ contract InferenceRouter is IInferenceRouter, Parameterized, ReentrancyGuardTran
         uint128 rootSum;
         bytes32 root;
         address worker;
+        uint96 platformFee;
     }
 
     /// @custom:storage-location erc7201:openledger.storage.InferenceRouter
@@ -56,6 +57,9 @@ contract InferenceRouter is IInferenceRouter, Parameterized, ReentrancyGuardTran
         mapping(uint64 epoch => mapping(uint64 adapter => Entry[])) log;
         mapping(uint64 epoch => mapping(uint64 adapter => Pot)) pots;
         mapping(uint64 epoch => mapping(uint64 adapter => mapping(address worker => uint128))) holds;
+        /// The epoch with prices that follows one; the first one follows 0.
+        mapping(uint64 adapter => mapping(uint64 epoch => uint64)) nextPaid;
+        mapping(uint64 adapter => uint64) lastPaid;
     }
 
     /* CONSTANTS */
@@ -192,7 +196,10 @@ contract InferenceRouter is IInferenceRouter, Parameterized, ReentrancyGuardTran
         uint128 price = _price(made.priceIn, made.priceOut, made.tokensIn, tokensOut);
         emit Fulfilled(requestId, made.worker, tokensOut, outputHash, querySketchHash, price, made.platformFee);
         bytes32 root = FeeTree.hashLeaf(requestId, price, querySketchHash);
-        _append(made.adapter, made.worker, root, price, price, made.platformFee);
+        FeeEntry memory entry = FeeEntry({
+            end: 0, paidBefore: 0, worker: made.worker, root: root, rootSum: price, platformFee: made.platformFee
+        });
+        _append(made.adapter, entry, price, made.platformFee);
         // A price rises with its tokens: at most the escrow is taken.
         _credit(made.payer, made.escrow - made.platformFee - price);
     }
@@ -290,8 +297,14 @@ contract InferenceRouter is IInferenceRouter, Parameterized, ReentrancyGuardTran
             paidBefore: found.rootSum - (found.end - start),
             worker: found.worker,
             root: found.root,
-            rootSum: found.rootSum
+            rootSum: found.rootSum,
+            platformFee: found.platformFee
         });
+    }
+
+    /// @inheritdoc IInferenceRouter
+    function nextPaidEpoch(uint64 epoch, uint64 adapter) external view returns (uint64) {
+        return _storage().nextPaid[adapter][epoch];
     }
 
     /// @inheritdoc IInferenceRouter
@@ -322,7 +335,7 @@ contract InferenceRouter is IInferenceRouter, Parameterized, ReentrancyGuardTran
         if (msg.value != expected) revert WrongValue(msg.value, expected);
         uint256 rootSum = uint256(entry.paidBefore) + price;
         if (entry.rootSum != rootSum) revert WrongRootSum(entry.rootSum, rootSum);
-        _append(adapter, entry.worker, entry.root, entry.rootSum, price, platformFees);
+        _append(adapter, entry, price, platformFees);
     }
 
     /* HOLDS */
@@ -396,20 +409,33 @@ contract InferenceRouter is IInferenceRouter, Parameterized, ReentrancyGuardTran
     /* INTERNAL FUNCTIONS */
 
     /// @dev Divides a price, and adds it to the log, the pot and the hold of the epoch that is open now.
-    function _append(uint64 adapter, address worker, bytes32 root, uint128 rootSum, uint128 price, uint128 platformFees)
-        private
-    {
+    function _append(uint64 adapter, FeeEntry memory entry, uint128 price, uint128 platformFees) private {
         InferenceRouterStorage storage $ = _storage();
         uint64 epoch = closeEpoch();
         uint128 end = feesOf(epoch, adapter);
         uint128 held = platformFees;
         if (price > 0) {
+            if (end == 0) {
+                $.nextPaid[adapter][$.lastPaid[adapter]] = epoch;
+                $.lastPaid[adapter] = epoch;
+            }
             end += price;
-            $.log[epoch][adapter].push(Entry({end: end, rootSum: rootSum, root: root, worker: worker}));
+            $.log[epoch][adapter].push(_entry(entry, end));
             held += _divide(epoch, adapter, price);
         }
-        if (held > 0) $.holds[epoch][adapter][worker] += held;
-        emit FeeRecorded(epoch, adapter, worker, root, rootSum, price, platformFees, end);
+        if (held > 0) $.holds[epoch][adapter][entry.worker] += held;
+        emit FeeRecorded(epoch, adapter, entry.worker, entry.root, entry.rootSum, price, platformFees, end);
+    }
+
+    /// @dev A platform fee that doesn't fit, above all OPEN that there is, counts as the most that does.
+    function _entry(FeeEntry memory entry, uint128 end) private pure returns (Entry memory) {
+        return Entry({
+            end: end,
+            rootSum: entry.rootSum,
+            root: entry.root,
+            worker: entry.worker,
+            platformFee: Math.min(entry.platformFee, type(uint96).max).toUint96()
+        });
     }
 
     /// @dev Adds a price's parts to the pot, and returns the platform's. All but the contributors' are rounded down.

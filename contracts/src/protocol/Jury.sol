@@ -27,6 +27,8 @@ contract Jury is IJury, IVersioned, Parameterized {
 
     struct Case {
         Question question;
+        /// Hash of the sketch in question; zero for a row.
+        bytes32 sketchHash;
         /// Who isn't drawn.
         address[] excluded;
         /// How many jurors have committed, and revealed.
@@ -34,6 +36,8 @@ contract Jury is IJury, IVersioned, Parameterized {
         uint8 revealed;
         /// Whether nothing changes any more.
         bool tallied;
+        /// Bit i: juror i agrees with the finding.
+        uint8 agreeing;
         /// Hash of the finding; zero: none.
         bytes32 finding;
         mapping(address juror => Vote) votes;
@@ -88,7 +92,9 @@ contract Jury is IJury, IVersioned, Parameterized {
     /* QUESTIONS */
 
     /// @inheritdoc IJury
-    function ask(bytes32 question, Subject subject, uint16 dim, address[] calldata excluded) external {
+    function ask(bytes32 question, Subject subject, uint16 dim, bytes32 sketchHash, address[] calldata excluded)
+        external
+    {
         if (msg.sender != Predeploys.EPOCH_QUESTIONS) revert NotAsker(msg.sender);
         if (dim != 64 && dim != 128 && dim != 256 && dim != 512 && dim != 1024) revert InvalidDim(dim);
         if (excluded.length > MAX_EXCLUDED) revert InvalidLength(excluded.length, MAX_EXCLUDED);
@@ -106,7 +112,7 @@ contract Jury is IJury, IVersioned, Parameterized {
         info.commitEnd = commitEnd.toUint48();
         info.revealEnd = revealEnd.toUint48();
         info.tallyEnd = (revealEnd + parameter(TALLY_SECONDS)).toUint48();
-        asked.excluded = excluded;
+        (asked.sketchHash, asked.excluded) = (sketchHash, excluded);
         emit Asked(question, subject, dim, info.drawBlock, excluded);
     }
 
@@ -170,23 +176,15 @@ contract Jury is IJury, IVersioned, Parameterized {
         if (block.timestamp < info.revealEnd && asked.revealed < jurors.length) revert TallyTooEarly(info.revealEnd);
 
         asked.tallied = true;
-        bool[] memory agreeing = new bool[](jurors.length);
+        uint256 agreeing;
         // Counted too late, a verdict isn't found any more, but who owes a vote still pays for it.
         if (block.timestamp < info.tallyEnd) (finding, agreeing) = _find(asked, jurors, sketches);
-        asked.finding = finding;
+        // forge-lint: disable-next-line(unsafe-typecast) a bit for each of 7 jurors
+        (asked.finding, asked.agreeing) = (finding, uint8(agreeing));
         verdict = finding == 0 ? Verdict.Undecided : Verdict.Decided;
         emit Tallied(question, verdict, finding);
 
-        uint256 points = parameter(AGREEMENT_POINTS);
-        for (uint256 i = 0; i < jurors.length; ++i) {
-            if (asked.votes[jurors[i]].sketchHash == 0) {
-                STAKING.slash(
-                    IValidatorStaking.Role.Validator, jurors[i], IValidatorStaking.Offence.UnrevealedVote, address(0)
-                );
-            } else if (agreeing[i] && points != 0) {
-                IReputation(Predeploys.REPUTATION).award(jurors[i], points);
-            }
-        }
+        _settleJurors(asked, jurors, agreeing);
     }
 
     /* VIEW FUNCTIONS */
@@ -211,6 +209,21 @@ contract Jury is IJury, IVersioned, Parameterized {
     function voteOf(bytes32 question, address juror) external view returns (bytes32 choice, bytes32 sketchHash) {
         Vote storage vote = _juryStorage().cases[question].votes[juror];
         return (vote.choice, vote.sketchHash);
+    }
+
+    /// @inheritdoc IJury
+    function agreeingOf(bytes32 question) external view returns (address[] memory agreeing) {
+        Case storage asked = _juryStorage().cases[question];
+        address[] memory jurors = asked.question.jurors;
+        uint256 mask = asked.agreeing;
+        agreeing = new address[](jurors.length);
+        uint256 count;
+        for (uint256 i = 0; i < jurors.length; ++i) {
+            if (mask & (1 << i) != 0) agreeing[count++] = jurors[i];
+        }
+        assembly ("memory-safe") {
+            mstore(agreeing, count)
+        }
     }
 
     /// @inheritdoc IJury
@@ -249,25 +262,57 @@ contract Jury is IJury, IVersioned, Parameterized {
         emit Committed(question, juror, choice);
     }
 
-    /// @dev The finding's hash, zero if there is none, and who agrees with it.
+    /// @dev Slashes who owed a vote, and gives those who agree with the finding reputation. A vote is owed by who committed to one, and by all
+    ///      once one of them revealed: where nobody did, nobody may have been able to.
+    function _settleJurors(Case storage asked, address[] memory jurors, uint256 agreeing) private {
+        uint256 points = parameter(AGREEMENT_POINTS);
+        bool allOwe = asked.revealed != 0;
+        for (uint256 i = 0; i < jurors.length; ++i) {
+            Vote storage vote = asked.votes[jurors[i]];
+            if (vote.sketchHash == 0) {
+                if (!allOwe && vote.choice == 0) continue;
+                STAKING.slash(
+                    IValidatorStaking.Role.Validator, jurors[i], IValidatorStaking.Offence.UnrevealedVote, address(0)
+                );
+            } else if (agreeing & (1 << i) != 0 && points != 0) {
+                IReputation(Predeploys.REPUTATION).award(jurors[i], points);
+            }
+        }
+    }
+
+    /// @dev The finding's hash, zero if there is none, and a bit for each juror who agrees with it.
     function _find(Case storage asked, address[] memory jurors, bytes[] calldata sketches)
         private
         view
-        returns (bytes32 finding, bool[] memory agreeing)
+        returns (bytes32 finding, uint256 agreeing)
     {
         uint256 count = jurors.length;
-        if (sketches.length != count) revert InvalidLength(sketches.length, count);
+        bool isRow = asked.question.subject == Subject.Row;
+        uint256 expected = isRow ? count : count + 1;
+        if (sketches.length != expected) revert InvalidLength(sketches.length, expected);
         bytes[] memory revealed = new bytes[](count);
-        uint256[] memory norms = new uint256[](count);
         for (uint256 i = 0; i < count; ++i) {
             bytes32 sketchHash = asked.votes[jurors[i]].sketchHash;
             if (sketchHash == 0 ? sketches[i].length != 0 : keccak256(sketches[i]) != sketchHash) {
                 revert WrongSketch(jurors[i]);
             }
             revealed[i] = sketches[i];
+        }
+        if (!isRow && keccak256(sketches[count]) != asked.sketchHash) revert WrongSketch(address(0));
+
+        bool found;
+        uint256 first;
+        (found, first, agreeing) = isRow ? _findVector(revealed) : _findSide(revealed, sketches[count]);
+        if (found) finding = keccak256(revealed[first]);
+    }
+
+    /// @dev Of a row's vectors: whether a quorum agrees, whose is the finding, and who agrees with it.
+    function _findVector(bytes[] memory revealed) private pure returns (bool found, uint256 first, uint256 agreeing) {
+        uint256 count = revealed.length;
+        uint256[] memory norms = new uint256[](count);
+        for (uint256 i = 0; i < count; ++i) {
             norms[i] = Sketches.norm2(revealed[i]);
         }
-
         // Bit j of peers[i]: both revealed, and they agree.
         uint256[] memory peers = new uint256[](count);
         for (uint256 i = 0; i < count; ++i) {
@@ -281,14 +326,30 @@ contract Jury is IJury, IVersioned, Parameterized {
                 peers[j] |= 1 << i;
             }
         }
+        (found, first) = _firstOfQuorum(peers);
+        if (found) agreeing = peers[first];
+    }
 
-        agreeing = new bool[](count);
-        (bool found, uint256 first) = _firstOfQuorum(peers);
-        if (!found) return (0, agreeing);
-        finding = keccak256(revealed[first]);
-        for (uint256 i = 0; i < count; ++i) {
-            agreeing[i] = peers[first] & (1 << i) != 0;
+    /// @dev Of a sketch's vectors: whether a quorum is against the sketch, or for it, and who is on that side. Jurors who are against it needn't
+    ///      agree with each other: a worker who shows the content to some of them only would have it so.
+    function _findSide(bytes[] memory revealed, bytes memory sketch)
+        private
+        pure
+        returns (bool found, uint256 first, uint256 agreeing)
+    {
+        uint256 norm2 = Sketches.norm2(sketch);
+        uint256[2] memory sides;
+        uint256[2] memory counts;
+        for (uint256 i = 0; i < revealed.length; ++i) {
+            if (revealed[i].length == 0) continue;
+            uint256 side = Sketches.distance2(sketch, revealed[i]) * TOLERANCE2 > norm2 ? 1 : 0;
+            sides[side] |= 1 << i;
+            ++counts[side];
         }
+        if (counts[0] < QUORUM && counts[1] < QUORUM) return (false, 0, 0);
+        agreeing = counts[0] < QUORUM ? sides[1] : sides[0];
+        while (agreeing & (1 << first) == 0) ++first;
+        return (true, first, agreeing);
     }
 
     /// @dev The first member of the lexically first set of `QUORUM` jurors of whom each two agree: sets are compared by their

@@ -60,6 +60,7 @@ contract ModelRegistry is IModelRegistry, Parameterized, EIP712Upgradeable, Reen
         mapping(uint256 model => Model) models;
         mapping(uint64 base => uint256) modelOfBase;
         mapping(uint256 model => mapping(address voter => bool)) given;
+        mapping(uint256 model => Terms) terms;
     }
 
     /// @dev keccak256(abi.encode(uint256(keccak256("openledger.storage.ModelRegistry")) - 1)) & ~bytes32(uint256(0xff))
@@ -94,6 +95,7 @@ contract ModelRegistry is IModelRegistry, Parameterized, EIP712Upgradeable, Reen
         Model storage proposed = _storage().models[model];
         // A parameter's most is below 2^128.
         (proposed.proposer, proposed.stake, proposed.proposal) = (msg.sender, uint128(stake), proposal);
+        _storage().terms[model] = _terms();
         emit ModelProposed(model, msg.sender, proposal, uri);
         _enter(proposed, model, Stage.Proposed, parameter(DECISION_SECONDS));
         if (stake > 0) VAULT.hold{value: stake}(bytes32(model));
@@ -106,8 +108,13 @@ contract ModelRegistry is IModelRegistry, Parameterized, EIP712Upgradeable, Reen
             revert NotDecider(msg.sender);
         }
         Model storage proposed = _inStage(model, Stage.Proposed);
-        if (approved) _enter(proposed, model, Stage.Gathering, proposed.proposal.gatherSeconds);
-        else _end(proposed, model, Stage.Denied, parameter(DENIAL_BURNT_BPS));
+        if (approved) {
+            _enter(proposed, model, Stage.Gathering, proposed.proposal.gatherSeconds);
+        } else {
+            // One address alone, whatever it thinks of a proposal, takes nobody's stake.
+            bool byVote = msg.sender == Predeploys.PARAM_TIMELOCK;
+            _end(proposed, model, Stage.Denied, byVote ? _storage().terms[model].denialBurntBps : 0);
+        }
     }
 
     /// @inheritdoc IModelRegistry
@@ -160,7 +167,7 @@ contract ModelRegistry is IModelRegistry, Parameterized, EIP712Upgradeable, Reen
             }
         }
         uint256 votes = IVotes(Predeploys.G_OPEN).getPastVotes(voter, tuned.snapshot);
-        uint256 weight = Math.min(votes, parameter(FEEDBACK_WEIGHT_MAX));
+        uint256 weight = Math.min(votes, _storage().terms[model].feedbackWeightMax);
         if (weight == 0) revert NoWeight(voter);
         given[voter] = true;
         // All OPEN is below 2^90 wei.
@@ -174,10 +181,11 @@ contract ModelRegistry is IModelRegistry, Parameterized, EIP712Upgradeable, Reen
         Model storage tuned = _overdue(model);
         if (tuned.stage != Stage.Feedback) revert WrongStage(model, tuned.stage);
         uint256 weight = tuned.weight;
-        // Without any feedback there is no mean, whatever the parameter.
-        if (weight == 0 || weight < parameter(FEEDBACK_WEIGHT_MIN)) _end(tuned, model, Stage.Expired, 0);
-        else if (tuned.weightedScore >= weight * parameter(FEEDBACK_THRESHOLD)) _end(tuned, model, Stage.Live, 0);
-        else _end(tuned, model, Stage.Refused, parameter(REFUSAL_BURNT_BPS));
+        Terms memory terms = _storage().terms[model];
+        // Without any feedback there is no mean, whatever the terms.
+        if (weight == 0 || weight < terms.feedbackWeightMin) _end(tuned, model, Stage.Expired, 0);
+        else if (tuned.weightedScore >= weight * terms.feedbackThreshold) _end(tuned, model, Stage.Live, 0);
+        else _end(tuned, model, Stage.Refused, terms.refusalBurntBps);
     }
 
     /// @inheritdoc IModelRegistry
@@ -185,7 +193,7 @@ contract ModelRegistry is IModelRegistry, Parameterized, EIP712Upgradeable, Reen
         Model storage late = _overdue(model);
         Stage stage = late.stage;
         if (stage == Stage.Feedback) revert WrongStage(model, stage);
-        _end(late, model, Stage.Expired, stage == Stage.Tuning ? parameter(TUNING_BURNT_BPS) : 0);
+        _end(late, model, Stage.Expired, stage == Stage.Tuning ? _storage().terms[model].tuningBurntBps : 0);
     }
 
     /// @inheritdoc IModelRegistry
@@ -211,6 +219,11 @@ contract ModelRegistry is IModelRegistry, Parameterized, EIP712Upgradeable, Reen
     /// @inheritdoc IModelRegistry
     function modelAt(uint256 model) external view returns (Model memory) {
         return _storage().models[model];
+    }
+
+    /// @inheritdoc IModelRegistry
+    function termsOf(uint256 model) external view returns (Terms memory) {
+        return _storage().terms[model];
     }
 
     /// @inheritdoc IModelRegistry
@@ -262,6 +275,18 @@ contract ModelRegistry is IModelRegistry, Parameterized, EIP712Upgradeable, Reen
         if (parameter(STEP_MIN_SECONDS) > parameter(STEP_MAX_SECONDS)) {
             revert ParametersConflict(STEP_MIN_SECONDS, STEP_MAX_SECONDS);
         }
+    }
+
+    /// @dev Terms of now, whose bounds are below 2^16, 2^8 and 2^128.
+    function _terms() private view returns (Terms memory) {
+        return Terms({
+            denialBurntBps: uint16(parameter(DENIAL_BURNT_BPS)),
+            tuningBurntBps: uint16(parameter(TUNING_BURNT_BPS)),
+            refusalBurntBps: uint16(parameter(REFUSAL_BURNT_BPS)),
+            feedbackThreshold: uint8(parameter(FEEDBACK_THRESHOLD)),
+            feedbackWeightMax: uint128(parameter(FEEDBACK_WEIGHT_MAX)),
+            feedbackWeightMin: uint128(parameter(FEEDBACK_WEIGHT_MIN))
+        });
     }
 
     function _checkUri(string calldata uri) private pure {

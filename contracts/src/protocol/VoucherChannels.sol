@@ -157,7 +157,7 @@ contract VoucherChannels is IVoucherChannels, Parameterized, EIP712Upgradeable, 
         uint256 due = voucher.cumulative - opened.paid;
         uint256 platformFees = uint256(voucher.count - opened.counted) * opened.platformFee;
         if (platformFees > due) revert PlatformFeesAboveDue(platformFees, due);
-        _checkActive(opened.payee);
+        _checkStaked(opened.payee);
         if (!_isSigned(opened, voucher, signature)) revert InvalidSignature(opened.payer);
 
         stored.counted = voucher.count;
@@ -175,7 +175,12 @@ contract VoucherChannels is IVoucherChannels, Parameterized, EIP712Upgradeable, 
             voucher.leavesRoot
         );
         FeeEntry memory entry = FeeEntry({
-            end: 0, paidBefore: paidBefore, worker: opened.payee, root: voucher.leavesRoot, rootSum: paidBefore + price
+            end: 0,
+            paidBefore: paidBefore,
+            worker: opened.payee,
+            root: voucher.leavesRoot,
+            rootSum: paidBefore + price,
+            platformFee: opened.platformFee
         });
         IInferenceRouter(Predeploys.INFERENCE_ROUTER).record{value: due}(
             opened.adapter, entry, price, uint128(platformFees)
@@ -253,6 +258,14 @@ contract VoucherChannels is IVoucherChannels, Parameterized, EIP712Upgradeable, 
 
     function _checkActive(address payee) private view {
         if (!IValidatorStaking(Predeploys.VALIDATOR_STAKING).isActive(IValidatorStaking.Role.Worker, payee)) {
+            revert PayeeNotActive(payee);
+        }
+    }
+
+    /// @dev Who fell below the least stake is paid for what he served all the same. Who left isn't: his stake could be gone before he is found
+    ///      out.
+    function _checkStaked(address payee) private view {
+        if (IValidatorStaking(Predeploys.VALIDATOR_STAKING).stakeOf(IValidatorStaking.Role.Worker, payee) == 0) {
             revert PayeeNotActive(payee);
         }
     }

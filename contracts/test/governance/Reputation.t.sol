@@ -65,11 +65,45 @@ contract ReputationTest is ProtocolTest {
         REPUTATION.award(caller, 1);
     }
 
-    function test_award_tooMany_reverts() public {
-        uint256 most = REPUTATION.MAX_AWARD();
-        _award(alice, most);
-        vm.expectRevert(abi.encodeWithSelector(IReputation.TooManyPoints.selector, most + 1, most));
-        _award(alice, most + 1);
+    /// @dev Property RE5: whatever an account does, and whoever gives, it gets no more than the most in a period; more is cut.
+    function test_award_mostAPeriod_isCut_succeeds() public {
+        uint256 period = REPUTATION.PERIOD();
+        uint256 most = REPUTATION.MAX_POINTS();
+        vm.warp((START / period + 1) * period);
+        _award(alice, most - 1e18);
+        vm.expectEmit(Predeploys.REPUTATION);
+        emit IReputation.Awarded(alice, Predeploys.CLUSTER_REVIEW, 1e18, most);
+        vm.prank(Predeploys.CLUSTER_REVIEW);
+        REPUTATION.award(alice, 10e18);
+        vm.recordLogs();
+        _award(alice, 1);
+        assertEq(vm.getRecordedLogs().length, 0);
+        assertEq(REPUTATION.balanceOf(alice), most);
+        // Another account's count is its own.
+        _award(bob, type(uint256).max);
+        assertEq(REPUTATION.balanceOf(bob), most);
+        skip(period - 1);
+        uint256 before = REPUTATION.balanceOf(alice);
+        _award(alice, 1e18);
+        assertEq(REPUTATION.balanceOf(alice), before);
+        skip(1);
+        before = REPUTATION.balanceOf(alice);
+        _award(alice, 1e18);
+        assertEq(REPUTATION.balanceOf(alice), before + 1e18);
+    }
+
+    /// @dev Property RE5: who gets the most for ever has less than six times that: at most where the last two come together.
+    function test_award_mostForEver_isBounded_succeeds() public {
+        uint256 period = REPUTATION.PERIOD();
+        vm.warp((START / period + 1) * period - 1);
+        for (uint256 i = 0; i < 60; ++i) {
+            skip(period);
+            _award(alice, type(uint256).max);
+        }
+        skip(1);
+        _award(alice, type(uint256).max);
+        assertGt(REPUTATION.balanceOf(alice), 5 * REPUTATION.MAX_POINTS());
+        assertLt(REPUTATION.balanceOf(alice), 6 * REPUTATION.MAX_POINTS());
     }
 
     function test_award_nothing_succeeds() public {
@@ -134,6 +168,7 @@ contract ReputationTest is ProtocolTest {
                 vm.warp(here);
             }
             skip(gaps[i]);
+            points[i] = uint64(bound(points[i], 0, 8e18));
             _award(alice, uint256(points[i]) + 1);
             model = Decay.decay(model, vm.getBlockTimestamp() - since, HALF_LIFE) + points[i] + 1;
             since = vm.getBlockTimestamp();
@@ -147,7 +182,7 @@ contract ReputationTest is ProtocolTest {
 
     /// @dev Property RE2: points only get fewer without awards, and none are passed on.
     function testFuzz_balanceOf_falls_succeeds(uint80 points, uint40 first, uint40 second) public {
-        points = uint80(bound(points, 0, REPUTATION.MAX_AWARD()));
+        points = uint80(bound(points, 0, REPUTATION.MAX_POINTS()));
         _award(alice, points);
         skip(first);
         uint256 sooner = REPUTATION.balanceOf(alice);

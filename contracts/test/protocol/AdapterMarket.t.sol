@@ -2,6 +2,7 @@
 pragma solidity 0.8.37;
 
 import {IAdapterMarket} from "../../src/interfaces/IAdapterMarket.sol";
+import {IDatanetRegistry} from "../../src/interfaces/IDatanetRegistry.sol";
 import {IModelRegistry} from "../../src/interfaces/IModelRegistry.sol";
 import {Setting} from "../../src/interfaces/IParameterized.sol";
 import {IAttrSketch} from "../../src/interfaces/precompiles/IAttrSketch.sol";
@@ -181,17 +182,103 @@ contract AdapterMarketTest is DatanetTest {
         market.list(id, 1, 1, "");
     }
 
+    /// @dev AM1: what is used counts, whatever is paid for it: a link of no weight, two links of a ten-thousandth each, and a Datanet without
+    ///      any weight of an ancestor's.
+    function test_list_ancestorWithoutWeight_reverts() public {
+        bytes32 space = _datanet();
+        uint64 parent = _trainedOn(space, LICENCE);
+        uint64 thin = _childOf(parent, 1, LICENCE);
+        uint64[3] memory children = [
+            _childOf(parent, 0, "proprietary"),
+            _childOf(thin, 1, "proprietary"),
+            _childOf(_ofTwo(space), 5000, "proprietary")
+        ];
+        vm.startPrank(alice);
+        for (uint256 i = 0; i < 3; ++i) {
+            vm.expectRevert(
+                abi.encodeWithSelector(IAdapterMarket.LicenceNotAllowed.selector, space, bytes32("proprietary"))
+            );
+            market.list(children[i], 1, 1, "");
+        }
+        market.list(thin, 1, 1, "");
+        vm.stopPrank();
+    }
+
+    function _childOf(uint64 parent, uint16 relBps, bytes32 licence) private returns (uint64) {
+        ILoraRegistry.Adapter memory child = _adapter(licence);
+        child.parents = new ILoraRegistry.Share[](1);
+        child.parents[0] = ILoraRegistry.Share(parent, relBps);
+        return _register(child);
+    }
+
+    /// @dev Trained on a Datanet that anybody may use, and, without weight, on `space`.
+    function _ofTwo(bytes32 space) private returns (uint64) {
+        IDatanetRegistry.Terms memory terms = _terms();
+        terms.adapterLicences = new bytes32[](2);
+        (terms.adapterLicences[0], terms.adapterLicences[1]) = (LICENCE, "proprietary");
+        uint256 free = _create(terms);
+        _cluster(free, bob, free);
+        bytes32 freeSpace = registry.spaceOf(free);
+        ILoraRegistry.Adapter memory adapter = _adapter(LICENCE);
+        adapter.train = new ILoraRegistry.Train[](2);
+        adapter.train[0] = ILoraRegistry.Train(freeSpace, _set(freeSpace), 0, 10_000);
+        adapter.train[1] = ILoraRegistry.Train(space, _set(space), 0, 0);
+        return _register(adapter);
+    }
+
+    /// @dev The Datanets behind an adapter are counted each once: 128 are listed, 129 refused.
     function test_list_manyDatanets_reverts() public {
-        uint64 adapter = _register(_adapter(LICENCE));
-        bytes32[] memory spaces = new bytes32[](129);
+        uint64 parent = _register(_adapter(LICENCE));
+        uint64 adapter = _childOf(parent, 100, LICENCE);
         vm.mockCall(
-            address(LORA),
-            abi.encodeCall(ILoraRegistry.flattenDatanets, (adapter)),
-            abi.encode(spaces, new uint32[](129))
+            address(registry), abi.encodeWithSelector(IDatanetRegistry.licenceAllows.selector), abi.encode(true)
         );
+        _pretendTrain(parent, 129);
         vm.expectRevert(abi.encodeWithSelector(IAdapterMarket.TooManyDatanets.selector, 129, 128));
         vm.prank(alice);
         market.list(adapter, 1, 1, "");
+        _pretendTrain(parent, 128);
+        vm.prank(alice);
+        market.list(adapter, 1, 1, "");
+        assertTrue(market.isOffered(adapter));
+    }
+
+    /// @dev As if an adapter were trained on so many Datanets, and on each of them twice.
+    function _pretendTrain(uint64 id, uint256 count) private {
+        (ILoraRegistry.Adapter memory found, uint64 params, uint8 depth, uint16 ancestors) = LORA.get(id);
+        found.train = new ILoraRegistry.Train[](2 * count);
+        for (uint256 i = 0; i < 2 * count; ++i) {
+            found.train[i].datanet = bytes32(i % count + 1);
+        }
+        vm.mockCall(address(LORA), abi.encodeCall(ILoraRegistry.get, (id)), abi.encode(found, params, depth, ancestors));
+    }
+
+    /// @dev AM5: a Datanet has one set that is scored; sets of labels beside it, and sets of other Datanets, as many as LORA takes.
+    function test_list_severalSetsOfADatanet_reverts() public {
+        (bytes32 space, bytes32 other) = (_datanet(), _datanet());
+        ILoraRegistry.Adapter memory adapter = _adapter(LICENCE);
+        adapter.train = new ILoraRegistry.Train[](4);
+        adapter.train[0] = ILoraRegistry.Train(space, _set(space), 0, 1000);
+        adapter.train[1] = ILoraRegistry.Train(space, _set(space), 0, 4000);
+        adapter.train[2] = ILoraRegistry.Train(other, _set(other), 0, 1000);
+        adapter.train[3] = ILoraRegistry.Train(space, _set(space), 0, 4000);
+        uint64 id = _register(adapter);
+        _pretendKind(adapter.train[1].sketchSet, 0);
+        _pretendKind(adapter.train[2].sketchSet, 0);
+        _pretendKind(adapter.train[3].sketchSet, 0);
+        vm.startPrank(alice);
+        vm.expectRevert(abi.encodeWithSelector(IAdapterMarket.SeveralSets.selector, space));
+        market.list(id, 1, 1, "");
+        vm.stopPrank();
+        _pretendKind(adapter.train[3].sketchSet, 1);
+        vm.prank(alice);
+        market.list(id, 1, 1, "");
+    }
+
+    function _pretendKind(uint64 set, uint8 kind) private {
+        IAttrSketch.SetHeader memory found = SKETCH.header(set);
+        found.kind = kind;
+        vm.mockCall(address(SKETCH), abi.encodeCall(IAttrSketch.header, (set)), abi.encode(found));
     }
 
     /* STATUS */

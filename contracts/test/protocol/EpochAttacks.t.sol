@@ -3,6 +3,7 @@ pragma solidity 0.8.37;
 
 import {IAdapterMarket} from "../../src/interfaces/IAdapterMarket.sol";
 import {IClaimVault} from "../../src/interfaces/IClaimVault.sol";
+import {IDatanetRegistry} from "../../src/interfaces/IDatanetRegistry.sol";
 import {IEpochSettlement, Result, Scores, Settlement, Stage} from "../../src/interfaces/IEpochSettlement.sol";
 import {IInferenceRouter, Pot} from "../../src/interfaces/IInferenceRouter.sol";
 import {IValidatorStaking} from "../../src/interfaces/IValidatorStaking.sol";
@@ -217,11 +218,7 @@ contract EpochAttacksTest is EpochTest {
         (node.base, node.developer) = (base, developer);
         uint256 limit = market.MAX_ANCESTORS();
         vm.mockCall(address(LORA), abi.encodeCall(ILoraRegistry.statusOf, (wide)), abi.encode(uint8(0)));
-        vm.mockCall(
-            address(LORA),
-            abi.encodeCall(ILoraRegistry.flattenDatanets, (wide)),
-            abi.encode(new bytes32[](0), new uint32[](0))
-        );
+        vm.mockCall(address(LORA), abi.encodeCall(ILoraRegistry.lineage, (wide)), abi.encode(new uint64[](0)));
         _mockAncestors(wide, node, limit + 1);
         vm.startPrank(developer);
         vm.expectRevert(abi.encodeWithSelector(IAdapterMarket.TooManyAncestors.selector, limit + 1, limit));
@@ -229,6 +226,37 @@ contract EpochAttacksTest is EpochTest {
         _mockAncestors(wide, node, limit);
         market.list(wide, 1, 1, "");
         vm.stopPrank();
+    }
+
+    /// @dev AM1: the widest lineage that the market lists, each of it trained on 16 of 128 Datanets, is listed in a transaction of 30 million gas.
+    function test_list_widestLineage_fitsIntoATransaction() public {
+        uint64 wide = 77;
+        uint256 limit = market.MAX_ANCESTORS();
+        ILoraRegistry.Adapter memory node;
+        (node.base, node.developer) = (base, developer);
+        node.parents = new ILoraRegistry.Share[](8);
+        _mockAncestors(wide, node, limit);
+        uint64[] memory ids = new uint64[](limit);
+        node.train = new ILoraRegistry.Train[](16);
+        for (uint64 i = 0; i < limit; ++i) {
+            ids[i] = 1000 + i;
+            for (uint256 t = 0; t < 16; ++t) {
+                node.train[t].datanet = keccak256(abi.encode((i * 16 + t * 37) % market.MAX_DATANETS()));
+            }
+            _mockAncestors(ids[i], node, limit);
+        }
+        vm.mockCall(address(LORA), abi.encodeCall(ILoraRegistry.statusOf, (wide)), abi.encode(uint8(0)));
+        vm.mockCall(address(LORA), abi.encodeCall(ILoraRegistry.lineage, (wide)), abi.encode(ids));
+        vm.mockCall(
+            address(registry), abi.encodeWithSelector(IDatanetRegistry.licenceAllows.selector), abi.encode(true)
+        );
+        vm.prank(developer);
+        uint256 before = gasleft();
+        market.list(wide, 1, 1, "");
+        uint256 used = before - gasleft();
+        // LORA reads 41 slots for an adapter with 8 parents and 16 training sets, and the registry four for a licence.
+        assertLt(used + limit * 100_000 + market.MAX_DATANETS() * 12_000, 25_000_000);
+        assertTrue(market.isOffered(wide));
     }
 
     function _mockAncestors(uint64 id, ILoraRegistry.Adapter memory node, uint256 ancestors) private {
@@ -352,7 +380,7 @@ contract EpochAttacksTest is EpochTest {
         bytes32 a = questions.askSketch{value: QUESTION_BOND}(epoch, adapter, encoded, first, 0);
         bytes32 b = questions.askSketch{value: QUESTION_BOND}(epoch, adapter, encoded, other, 0);
         vm.stopPrank();
-        _tally(a, new bytes(DIM));
+        _tally(a, new bytes(DIM), scores.draws[first].sketches[0]);
         _mine(1, 1);
         bytes memory finding = new bytes(DIM);
         questions.answer(a, finding, scores.draws[first].sketches[0]);
@@ -364,7 +392,7 @@ contract EpochAttacksTest is EpochTest {
         vm.deal(alice, PROPOSAL_BOND);
         vm.prank(alice);
         settlement.propose{value: PROPOSAL_BOND}(epoch, adapter, encoded, hashes);
-        _tally(b, finding);
+        _tally(b, finding, scores.draws[other].sketches[0]);
         questions.answer(b, finding, scores.draws[other].sketches[0]);
         assertEq(_claimable(alice), PROPOSAL_BOND, "void by no fault of hers");
         Settlement memory settled = settlement.settlementOf(epoch, adapter);

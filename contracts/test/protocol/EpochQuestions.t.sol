@@ -13,6 +13,9 @@ import {EpochTest} from "./EpochTest.sol";
 import {Initializable} from "@openzeppelin/contracts/proxy/utils/Initializable.sol";
 
 contract EpochQuestionsTest is EpochTest {
+    /// @dev A seventh of a tenth of the bond.
+    uint256 private constant JUROR_SHARE = QUESTION_BOND / 10 / 7;
+
     uint64 private epoch;
     bytes private encoded;
     /// @dev The proposal's result.
@@ -124,12 +127,12 @@ contract EpochQuestionsTest is EpochTest {
     }
 
     /// @dev EQ2: a question delays the payment, until its jury is done.
-    function test_answer_undecided_bondGoesBack() public {
+    function test_answer_undecided_aTenthIsBurnt() public {
         bytes32 id = _askSketch(0);
         JuryQuestion memory question = questions.questionOf(id);
         assertEq(question.place, type(uint16).max);
         assertEq(question.accused, worker);
-        assertEq(question.price, 5 * PRICE);
+        assertEq(question.fee, uint256(5 * PRICE) * 500 / 10_000 + PLATFORM_FEE);
         assertEq(_held(id), QUESTION_BOND);
         vm.expectRevert(abi.encodeWithSelector(IEpochQuestions.QuestionOpen.selector, id));
         questions.answer(id, "", "");
@@ -139,29 +142,142 @@ contract EpochQuestionsTest is EpochTest {
         settlement.finalize(epoch, adapter, hashes, result, 99);
         vm.expectEmit(address(questions));
         emit IEpochQuestions.Answered(id, false, false);
+        uint256 before = address(vault).balance;
         questions.answer(id, "", "");
-        assertEq(_claimable(challenger), QUESTION_BOND);
+        assertEq(_claimable(challenger), QUESTION_BOND * 9 / 10);
+        assertEq(address(vault).balance, before - QUESTION_BOND / 10);
+        assertEq(_held(id), 0);
         vm.expectRevert(abi.encodeWithSelector(IEpochQuestions.UnknownQuestion.selector, id));
         questions.answer(id, "", "");
         _finalizeAll();
         _assertStage(epoch, Stage.Settled);
     }
 
+    /// @dev EQ7: what wasn't decided can be asked about once more, under another number, by a jury of its own.
+    function test_answer_undecided_mayBeAskedOnceMore() public {
+        _setParameter(address(jury), "commitSeconds", 60);
+        _setParameter(address(jury), "revealSeconds", 60);
+        _setParameter(address(jury), "tallySeconds", 60);
+        bytes32 id = _askSketch(0);
+        vm.expectRevert(abi.encodeWithSelector(IEpochQuestions.AlreadyAsked.selector, id));
+        _askSketch(1);
+        _endUndecided(id);
+        bytes32 again = _askSketch(1);
+        assertNotEq(again, id);
+        assertEq(_held(again), QUESTION_BOND);
+        vm.expectRevert(abi.encodeWithSelector(IEpochQuestions.AlreadyAsked.selector, id));
+        _askSketch(2);
+        uint256 state = vm.snapshotState();
+        _decide(again, new bytes(DIM), _sketch());
+        assertEq(_workerStake(), 900 ether);
+        assertTrue(vm.revertToState(state));
+        _endUndecided(again);
+        vm.expectRevert(abi.encodeWithSelector(IEpochQuestions.AlreadyAsked.selector, id));
+        _askSketch(2);
+        // What was decided is.
+        id = _askRow(1);
+        (,, bytes memory vector) = SKETCH.row(set, 1);
+        _decide(id, vector, "");
+        vm.expectRevert(abi.encodeWithSelector(IEpochQuestions.AlreadyAsked.selector, id));
+        _askRow(1);
+    }
+
+    function _endUndecided(bytes32 id) private {
+        vm.warp(jury.questionOf(id).tallyEnd);
+        questions.answer(id, "", "");
+    }
+
+    /// @dev EQ9: four questions at once have the least bond, four more twice that. Where nobody could answer, nobody but the asker pays.
+    function test_ask_many_costTheAsker() public {
+        bytes32[] memory ids = new bytes32[](4);
+        for (uint32 r = 0; r < 3; ++r) {
+            ids[r] = _askRow(r);
+        }
+        ids[3] = _askSketch(0);
+        assertEq(questions.bondOf(epoch, adapter), 2 * QUESTION_BOND);
+        assertEq(questions.bondOf(epoch + 1, adapter), QUESTION_BOND);
+        bytes memory scores = encoded;
+        vm.prank(challenger);
+        vm.expectRevert(abi.encodeWithSelector(IEpochQuestions.WrongBond.selector, QUESTION_BOND, 2 * QUESTION_BOND));
+        questions.askSketch{value: QUESTION_BOND}(epoch, adapter, scores, 1, 0);
+        _mine(4, 1);
+        for (uint256 i = 0; i < 4; ++i) {
+            jury.draw(ids[i]);
+        }
+        uint256 staked = _validatorsStake();
+        vm.warp(jury.questionOf(ids[0]).tallyEnd);
+        for (uint256 i = 0; i < 4; ++i) {
+            jury.tally(ids[i], new bytes[](0));
+            questions.answer(ids[i], "", "");
+        }
+        assertEq(_validatorsStake(), staked);
+        assertEq(_claimable(challenger), 4 * QUESTION_BOND * 9 / 10);
+        assertEq(questions.bondOf(epoch, adapter), QUESTION_BOND);
+    }
+
+    function _validatorsStake() private view returns (uint256 sum) {
+        for (uint256 i = 0; i < validators.length; ++i) {
+            sum += staking.stakeOf(IValidatorStaking.Role.Validator, validators[i]);
+        }
+    }
+
+    function _assertJurorsPaid(bytes32 id, uint256 share) private view {
+        address[] memory jurors = jury.agreeingOf(id);
+        assertEq(jurors.length, 7);
+        for (uint256 i = 0; i < jurors.length; ++i) {
+            assertEq(_claimable(jurors[i]), share);
+        }
+    }
+
     /* SKETCHES */
+
+    /// @dev EQ3: a worker who shows prompt and output to some of the jury only has all of it against him all the same.
+    function test_sketch_shownToSome_punishesTheWorker() public {
+        bytes32 id = _askSketch(0);
+        bytes[] memory findings = new bytes[](7);
+        for (uint256 i = 0; i < 7; ++i) {
+            // What the prompt gives is another sketch than the worker's; four were shown nothing.
+            findings[i] = i < 3 ? _query([int256(0), 0, 3]) : new bytes(DIM);
+        }
+        _tallyEach(id, findings, _sketch());
+        questions.answer(id, findings[0], _sketch());
+        assertEq(_workerStake(), 900 ether);
+        _assertStage(epoch, Stage.Open);
+    }
+
+    /// @dev EQ3: of a right sketch the worker who shows it to five is safe, whatever the others say.
+    function test_sketch_shownToFive_isUpheld() public {
+        bytes32 id = _askSketch(0);
+        bytes[] memory findings = new bytes[](7);
+        for (uint256 i = 0; i < 7; ++i) {
+            findings[i] = i < 2 ? new bytes(DIM) : _sketch();
+        }
+        address[] memory jurors = _tallyEach(id, findings, _sketch());
+        questions.answer(id, _sketch(), _sketch());
+        assertEq(_workerStake(), 1000 ether);
+        uint256 share = QUESTION_BOND / 10 / 5;
+        for (uint256 i = 0; i < 7; ++i) {
+            assertEq(_claimable(jurors[i]), i < 2 ? 0 : share);
+        }
+        assertEq(_claimable(worker), (QUESTION_BOND - 5 * share) / 2);
+    }
 
     /// @dev EQ3: once for the request, whichever draws it has.
     function test_sketch_rejected_punishesTheWorker() public {
         uint256 hold = router.heldOf(epoch, adapter, worker);
-        uint256 platform = uint256(5 * PRICE) * router.splitOf(epoch).platform / 10_000;
+        // The platform's part and the platform fee: all that the request brought him, and all of his hold.
+        uint256 fee = uint256(5 * PRICE) * router.splitOf(epoch).platform / 10_000 + PLATFORM_FEE;
+        assertEq(hold, fee);
         bytes32 id = _askSketch(0);
         bytes memory finding = _query([int256(0), 0, 3]);
-        _tally(id, finding);
+        _tally(id, finding, _sketch());
         vm.expectEmit(address(settlement));
         emit IEpochSettlement.Voided(epoch, adapter, proposer);
         questions.answer(id, finding, _sketch());
         assertEq(_workerStake(), 900 ether);
-        assertEq(router.heldOf(epoch, adapter, worker), hold - platform);
-        assertEq(_claimable(challenger), QUESTION_BOND + 50 ether + platform / 2);
+        assertEq(router.heldOf(epoch, adapter, worker), 0);
+        assertEq(_claimable(challenger), QUESTION_BOND - 7 * JUROR_SHARE + 50 ether + fee / 2);
+        _assertJurorsPaid(id, JUROR_SHARE);
         assertEq(_claimable(proposer), PROPOSAL_BOND);
         assertEq(_held(id), 0);
         assertGe(reputation.balanceOf(challenger), 10e18);
@@ -199,9 +315,12 @@ contract EpochQuestionsTest is EpochTest {
         bytes memory near = _query([int256(1), 1, 0]);
         near[0] = bytes1(uint8(near[0]) + 1);
         _decide(id, near, _sketch());
-        assertEq(_claimable(worker), QUESTION_BOND / 2);
+        uint256 rest = QUESTION_BOND - 7 * JUROR_SHARE;
+        assertEq(_claimable(worker), rest / 2);
         assertEq(_claimable(challenger), 0);
-        assertEq(address(vault).balance, before - QUESTION_BOND / 2);
+        assertEq(address(vault).balance, before - (rest - rest / 2));
+        assertEq(_held(id), 0);
+        _assertJurorsPaid(id, JUROR_SHARE);
         assertEq(_workerStake(), 1000 ether);
         _finalizeAll();
         assertGt(_claimable(alice), 0);
@@ -211,7 +330,7 @@ contract EpochQuestionsTest is EpochTest {
     function test_answer_otherBytes_reverts() public {
         bytes32 id = _askSketch(0);
         bytes memory finding = _query([int256(0), 0, 3]);
-        _tally(id, finding);
+        _tally(id, finding, _sketch());
         bytes memory right = _sketch();
         (bytes32 a, bytes32 b) = (keccak256(right), keccak256(finding));
         vm.expectRevert(abi.encodeWithSelector(IEpochQuestions.WrongSketch.selector, a, b));
@@ -268,7 +387,25 @@ contract EpochQuestionsTest is EpochTest {
         (,, bytes memory vector) = SKETCH.row(set, 1);
         _decide(_askRow(1), vector, "");
         assertFalse(questions.isRejected(set, 1));
-        assertEq(_claimable(developer), QUESTION_BOND / 2);
+        assertEq(_claimable(developer), (QUESTION_BOND - 7 * JUROR_SHARE) / 2);
         assertEq(_claimable(challenger), 0);
+    }
+
+    /* WHO JUDGES */
+
+    /// @dev EQ8: neither asker, proposer and accused judge, nor who holds their places.
+    function test_ask_holdersOfTheInterested_areExcluded() public {
+        address[3] memory holders =
+            [_rotate("worker", "validator0"), _rotate("proposer", "validator1"), _rotate("challenger", "validator2")];
+        bytes32 id = _askSketch(0);
+        _mine(4, 1);
+        address[] memory jurors = jury.draw(id);
+        assertEq(jurors.length, VALIDATORS - 3);
+        for (uint256 i = 0; i < jurors.length; ++i) {
+            for (uint256 j = 0; j < 3; ++j) {
+                assertEq(vault.holderOf([worker, proposer, challenger][j]), holders[j]);
+                assertNotEq(jurors[i], holders[j], "judges in his own cause");
+            }
+        }
     }
 }

@@ -16,16 +16,17 @@ contract EpochSetsTest is EpochTest {
 
     uint64 private labels;
     uint64 private second;
+    bytes32 private secondSpace;
 
-    /// @dev The second set has the rows' patterns the other way round: cluster 0 has pattern 2.
+    /// @dev The second set is of another Datanet, and has the rows' patterns the other way round: cluster 0 has pattern 2.
     function setUp() public override {
         super.setUp();
         labels = _newSet(_rowsOf(3), 1);
-        second = _newSet(bytes.concat(_row(0, 2), _row(1, 1), _row(2, 0)), 0);
+        (second, secondSpace) = _newSetOfAnother(bytes.concat(_row(0, 2), _row(1, 1), _row(2, 0)), 0);
         ILoraRegistry.Train[] memory train = new ILoraRegistry.Train[](3);
         train[0] = ILoraRegistry.Train(space, labels, 0, LABELS_BPS);
         train[1] = ILoraRegistry.Train(space, set, 0, FIRST_BPS);
-        train[2] = ILoraRegistry.Train(space, second, 0, SECOND_BPS);
+        train[2] = ILoraRegistry.Train(secondSpace, second, 0, SECOND_BPS);
         adapter = _newAdapter("several sets", train);
     }
 
@@ -140,7 +141,7 @@ contract EpochSetsTest is EpochTest {
         bytes memory first = scores.draws[0].sketches[0];
         scores.draws[0].sketches = _one(first);
         vm.expectRevert(abi.encodeWithSelector(IEpochScoring.WrongLength.selector, 1, 2));
-        scoring.checkForm(adapter, abi.encode(scores), 2);
+        scoring.checkForm(1, adapter, abi.encode(scores), 2);
     }
 
     /// @dev EQ3: a request's worker is punished once, whichever of its sketches are rejected; reputation comes with the punishment.
@@ -167,10 +168,10 @@ contract EpochSetsTest is EpochTest {
     function test_propose_setTooLarge_reverts() public {
         bytes memory encoded = abi.encode(_nothing());
         _pretendRows(780);
-        scoring.checkForm(adapter, encoded, 2);
+        scoring.checkForm(1, adapter, encoded, 2);
         _pretendRows(781);
         vm.expectRevert(abi.encodeWithSelector(IEpochScoring.SetTooLarge.selector, second, 24_020_436));
-        scoring.checkForm(adapter, encoded, 2);
+        scoring.checkForm(1, adapter, encoded, 2);
         // No proposal is possible: the epoch is carried, as any without one.
         _serve(5, _two([int256(1), 0, 0], [int256(0), 1, 0]));
         uint64 epoch = _close();

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 pragma solidity 0.8.37;
 
+import {IAdapterMarket} from "../../src/interfaces/IAdapterMarket.sol";
 import {IClaimVault} from "../../src/interfaces/IClaimVault.sol";
 import {IEpochSettlement, Result, Stage} from "../../src/interfaces/IEpochSettlement.sol";
-import {Pot} from "../../src/interfaces/IInferenceRouter.sol";
+import {IInferenceRouter, Pot} from "../../src/interfaces/IInferenceRouter.sol";
 import {IValidatorStaking} from "../../src/interfaces/IValidatorStaking.sol";
 import {ILoraRegistry} from "../../src/interfaces/precompiles/ILoraRegistry.sol";
 import {Predeploys} from "../../src/libraries/Predeploys.sol";
@@ -121,20 +122,90 @@ contract EpochSettlementTest is EpochTest {
     }
 
     /// @dev ES7.
-    function test_advance_overEmptyEpochs_succeeds() public {
+    function test_nextOf_overEmptyEpochs_succeeds() public {
         for (uint256 i = 0; i < 3; ++i) {
             _nextEpoch();
         }
-        assertEq(settlement.advance(adapter, 2), 2);
-        assertEq(settlement.advance(adapter, 1), 2);
-        // Never beyond what is closed.
-        assertEq(settlement.advance(adapter, 100), 5);
+        assertEq(settlement.nextOf(adapter), 0);
         _serve(3, [int256(1), 0, 0]);
+        assertEq(settlement.nextOf(adapter), 5);
         uint64 epoch = _close();
         assertEq(epoch, 5);
-        assertEq(settlement.advance(adapter, 100), 5);
-        _settle(epoch);
-        assertEq(settlement.advance(adapter, 100), 6);
+        _nextEpoch();
+        _serve(3, [int256(1), 0, 0]);
+        assertEq(settlement.nextOf(adapter), 5);
+        settlement.carry(epoch, adapter);
+        assertEq(settlement.nextOf(adapter), 7);
+        // Nothing was paid in the sixth.
+        vm.warp(vm.getBlockTimestamp() + 8 days);
+        vm.expectRevert(abi.encodeWithSelector(IInferenceRouter.PotEmpty.selector, 6, adapter));
+        settlement.carry(6, adapter);
+    }
+
+    /// @dev ES7: however many epochs passed before an adapter's first one, settling that takes the same gas.
+    function test_finalize_afterManyEmptyEpochs_takesNoMoreGas() public {
+        uint256 start = vm.snapshotState();
+        uint256 early = _gasOfCarry();
+        vm.revertToState(start);
+        for (uint256 i = 0; i < 300; ++i) {
+            _nextEpoch();
+        }
+        assertLe(_gasOfCarry(), early + 5000);
+    }
+
+    function _gasOfCarry() private returns (uint256 gas) {
+        _serve(4, [int256(1), 0, 0]);
+        uint64 epoch = _close();
+        (, uint64 closed) = router.closedAt(epoch);
+        vm.warp(closed + 7 days + 1);
+        gas = gasleft();
+        settlement.carry(epoch, adapter);
+        gas -= gasleft();
+    }
+
+    /// @dev ES13: what is carried for an adapter that nobody uses any more is its Datanets', whatever its developer does.
+    function test_residue_ofAnUnusedAdapter_goesToDatanets() public {
+        _reviewAll();
+        _serve(50, [int256(1), 0, 0]);
+        uint64 epoch = _close();
+        _carry(epoch);
+        (uint128 carried,,) = settlement.carriedOf(adapter);
+        assertGt(carried, 0);
+        vm.prank(developer);
+        market.update(adapter, IAdapterMarket.Status.Withdrawn, PRICE, 0, "");
+        // Four epochs close after the last one.
+        for (uint256 i = 0; i < 4; ++i) {
+            vm.expectRevert(abi.encodeWithSelector(IEpochSettlement.NoResidue.selector, adapter));
+            settlement.distributeResidue(adapter, 9);
+            _nextEpoch();
+        }
+        vm.expectEmit(address(settlement));
+        emit IEpochSettlement.ResidueBegan(adapter, carried);
+        settlement.distributeResidue(adapter, 9);
+        assertEq(_pool(), 0);
+        for (uint32 c = 0; c < 3; ++c) {
+            assertEq(registry.sharesOf(datanet, c), carried / 3);
+        }
+        vm.expectRevert(abi.encodeWithSelector(IEpochSettlement.NoResidue.selector, adapter));
+        settlement.distributeResidue(adapter, 9);
+    }
+
+    /// @dev ES13: as long as an epoch that was paid for isn't settled, what is carried may join it.
+    function test_residue_ofAnAdapterInUse_waits() public {
+        _serve(50, [int256(1), 0, 0]);
+        _carry(_close());
+        for (uint256 i = 0; i < 5; ++i) {
+            _nextEpoch();
+        }
+        delete served;
+        _serve(1, [int256(1), 0, 0]);
+        vm.expectRevert(abi.encodeWithSelector(IEpochSettlement.NoResidue.selector, adapter));
+        settlement.distributeResidue(adapter, 9);
+        _settle(_close());
+        assertGt(_claimable(alice), 0);
+        // The count of epochs begins anew.
+        vm.expectRevert(abi.encodeWithSelector(IEpochSettlement.NoResidue.selector, adapter));
+        settlement.distributeResidue(adapter, 9);
     }
 
     /// @dev ES8.

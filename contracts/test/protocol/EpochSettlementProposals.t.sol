@@ -130,15 +130,15 @@ contract EpochSettlementProposalsTest is EpochTest {
         bytes memory encoded = abi.encode(_nothing());
         _expectLength(encoded, 0, 0, 1);
         vm.expectRevert(IEpochScoring.NotCanonical.selector);
-        scoring.checkForm(adapter, bytes.concat(encoded, hex"00"), 1);
+        scoring.checkForm(epoch, adapter, bytes.concat(encoded, hex"00"), 1);
         vm.expectRevert();
-        scoring.checkForm(adapter, hex"00", 1);
+        scoring.checkForm(epoch, adapter, hex"00", 1);
 
         // No longer than a challenger's transaction can bring, though a contract could propose more.
         vm.expectRevert(abi.encodeWithSelector(IEpochScoring.ScoresTooLong.selector, 129_025, 129_024));
-        scoring.checkForm(adapter, new bytes(129_025), 1);
+        scoring.checkForm(epoch, adapter, new bytes(129_025), 1);
         vm.expectRevert(IEpochScoring.NotCanonical.selector);
-        scoring.checkForm(adapter, new bytes(129_024), 1);
+        scoring.checkForm(epoch, adapter, new bytes(129_024), 1);
 
         Scores memory scores = _scores(epoch, SHARP);
         scores.draws[3].sketches[0] = new bytes(DIM - 1);
@@ -148,7 +148,7 @@ contract EpochSettlementProposalsTest is EpochTest {
         scores.draws[3].sketches = new bytes[](0);
         _expectLength(abi.encode(scores), 1, 2 * DIM, 0);
         scores.witnesses[0].x[3] = "";
-        scoring.checkForm(adapter, abi.encode(scores), 1);
+        scoring.checkForm(epoch, adapter, abi.encode(scores), 1);
         scores.draws[3].proof = new FeeTree.Sibling[](1);
         _expectLength(abi.encode(scores), 1, 1, 0);
         scores.draws[4].proof = new FeeTree.Sibling[](41);
@@ -167,7 +167,7 @@ contract EpochSettlementProposalsTest is EpochTest {
 
     function _expectLength(bytes memory encoded, uint256 results, uint256 given, uint256 expected) private {
         vm.expectRevert(abi.encodeWithSelector(IEpochScoring.WrongLength.selector, given, expected));
-        scoring.checkForm(adapter, encoded, results);
+        scoring.checkForm(epoch, adapter, encoded, results);
     }
 
     /* CHALLENGES */
@@ -223,15 +223,7 @@ contract EpochSettlementProposalsTest is EpochTest {
         assertEq(address(vault).balance, burntBefore + PROPOSAL_BOND / 2);
         assertEq(reputation.balanceOf(challenger), 10e18);
         _assertStage(epoch, Stage.Open);
-        // Another can be made, even after the epoch's own window.
-        (, uint64 closed) = router.closedAt(epoch);
-        vm.warp(closed + 6 days);
-        _propose(epoch, scores, hashes);
-        vm.warp(closed + 9 days);
-        _challenge(epoch, scores, hashes);
-        vm.expectRevert(abi.encodeWithSelector(IEpochSettlement.ProposalsNotOver.selector, closed + 10 days));
-        settlement.carry(epoch, adapter);
-        vm.warp(closed + 10 days);
+        // Another can be made.
         _proposeAll(epoch);
     }
 
@@ -277,23 +269,23 @@ contract EpochSettlementProposalsTest is EpochTest {
         settlement.challenge(epoch, adapter, encoded, hashes, 0);
     }
 
-    /// @dev ES4: the other request's draw in the place of a draw.
-    function test_challenge_wrongDraw_refutes() public {
+    /// @dev ES3: the other request's draw in the place of a draw.
+    function test_propose_wrongDraw_reverts() public {
         Scores memory scores = _scores(epoch, SHARP);
         (, bytes32[] memory hashes) = _results(epoch, scores);
         (uint256 i, uint256 other) = (0, 1 - _drawn(epoch, 0));
         scores.draws[i] = served[other].draw;
         scores.witnesses[0].x[i] = _solve(_weightsOf(served[other].draw.sketches[0]), SHARP);
-        _refutes(scores, hashes);
+        _expectUnknownDraw(epoch, scores, hashes, i);
     }
 
-    /// @dev ES4.
-    function test_challenge_wrongSketch_refutes() public {
+    /// @dev ES3.
+    function test_propose_wrongSketch_reverts() public {
         Scores memory scores = _scores(epoch, SHARP);
         (, bytes32[] memory hashes) = _results(epoch, scores);
         scores.draws[7].sketches[0] = _query([int256(0), 0, 1]);
         scores.witnesses[0].x[7] = _solve([int256(0), 0, 1], SHARP);
-        _refutes(scores, hashes);
+        _expectUnknownDraw(epoch, scores, hashes, 7);
     }
 
     /// @dev ES4.
@@ -341,6 +333,9 @@ contract EpochSettlementProposalsTest is EpochTest {
         _challenge(epoch, scores, hashes);
         _assertStage(epoch, Stage.Open);
         assertEq(_claimable(challenger), PROPOSAL_BOND / 2);
+        // There is time for a right one, though everything would have ended.
+        vm.warp(until + 2 days);
+        _proposeAll(epoch);
     }
 
     /* IMPROVEMENTS */
@@ -348,28 +343,106 @@ contract EpochSettlementProposalsTest is EpochTest {
     /// @dev ES6.
     function test_improve_omittedDraw_takesThePlace() public {
         Scores memory old = _scores(epoch, SHARP);
-        old.draws[5] = _nothing().draws[5];
-        (old.witnesses[0].x[5], old.witnesses[0].shift[5]) = ("", 0);
+        _omit(old, 5);
         (, bytes32[] memory hashes) = _results(epoch, old);
         _propose(epoch, old, hashes);
         uint48 deadline = settlement.settlementOf(epoch, adapter).deadline;
         Scores memory better = _scores(epoch, SHARP);
         (Result[] memory results, bytes32[] memory right) = _results(epoch, better);
-        vm.warp(deadline);
+        // What is shown last can be asked about for a day.
+        vm.warp(deadline - 1 days);
+        vm.expectEmit(address(settlement));
+        emit IEpochSettlement.ProposalReplaced(epoch, adapter, 0, proposer);
         _improve(epoch, old, better, right);
-        assertEq(_claimable(proposer), PROPOSAL_BOND);
-        assertEq(_bond(epoch), PROPOSAL_BOND);
+        assertEq(_bond(epoch), 2 * PROPOSAL_BOND);
         Settlement memory settled = settlement.settlementOf(epoch, adapter);
         assertEq(settled.proposer, challenger);
-        assertEq(settled.deadline, deadline + 1 days);
-        // What is shown last can be asked about, too.
-        assertEq(settled.askUntil, deadline + 1 days);
+        assertEq(settled.deadline, deadline);
+        assertEq(settled.askUntil, deadline);
+        assertEq(settled.replaced, 1);
         vm.warp(deadline + 1);
         vm.expectRevert(abi.encodeWithSelector(IEpochSettlement.WindowOver.selector, deadline));
         settlement.improve{value: PROPOSAL_BOND}(epoch, adapter, abi.encode(better), abi.encode(better), right);
         uint128 stakers = router.potOf(epoch, adapter).stakers;
         _payAll(epoch, results, right);
         assertEq(_claimable(challenger), PROPOSAL_BOND + stakers / 10);
+        assertEq(_claimable(proposer), 0);
+        settlement.returnBond(epoch, adapter, 0);
+        assertEq(_claimable(proposer), PROPOSAL_BOND);
+        assertEq(_bond(epoch), 0);
+    }
+
+    /// @dev ES6: who lies isn't set free by an improvement, whoever makes it. What stands isn't touched by what becomes of him.
+    function test_improve_ofALie_leavesItChallengeable() public {
+        Scores memory old = _scores(epoch, SHARP);
+        _omit(old, 5);
+        bytes32[] memory lie = new bytes32[](1);
+        lie[0] = keccak256("lie");
+        _propose(epoch, old, lie);
+        uint48 deadline = settlement.settlementOf(epoch, adapter).deadline;
+        Scores memory better = _scores(epoch, SHARP);
+        (Result[] memory results, bytes32[] memory right) = _results(epoch, better);
+        _improve(epoch, old, better, right);
+        assertEq(_claimable(proposer), 0, "the liar's bond");
+        vm.expectRevert(abi.encodeWithSelector(IEpochSettlement.WindowOpen.selector, deadline));
+        settlement.returnBond(epoch, adapter, 0);
+
+        vm.warp(deadline);
+        bytes memory encoded = abi.encode(old);
+        uint256 before = address(vault).balance;
+        _expectReplacedRefusals(encoded, lie);
+        vm.expectEmit(address(settlement));
+        emit IEpochSettlement.ReplacedRefuted(epoch, adapter, 0, proposer, alice);
+        vm.prank(alice);
+        settlement.challengeReplaced(epoch, adapter, 0, encoded, lie, 0);
+        assertEq(_claimable(alice), PROPOSAL_BOND / 2);
+        assertEq(address(vault).balance, before - PROPOSAL_BOND / 2);
+        assertEq(reputation.balanceOf(alice), 10e18);
+        vm.expectRevert(abi.encodeWithSelector(IEpochSettlement.NoBond.selector, epoch, adapter, 0));
+        settlement.challengeReplaced(epoch, adapter, 0, encoded, lie, 0);
+        vm.expectRevert(abi.encodeWithSelector(IEpochSettlement.NoBond.selector, epoch, adapter, 0));
+        settlement.returnBond(epoch, adapter, 0);
+        _assertStage(epoch, Stage.Proposed);
+        assertEq(_bond(epoch), PROPOSAL_BOND);
+        _payAll(epoch, results, right);
+        _assertStage(epoch, Stage.Settled);
+        assertEq(_bond(epoch), 0);
+    }
+
+    function _expectReplacedRefusals(bytes memory encoded, bytes32[] memory lie) private {
+        bytes32 hash = keccak256("other");
+        vm.expectRevert(abi.encodeWithSelector(IEpochSettlement.WrongScores.selector, hash, keccak256(encoded)));
+        settlement.challengeReplaced(epoch, adapter, 0, "other", lie, 0);
+        bytes32[] memory other = new bytes32[](1);
+        (bytes32 a, bytes32 b) = (keccak256(abi.encode(other)), keccak256(abi.encode(lie)));
+        vm.expectRevert(abi.encodeWithSelector(IEpochSettlement.WrongResults.selector, a, b));
+        settlement.challengeReplaced(epoch, adapter, 0, encoded, other, 0);
+        vm.expectRevert(abi.encodeWithSelector(IEpochSettlement.NoBond.selector, epoch, adapter, 1));
+        settlement.challengeReplaced(epoch, adapter, 1, encoded, lie, 0);
+    }
+
+    /// @dev ES6: a right one that was replaced is refuted by nobody, in time or later, nor does a pause free a wrong one.
+    function test_challengeReplaced_rightOrPaused_holds() public {
+        Scores memory old = _scores(epoch, SHARP);
+        _omit(old, 5);
+        (, bytes32[] memory hashes) = _results(epoch, old);
+        _propose(epoch, old, hashes);
+        Scores memory better = _scores(epoch, SHARP);
+        (, bytes32[] memory right) = _results(epoch, better);
+        _improve(epoch, old, better, right);
+        bytes memory encoded = abi.encode(old);
+        vm.expectRevert(abi.encodeWithSelector(IEpochSettlement.ProposalHolds.selector, hashes[0]));
+        settlement.challengeReplaced(epoch, adapter, 0, encoded, hashes, 0);
+        uint256 until = vm.getBlockTimestamp() + 14 days;
+        vm.prank(Predeploys.PARAM_TIMELOCK);
+        IPausable(address(SKETCH)).setPaused(IAttrSketch.scoreInfluence.selector, uint64(until));
+        settlement.challengeReplaced(epoch, adapter, 0, encoded, hashes, 0);
+        assertEq(settlement.replacedOf(epoch, adapter, 0).deadline, until + 1 days);
+        assertEq(settlement.replacedOf(epoch, adapter, 0).bond, PROPOSAL_BOND);
+        vm.warp(until + 1 days + 1);
+        vm.expectRevert(abi.encodeWithSelector(IEpochSettlement.WindowOver.selector, until + 1 days));
+        settlement.challengeReplaced(epoch, adapter, 0, encoded, hashes, 0);
+        settlement.returnBond(epoch, adapter, 0);
         assertEq(_claimable(proposer), PROPOSAL_BOND);
     }
 
@@ -395,12 +468,11 @@ contract EpochSettlementProposalsTest is EpochTest {
     function test_improve_otherDifference_reverts() public {
         (Scores memory old,,) = _proposeAll(epoch);
         Scores memory other = _scores(epoch, SHARP);
-        other.draws[5] = _nothing().draws[5];
-        (other.witnesses[0].x[5], other.witnesses[0].shift[5]) = ("", 0);
+        _omit(other, 5);
         _expectNoImprovement(old, other);
         other = _scores(epoch, SHARP);
         other.draws[5].price += 1;
-        _expectNoImprovement(old, other);
+        _expectUnknownDraw(old, other, 5);
         other = _scores(epoch, SHARP);
         // Half the residual in the norm would be needed.
         other.witnesses[0].x[5] = _solve(_weightsOf(old.draws[5].sketches[0]), SHARP - 1);
@@ -408,7 +480,7 @@ contract EpochSettlementProposalsTest is EpochTest {
         _expectNoImprovement(old, other);
     }
 
-    /// @dev ES6: a draw that isn't the log's, or has no score, improves nothing.
+    /// @dev ES6: a draw that isn't the log's improves nothing.
     function test_improve_uselessDraw_reverts() public {
         Scores memory nothing = _nothing();
         (, bytes32[] memory hashes) = _results(epoch, nothing);
@@ -416,9 +488,9 @@ contract EpochSettlementProposalsTest is EpochTest {
         Scores memory other = _nothing();
         other.draws[0] = served[1 - _drawn(epoch, 0)].draw;
         other.witnesses[0].x[0] = new bytes(2 * DIM);
-        _expectNoImprovement(nothing, other);
+        _expectUnknownDraw(nothing, other, 0);
         other.draws[0].sketches[0] = new bytes(DIM);
-        _expectNoImprovement(nothing, other);
+        _expectUnknownDraw(nothing, other, 0);
         other = _nothing();
         other.witnesses[0].shift[1] = 1;
         _expectNoImprovement(nothing, other);
@@ -430,7 +502,30 @@ contract EpochSettlementProposalsTest is EpochTest {
         vm.prank(alice);
         settlement.improve{value: PROPOSAL_BOND}(epoch, adapter, abi.encode(other), abi.encode(more), hashes);
         _challenge(epoch, more, hashes);
-        assertEq(_claimable(challenger), PROPOSAL_BOND + PROPOSAL_BOND / 2);
+        assertEq(_claimable(challenger), PROPOSAL_BOND / 2);
+        assertEq(_bond(epoch), 2 * PROPOSAL_BOND, "of those that were replaced");
+    }
+
+    /// @dev ES6: a draw without a score improves nothing.
+    function test_improve_drawWithoutScore_reverts() public {
+        delete served;
+        _serve(5, _one(new bytes(DIM)));
+        epoch = _close();
+        Scores memory nothing = _nothing();
+        (, bytes32[] memory hashes) = _results(epoch, nothing);
+        _propose(epoch, nothing, hashes);
+        Scores memory other = _nothing();
+        other.draws[0] = served[0].draw;
+        other.witnesses[0].x[0] = new bytes(2 * DIM);
+        _expectNoImprovement(nothing, other);
+    }
+
+    function _expectUnknownDraw(Scores memory old, Scores memory other, uint256 draw) private {
+        bytes memory a = abi.encode(old);
+        bytes memory b = abi.encode(other);
+        vm.prank(challenger);
+        vm.expectRevert(abi.encodeWithSelector(IEpochScoring.UnknownDraw.selector, draw));
+        settlement.improve{value: PROPOSAL_BOND}(epoch, adapter, a, b, new bytes32[](1));
     }
 
     function _expectNoImprovement(Scores memory old, Scores memory other) private {

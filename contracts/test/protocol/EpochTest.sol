@@ -120,6 +120,17 @@ abstract contract EpochTest is DatanetTest {
         }
     }
 
+    /// @dev A set about another Datanet like the first one, with clusters of the same owners.
+    function _newSetOfAnother(bytes memory rows, uint8 kind) internal returns (uint64 id, bytes32 other) {
+        (uint256 firstDatanet, bytes32 firstSpace) = (datanet, space);
+        datanet = _create();
+        other = registry.spaceOf(datanet);
+        space = other;
+        _contributeAll();
+        id = _newSet(rows, kind);
+        (datanet, space) = (firstDatanet, firstSpace);
+    }
+
     /// @dev A row of each of the first clusters, of the pattern of its number.
     function _rowsOf(uint32 count) internal pure returns (bytes memory rows) {
         for (uint32 c = 0; c < count; ++c) {
@@ -162,6 +173,16 @@ abstract contract EpochTest is DatanetTest {
         internal
         returns (uint64 id)
     {
+        id = _registerAdapter(weights, train, parents);
+        vm.prank(developer);
+        market.list(id, PRICE, 0, "");
+    }
+
+    /// @dev The same without the listing.
+    function _registerAdapter(bytes32 weights, ILoraRegistry.Train[] memory train, ILoraRegistry.Share[] memory parents)
+        internal
+        returns (uint64)
+    {
         bytes memory length = new bytes(8);
         length[0] = bytes1(uint8(JSON.length));
         bytes memory header = bytes.concat(length, JSON);
@@ -173,10 +194,8 @@ abstract contract EpochTest is DatanetTest {
         (made.train, made.parents) = (train, parents);
         LORA.commitAdapter(keccak256(abi.encode(developer, made.headerHash, weights, SALT)));
         _mine(2, 1);
-        vm.startPrank(developer);
-        id = LORA.registerAdapter(made, header, SALT);
-        market.list(id, PRICE, 0, "");
-        vm.stopPrank();
+        vm.prank(developer);
+        return LORA.registerAdapter(made, header, SALT);
     }
 
     /* REQUESTS */
@@ -369,6 +388,22 @@ abstract contract EpochTest is DatanetTest {
         settlement.propose{value: PROPOSAL_BOND}(epoch, adapter, abi.encode(scores), hashes);
     }
 
+    /// @dev A draw that isn't the log's can't be proposed.
+    function _expectUnknownDraw(uint64 epoch, Scores memory scores, bytes32[] memory hashes, uint256 draw) internal {
+        bytes memory encoded = abi.encode(scores);
+        vm.prank(proposer);
+        vm.expectRevert(abi.encodeWithSelector(IEpochScoring.UnknownDraw.selector, draw));
+        settlement.propose{value: PROPOSAL_BOND}(epoch, adapter, encoded, hashes);
+    }
+
+    /// @dev Leaves a draw out.
+    function _omit(Scores memory scores, uint256 i) internal view {
+        scores.draws[i] = _nothing().draws[i];
+        for (uint256 s = 0; s < scores.witnesses.length; ++s) {
+            (scores.witnesses[s].x[i], scores.witnesses[s].shift[i]) = ("", 0);
+        }
+    }
+
     /// @dev A right proposal of all draws.
     function _proposeAll(uint64 epoch)
         internal
@@ -435,23 +470,47 @@ abstract contract EpochTest is DatanetTest {
 
     /// @dev Lets the whole jury of a question find that, and answers.
     function _decide(bytes32 question, bytes memory finding, bytes memory sketch) internal {
-        _tally(question, finding);
+        _tally(question, finding, sketch);
         questions.answer(question, finding, sketch);
     }
 
-    /// @dev The same without the answer.
+    /// @dev The same without the answer; of a row.
     function _tally(bytes32 question, bytes memory finding) internal {
+        _tally(question, finding, "");
+    }
+
+    /// @dev The same without the answer.
+    function _tally(bytes32 question, bytes memory finding, bytes memory sketch) internal {
+        bytes[] memory findings = new bytes[](7);
+        for (uint256 i = 0; i < 7; ++i) {
+            findings[i] = finding;
+        }
+        _tallyEach(question, findings, sketch);
+    }
+
+    /// @dev Lets each juror find its own vector, in order of draw, and has them counted; empty: it commits to nothing.
+    function _tallyEach(bytes32 question, bytes[] memory findings, bytes memory sketch)
+        internal
+        returns (address[] memory jurors)
+    {
         _mine(4, 1);
-        address[] memory jurors = jury.draw(question);
-        bytes[] memory revealed = new bytes[](jurors.length);
+        jurors = jury.draw(question);
+        bool ofSketch = jury.questionOf(question).subject == IJury.Subject.Sketch;
+        bytes[] memory revealed = new bytes[](ofSketch ? jurors.length + 1 : jurors.length);
+        if (ofSketch) revealed[jurors.length] = sketch;
+        bool all = true;
         for (uint256 i = 0; i < jurors.length; ++i) {
+            all = all && findings[i].length != 0;
+            if (findings[i].length == 0) continue;
             vm.prank(jurors[i]);
-            jury.commit(question, keccak256(abi.encode(jurors[i], SALT, finding)));
+            jury.commit(question, keccak256(abi.encode(jurors[i], SALT, findings[i])));
         }
+        if (!all) vm.warp(jury.questionOf(question).commitEnd);
         for (uint256 i = 0; i < jurors.length; ++i) {
-            jury.reveal(question, jurors[i], finding, SALT);
-            revealed[i] = finding;
+            revealed[i] = findings[i];
+            if (findings[i].length != 0) jury.reveal(question, jurors[i], findings[i], SALT);
         }
+        if (!all) vm.warp(jury.questionOf(question).revealEnd);
         jury.tally(question, revealed);
     }
 }

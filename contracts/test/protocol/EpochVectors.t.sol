@@ -108,10 +108,11 @@ contract EpochVectorsTest is EpochTest {
 
     /* SET-UP */
 
-    /// @dev An adapter with two sets of gradients and one that can't be scored, derived from others.
+    /// @dev An adapter with two sets of gradients, of two Datanets, and one that can't be scored, derived from others.
     function _deriveAdapter() private {
         bytes memory rows = bytes.concat(_row(0, 1), _row(1, 2), _row(2, 0));
-        secondSet = _newSet(rows, 0);
+        bytes32 secondSpace;
+        (secondSet, secondSpace) = _newSetOfAnother(rows, 0);
         uint64 embeddings = _newSet(_rowsOf(3), 1);
         ILoraRegistry.Share[] memory parents = new ILoraRegistry.Share[](2);
         parents[0] = ILoraRegistry.Share(adapter, 3333);
@@ -122,7 +123,7 @@ contract EpochVectorsTest is EpochTest {
         train = new ILoraRegistry.Train[](3);
         train[0] = ILoraRegistry.Train(space, set, 0, 3001);
         train[1] = ILoraRegistry.Train(space, embeddings, 0, 999);
-        train[2] = ILoraRegistry.Train(space, secondSet, 0, 6000);
+        train[2] = ILoraRegistry.Train(secondSpace, secondSet, 0, 6000);
         adapter = _newAdapter("grandchild", train, parents);
     }
 

@@ -86,9 +86,9 @@ contract EpochVouchersTest is EpochTest {
             for (uint256 j = 0; j < DRAWS; ++j) {
                 if (_drawn(epoch, j) == place) same |= uint16(1 << j);
             }
-            (, uint128 price, uint16 draws) = scoring.sketchOf(epoch, adapter, encoded, i, 0);
+            (, uint128 fee, uint16 draws) = scoring.sketchOf(epoch, adapter, encoded, i, 0);
             assertEq(draws, same, "draws of the request");
-            assertEq(price, served[place].draw.price);
+            assertEq(fee, uint256(served[place].draw.price) * 500 / 10_000 + PLATFORM_FEE);
         }
     }
 
@@ -122,7 +122,7 @@ contract EpochVouchersTest is EpochTest {
     }
 
     /// @dev ES4: the part that the first entry paid for isn't shown by the second tree, though the leaf is the same request's.
-    function test_challenge_leafOfTheOtherEntry_refutes() public {
+    function test_propose_leafOfTheOtherEntry_reverts() public {
         _settleFirst();
         _settleSecond(FIRST, FIRST);
         uint64 epoch = _close();
@@ -131,11 +131,10 @@ contract EpochVouchersTest is EpochTest {
         for (uint256 i = 0; i < DRAWS; ++i) {
             if (_drawn(epoch, i) != 0) continue;
             scores.draws[i] = served[1].draw;
-            break;
+            _expectUnknownDraw(epoch, scores, hashes, i);
+            return;
         }
-        _propose(epoch, scores, hashes);
-        _challenge(epoch, scores, hashes);
-        assertEq(_claimable(challenger), PROPOSAL_BOND / 2);
+        fail();
     }
 
     /// @dev V8: what a call of a channel costs is what the payer signs, whatever the market asks for.

@@ -173,6 +173,7 @@ contract InferenceRouterTest is InferenceTest {
         assertEq(entry.worker, worker);
         assertEq(entry.root, leaf);
         assertEq(entry.rootSum, price);
+        assertEq(entry.platformFee, PLATFORM_FEE);
         // 5, 20, 25 and 5 %, rounded down; the rest is the contributors'.
         Pot memory pot = router.potOf(1, ADAPTER);
         assertEq(pot.model, 104e13);
@@ -383,8 +384,31 @@ contract InferenceRouterTest is InferenceTest {
         router.entryAt(1, OTHER_ADAPTER, 0);
     }
 
+    /// @dev Property I10: epochs with prices are found one after the other, whatever lies between them.
+    function test_nextPaidEpoch_overEmptyEpochs_succeeds() public {
+        assertEq(router.nextPaidEpoch(0, ADAPTER), 0);
+        _endEpoch();
+        // Platform fees alone are no prices.
+        _record(ADAPTER, worker, "root", 0, 0, 5);
+        assertEq(router.nextPaidEpoch(0, ADAPTER), 0);
+        _record(ADAPTER, worker, "root", 0, 7, 0);
+        _record(ADAPTER, worker, "root", 7, 7, 0);
+        _record(OTHER_ADAPTER, worker, "root", 0, 7, 0);
+        for (uint256 i = 0; i < 3; ++i) {
+            _endEpoch();
+        }
+        assertEq(router.nextPaidEpoch(2, ADAPTER), 0);
+        _record(ADAPTER, worker, "root", 14, 7, 0);
+        assertEq(router.nextPaidEpoch(0, ADAPTER), 2);
+        assertEq(router.nextPaidEpoch(2, ADAPTER), 5);
+        assertEq(router.nextPaidEpoch(5, ADAPTER), 0);
+        assertEq(router.nextPaidEpoch(0, OTHER_ADAPTER), 2);
+        assertEq(router.nextPaidEpoch(2, OTHER_ADAPTER), 0);
+    }
+
     function test_record_refused_reverts() public {
-        FeeEntry memory entry = FeeEntry({end: 0, paidBefore: 5, worker: worker, root: "root", rootSum: 15});
+        FeeEntry memory entry =
+            FeeEntry({end: 0, paidBefore: 5, worker: worker, root: "root", rootSum: 15, platformFee: 0});
         vm.deal(anyone, 100);
         vm.prank(anyone);
         vm.expectRevert(abi.encodeWithSelector(IInferenceRouter.NotVoucherChannels.selector, anyone));

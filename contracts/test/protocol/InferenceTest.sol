@@ -112,7 +112,9 @@ abstract contract InferenceTest is ProtocolTest {
         vm.prank(address(channels));
         router.record{value: price + fees}(
             adapter,
-            FeeEntry({end: 0, paidBefore: paidBefore, worker: by, root: root, rootSum: paidBefore + price}),
+            FeeEntry({
+                end: 0, paidBefore: paidBefore, worker: by, root: root, rootSum: paidBefore + price, platformFee: fees
+            }),
             price,
             fees
         );

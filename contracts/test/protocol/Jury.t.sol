@@ -72,7 +72,7 @@ contract JuryTest is StakingTest {
         vm.expectEmit(address(jury));
         emit IJury.Asked(QUESTION, IJury.Subject.Row, DIM, block.number + 2, excluded);
         vm.prank(asker);
-        jury.ask(QUESTION, IJury.Subject.Row, DIM, excluded);
+        jury.ask(QUESTION, IJury.Subject.Row, DIM, 0, excluded);
 
         IJury.Question memory info = jury.questionOf(QUESTION);
         assertEq(uint8(info.subject), uint8(IJury.Subject.Row));
@@ -89,18 +89,18 @@ contract JuryTest is StakingTest {
     function test_ask_refused_reverts() public {
         address[] memory none = new address[](0);
         vm.expectRevert(abi.encodeWithSelector(IJury.NotAsker.selector, address(this)));
-        jury.ask(QUESTION, IJury.Subject.Row, DIM, none);
+        jury.ask(QUESTION, IJury.Subject.Row, DIM, 0, none);
         vm.startPrank(asker);
         uint16[6] memory dims = [uint16(0), 32, 96, 127, 2048, 65_535];
         for (uint256 i = 0; i < 6; ++i) {
             vm.expectRevert(abi.encodeWithSelector(IJury.InvalidDim.selector, dims[i]));
-            jury.ask(QUESTION, IJury.Subject.Row, dims[i], none);
+            jury.ask(QUESTION, IJury.Subject.Row, dims[i], 0, none);
         }
         vm.expectRevert(abi.encodeWithSelector(IJury.InvalidLength.selector, 9, 8));
-        jury.ask(QUESTION, IJury.Subject.Row, DIM, new address[](9));
-        jury.ask(QUESTION, IJury.Subject.Row, DIM, none);
+        jury.ask(QUESTION, IJury.Subject.Row, DIM, 0, new address[](9));
+        jury.ask(QUESTION, IJury.Subject.Row, DIM, 0, none);
         vm.expectRevert(abi.encodeWithSelector(IJury.AlreadyAsked.selector, QUESTION));
-        jury.ask(QUESTION, IJury.Subject.Sketch, DIM, none);
+        jury.ask(QUESTION, IJury.Subject.Sketch, DIM, keccak256("sketch"), none);
         vm.stopPrank();
     }
 
@@ -128,7 +128,7 @@ contract JuryTest is StakingTest {
         uint256 asked = block.timestamp;
         uint256 drawBlock = block.number + 2;
         vm.prank(asker);
-        jury.ask(QUESTION, IJury.Subject.Sketch, DIM, excluded);
+        jury.ask(QUESTION, IJury.Subject.Row, DIM, 0, excluded);
         address[] memory expected =
             staking.draw(keccak256(abi.encode(_hashOfBlock(drawBlock), QUESTION)), 7, asked, excluded);
         _mine(3 + later % 600, 1);
@@ -345,10 +345,15 @@ contract JuryTest is StakingTest {
         (, bytes32 finding) = jury.tally(QUESTION, sketches);
         assertEq(finding, found ? keccak256(sketches[first]) : bytes32(0));
         _assertVerdict(found ? IJury.Verdict.Decided : IJury.Verdict.Undecided, finding);
+        // Where nobody can be known to have known, nobody pays.
+        bool voted = false;
+        for (uint256 i = 0; i < 7; ++i) {
+            voted = voted || sketches[i].length != 0;
+        }
         for (uint256 i = 0; i < 7; ++i) {
             bool silent = sketches[i].length == 0;
             bool agrees = found && !silent && _agree(sketches[first], sketches[i]);
-            assertEq(staking.stakeOf(VALIDATOR, jurors[i]), silent ? MIN_STAKE * 99 / 100 : MIN_STAKE);
+            assertEq(staking.stakeOf(VALIDATOR, jurors[i]), silent && voted ? MIN_STAKE * 99 / 100 : MIN_STAKE);
             assertEq(reputation.balanceOf(jurors[i]), agrees ? 1e18 : 0);
         }
         assertEq(vault.claimable(address(this)), 0);
@@ -484,13 +489,115 @@ contract JuryTest is StakingTest {
     function test_tally_jurorWhoLeft_isSlashed_succeeds() public {
         address[] memory jurors = _askAndDraw();
         _exit(VALIDATOR, jurors[0]);
+        bytes[] memory sketches = new bytes[](7);
+        sketches[6] = _sketch(1);
+        _commitAndReveal(jurors, sketches);
         vm.warp(jury.questionOf(QUESTION).revealEnd);
         vm.expectEmit(address(staking));
         emit IValidatorStaking.Slashed(VALIDATOR, jurors[0], UNREVEALED, MIN_STAKE / 100, address(0));
-        jury.tally(QUESTION, new bytes[](7));
+        jury.tally(QUESTION, sketches);
         assertEq(staking.leavingOf(VALIDATOR, jurors[0], jurors[0])[0].amount, MIN_STAKE * 99 / 100);
         assertEq(staking.stakeOf(VALIDATOR, jurors[1]), MIN_STAKE * 99 / 100);
         _assertVerdict(IJury.Verdict.Undecided, 0);
+    }
+
+    /// @dev JU4: where nobody revealed, only who committed owed a vote.
+    function test_tally_nobodyRevealed_onlyCommittedPay_succeeds() public {
+        address[] memory jurors = _askAndDraw();
+        _commit(jurors[3], _sketch(1));
+        vm.warp(jury.questionOf(QUESTION).revealEnd);
+        jury.tally(QUESTION, new bytes[](7));
+        _assertVerdict(IJury.Verdict.Undecided, 0);
+        for (uint256 i = 0; i < 7; ++i) {
+            assertEq(staking.stakeOf(VALIDATOR, jurors[i]), i == 3 ? MIN_STAKE * 99 / 100 : MIN_STAKE);
+        }
+        assertEq(jury.agreeingOf(QUESTION).length, 0);
+    }
+
+    /* SKETCHES */
+
+    /// @dev JU8: jurors who are against a sketch need not agree with each other, and those who are for it neither.
+    /// forge-config: default.fuzz.runs = 64
+    function testFuzz_tallySketch_bySides_succeeds(uint256 seed) public {
+        bytes memory asked = _sketch(1);
+        address[] memory jurors = _askSketchAndDraw(asked);
+        bytes[] memory sketches = new bytes[](8);
+        uint256 odds = 1 + seed % 9;
+        for (uint256 i = 0; i < 7; ++i) {
+            uint256 dice = uint256(keccak256(abi.encode(seed, i)));
+            if (dice % 12 == 0) continue;
+            // Near the sketch, at a distance about the tolerance; nothing; or something else.
+            bool near = (dice >> 8) % 10 < odds;
+            if (near) sketches[i] = _near(_sketch(1), dice);
+            else sketches[i] = (dice >> 16) % 2 == 0 ? new bytes(DIM) : _sketch(2 + i);
+        }
+        (uint256 against, uint256 inFavour) = (0, 0);
+        for (uint256 i = 0; i < 7; ++i) {
+            if (sketches[i].length == 0) continue;
+            if (_isAgainst(asked, sketches[i])) ++against;
+            else ++inFavour;
+        }
+        _commitAndReveal(jurors, sketches);
+        vm.warp(jury.questionOf(QUESTION).revealEnd);
+        sketches[7] = asked;
+        (IJury.Verdict verdict, bytes32 finding) = jury.tally(QUESTION, sketches);
+        bool decided = against >= 5 || inFavour >= 5;
+        assertEq(uint8(verdict), uint8(decided ? IJury.Verdict.Decided : IJury.Verdict.Undecided));
+        address[] memory agreeing = jury.agreeingOf(QUESTION);
+        uint256 place;
+        for (uint256 i = 0; i < 7; ++i) {
+            bool agrees = decided && sketches[i].length != 0 && _isAgainst(asked, sketches[i]) == (against >= 5);
+            assertEq(reputation.balanceOf(jurors[i]), agrees ? 1e18 : 0);
+            if (!agrees) continue;
+            // The finding is the first one's of the side that decides.
+            if (place == 0) assertEq(finding, keccak256(sketches[i]));
+            assertEq(agreeing[place++], jurors[i]);
+        }
+        assertEq(agreeing.length, place);
+        assertEq(finding == 0, !decided);
+    }
+
+    /// @dev JU8, at the bound: d²·400 = n² of the sketch is for it, one more against.
+    function test_tallySketch_atTheBound_succeeds() public {
+        // 128 entries of 20: n² = 51,200, so that d² may be 128 at most.
+        bytes memory asked = _constant(20);
+        bytes[] memory sketches = new bytes[](8);
+        for (uint256 i = 0; i < 7; ++i) {
+            sketches[i] = _constant(i < 3 ? 21 : 19);
+        }
+        // d² = 129, for two.
+        for (uint256 i = 5; i < 7; ++i) {
+            sketches[i] = _constant(19);
+            sketches[i][0] = bytes1(uint8(20));
+            sketches[i][1] = bytes1(uint8(20));
+            sketches[i][2] = bytes1(uint8(18));
+            assertTrue(_isAgainst(asked, sketches[i]));
+        }
+        address[] memory jurors = _askSketchAndDraw(asked);
+        _commitAndReveal(jurors, sketches);
+        sketches[7] = asked;
+        (, bytes32 finding) = jury.tally(QUESTION, sketches);
+        assertEq(finding, keccak256(sketches[0]));
+        assertEq(jury.agreeingOf(QUESTION).length, 5);
+    }
+
+    /// @dev JU8: the sketch in question is what was asked about, and nothing else.
+    function test_tallySketch_anotherSketch_reverts() public {
+        bytes memory asked = _sketch(1);
+        address[] memory jurors = _askSketchAndDraw(asked);
+        bytes[] memory sketches = new bytes[](8);
+        for (uint256 i = 0; i < 7; ++i) {
+            sketches[i] = asked;
+        }
+        _commitAndReveal(jurors, sketches);
+        vm.expectRevert(abi.encodeWithSelector(IJury.InvalidLength.selector, 7, 8));
+        jury.tally(QUESTION, new bytes[](7));
+        sketches[7] = _sketch(2);
+        vm.expectRevert(abi.encodeWithSelector(IJury.WrongSketch.selector, address(0)));
+        jury.tally(QUESTION, sketches);
+        sketches[7] = asked;
+        jury.tally(QUESTION, sketches);
+        _assertVerdict(IJury.Verdict.Decided, keccak256(asked));
     }
 
     function test_tally_noPoints_succeeds() public {
@@ -515,7 +622,7 @@ contract JuryTest is StakingTest {
     /// @dev The largest vectors, all revealed, all different: a tally fits a block many times.
     function test_tally_largest_gas_succeeds() public {
         vm.prank(asker);
-        jury.ask(QUESTION, IJury.Subject.Row, 1024, new address[](0));
+        jury.ask(QUESTION, IJury.Subject.Row, 1024, 0, new address[](0));
         _mine(3, 2);
         address[] memory jurors = jury.draw(QUESTION);
         bytes[] memory sketches = new bytes[](7);
@@ -535,13 +642,32 @@ contract JuryTest is StakingTest {
 
     function _ask() private {
         vm.prank(asker);
-        jury.ask(QUESTION, IJury.Subject.Sketch, DIM, new address[](0));
+        jury.ask(QUESTION, IJury.Subject.Row, DIM, 0, new address[](0));
     }
 
     function _askAndDraw() private returns (address[] memory) {
         _ask();
         _mine(3, 2);
         return jury.draw(QUESTION);
+    }
+
+    function _askSketchAndDraw(bytes memory sketch) private returns (address[] memory) {
+        vm.prank(asker);
+        jury.ask(QUESTION, IJury.Subject.Sketch, DIM, keccak256(sketch), new address[](0));
+        _mine(3, 2);
+        return jury.draw(QUESTION);
+    }
+
+    function _isAgainst(bytes memory asked, bytes memory found) private pure returns (bool) {
+        int256 distance;
+        int256 norm;
+        for (uint256 i = 0; i < asked.length; ++i) {
+            int256 x = int8(uint8(asked[i]));
+            int256 y = int8(uint8(found[i]));
+            distance += (x - y) * (x - y);
+            norm += x * x;
+        }
+        return distance * 400 > norm;
     }
 
     function _commit(address juror, bytes memory sketch) private {

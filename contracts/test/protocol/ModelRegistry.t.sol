@@ -192,6 +192,52 @@ contract ModelRegistryTest is DatanetTest {
         _assertEnd(model, IModelRegistry.Stage.Denied, MODEL_STAKE * 9 / 10);
     }
 
+    /// @dev MR7: the council's denial alone burns nothing.
+    function test_decide_deniedByCouncil_burnsNothing() public {
+        uint256 model = _propose();
+        _setParameter(address(models), "council", uint160(bob));
+        vm.prank(bob);
+        models.decide(model, false);
+        _assertEnd(model, IModelRegistry.Stage.Denied, MODEL_STAKE);
+    }
+
+    /// @dev MR7: what a stake and feedback go by is what was in force when the model was proposed, in every stage.
+    function test_setParameter_later_changesNoModel() public {
+        uint256 denied = _propose();
+        uint256 late = _tuning();
+        uint256 refused = _feedback();
+        IModelRegistry.Terms memory terms = models.termsOf(denied);
+        assertEq(terms.denialBurntBps, 1000);
+        assertEq(terms.tuningBurntBps, 10_000);
+        assertEq(terms.refusalBurntBps, 5000);
+        assertEq(terms.feedbackThreshold, 50);
+        assertEq(terms.feedbackWeightMax, 100_000 ether);
+        assertEq(terms.feedbackWeightMin, 100_000 ether);
+        address target = address(models);
+        _setParameter(target, "denialBurntBps", 10_000);
+        _setParameter(target, "tuningBurntBps", 0);
+        _setParameter(target, "refusalBurntBps", 10_000);
+        _setParameter(target, "feedbackThreshold", 1);
+        _setParameter(target, "feedbackWeightMax", 1 ether);
+        _setParameter(target, "feedbackWeightMin", 1_000_000 ether);
+        assertEq(keccak256(abi.encode(models.termsOf(refused))), keccak256(abi.encode(terms)));
+
+        vm.prank(Predeploys.PARAM_TIMELOCK);
+        models.decide(denied, false);
+        _assertEnd(denied, IModelRegistry.Stage.Denied, MODEL_STAKE * 9 / 10);
+        _give(refused, bob, 49);
+        assertEq(models.modelAt(refused).weight, 100_000 ether);
+        _pass(refused);
+        models.conclude(refused);
+        _assertEnd(refused, IModelRegistry.Stage.Refused, MODEL_STAKE * 9 / 10 + MODEL_STAKE / 2);
+        _pass(late);
+        models.expire(late);
+        _assertEnd(late, IModelRegistry.Stage.Expired, MODEL_STAKE * 9 / 10 + MODEL_STAKE / 2);
+        // Who proposes now has the terms of now.
+        assertEq(models.termsOf(_propose()).denialBurntBps, 10_000);
+        assertEq(models.termsOf(99).feedbackThreshold, 0);
+    }
+
     /// @dev MR2: nobody decided.
     function test_expire_proposed_succeeds() public {
         uint256 model = _propose();

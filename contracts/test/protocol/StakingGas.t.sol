@@ -78,7 +78,7 @@ contract StakingGasTest is StakingTest {
     function test_jury_gas_succeeds() public {
         _cool();
         vm.prank(Predeploys.EPOCH_QUESTIONS);
-        jury.ask(QUESTION, IJury.Subject.Row, 1024, new address[](3));
+        jury.ask(QUESTION, IJury.Subject.Row, 1024, 0, new address[](6));
         vm.snapshotGasLastCall("ask");
         _mine(3, 2);
         _cool();

@@ -4,6 +4,7 @@ pragma solidity 0.8.37;
 import {IAgentRegistry, Policy} from "../../src/interfaces/IAgentRegistry.sol";
 import {FeeEntry, IInferenceRouter} from "../../src/interfaces/IInferenceRouter.sol";
 import {Bounds, IParameterized, Setting} from "../../src/interfaces/IParameterized.sol";
+import {IValidatorStaking} from "../../src/interfaces/IValidatorStaking.sol";
 import {Channel, IVoucherChannels, Voucher} from "../../src/interfaces/IVoucherChannels.sol";
 import {FeeTree} from "../../src/libraries/FeeTree.sol";
 import {Predeploys} from "../../src/libraries/Predeploys.sol";
@@ -156,6 +157,7 @@ contract VoucherChannelsTest is InferenceTest {
         assertEq(entry.paidBefore, price);
         assertEq(entry.rootSum, price + more);
         assertEq(entry.rootSum, 3 ether - 15 * PLATFORM_FEE);
+        assertEq(entry.platformFee, PLATFORM_FEE);
         assertEq(entry.root, next.leavesRoot);
         assertEq(entry.worker, worker);
     }
@@ -248,6 +250,20 @@ contract VoucherChannelsTest is InferenceTest {
         _deactivate(worker);
         voucher = _voucher(channel, 2 ether, 11);
         _expectRefused(voucher, abi.encodeWithSelector(IVoucherChannels.PayeeNotActive.selector, worker));
+    }
+
+    /// @dev Property V9: who fell below the least stake settles what he has served, while the payer leaves, too; new channels he has none.
+    function test_settle_belowTheLeastStake_succeeds() public {
+        vm.prank(payer);
+        channels.startExit(channel);
+        _setParameter(address(staking), "workerStakeMin", 2000 ether);
+        assertFalse(staking.isActive(IValidatorStaking.Role.Worker, worker));
+        Voucher memory voucher = _voucher(channel, 1 ether, 10);
+        channels.settle(voucher, _sign(voucher, payerKey));
+        assertEq(channels.channelOf(channel).paid, 1 ether);
+        vm.prank(payer);
+        vm.expectRevert(abi.encodeWithSelector(IVoucherChannels.PayeeNotActive.selector, worker));
+        channels.openChannel{value: 1 ether}(worker, ADAPTER, PLATFORM_FEE, "another");
     }
 
     /// @dev Property V3: nobody settles what the payer didn't sign for this channel, on this chain and at this contract.
