@@ -5,7 +5,7 @@ use crate::datanet::{ALICE, BOB, OWNER, VALIDATORS, World};
 use alloy_primitives::{Address, U256};
 use alloy_provider::Provider;
 use anyhow::{Context, ensure};
-use openledger_client::Sender;
+use openledger_client::{Node, Sender};
 use openledger_economy::{
     contracts::{ClaimVault, DatanetRegistry, InferenceRouter},
     datanet::{Goal, Outcome, ReviewStatus, Score, appeal, review, space_of, status},
@@ -23,11 +23,12 @@ const TIMEOUT: Duration = Duration::from_secs(120);
 const TIMELOCK: u64 = 3;
 
 impl World {
-    /// Lets the chain's time pass.
-    async fn pass(&self, seconds: u64) -> anyhow::Result<()> {
+    /// Lets the chain's time pass, which is ahead of the clock where blocks were made on demand.
+    async fn pass(&self, node: &Node, seconds: u64) -> anyhow::Result<()> {
+        let next = node.time().await? + seconds;
         let rpc = self.dev.rpc()?;
         let _: Value = rpc
-            .raw_request("evm_increaseTime".into(), [seconds])
+            .raw_request("evm_setNextBlockTimestamp".into(), [next])
             .await?;
         let _: Value = rpc.raw_request("evm_mine".into(), ()).await?;
         Ok(())
@@ -41,9 +42,10 @@ impl World {
             .await?;
         vote(voter, id, Support::For, "").await?;
         let now = voter.node().time().await?;
-        self.pass((found.vote_end + 1).saturating_sub(now)).await?;
+        let left = (found.vote_end + 1).saturating_sub(now);
+        self.pass(voter.node(), left.max(2)).await?;
         queue(voter, &found).await?;
-        self.pass(TIMELOCK).await?;
+        self.pass(voter.node(), TIMELOCK).await?;
         // Anyone's to do.
         let mut anyone = self.sender(BOB).await?;
         execute(&mut anyone, &found).await

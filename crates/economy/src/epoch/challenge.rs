@@ -2,9 +2,10 @@
 
 use super::{
     audit::Settlement,
-    chain::{Adapter, draws, proposals, proposed_scores},
+    chain::{Adapter, Proposal, draws, proposals, proposed_scores},
     judge::{Judgement, NoProposal, Wrong, judge},
     pots::{Key, PotArgs, Stage, choose, closed_in},
+    scores::results_hash,
 };
 use alloy_primitives::{Address, B256, Bytes, U256};
 use anyhow::Context;
@@ -73,7 +74,10 @@ pub async fn run(mut args: ChallengeArgs) -> anyhow::Result<ExitCode> {
     }
 }
 
-/// A proposal that stands, with its data.
+/// What the settlement keeps of a proposal that an improvement replaced.
+pub type Replaced = <EpochSettlement::replacedOfCall as alloy_sol_types::SolCall>::Return;
+
+/// A proposal that stands or stood, with its data.
 #[derive(Debug, Clone)]
 pub struct Standing {
     /// The epoch and the adapter.
@@ -113,25 +117,52 @@ impl Standing {
     /// # Errors
     /// A node that doesn't answer, or can't show the proposal's data.
     pub async fn read(view: &View, key: Key, settled: &Settlement) -> anyhow::Result<Self> {
+        let hashes = (settled.scoresHash, settled.resultsHash);
+        Self::find(view, key, settled.proposer, hashes, settled.voidDraws)
+            .await?
+            .context("the node has no event of the proposal that stands")
+    }
+
+    /// Reads one that an improvement replaced.
+    ///
+    /// # Errors
+    /// As [`Self::read`].
+    pub async fn replaced(view: &View, key: Key, replaced: &Replaced) -> anyhow::Result<Self> {
+        let hashes = (replaced.scoresHash, replaced.resultsHash);
+        Self::find(view, key, replaced.proposer, hashes, replaced.voidDraws)
+            .await?
+            .context("the node has no event of the proposal that was replaced")
+    }
+
+    async fn find(
+        view: &View,
+        key: Key,
+        proposer: Address,
+        (scores, results): (B256, B256),
+        void_draws: u16,
+    ) -> anyhow::Result<Option<Self>> {
         let (epoch, adapter) = key;
         let closed = closed_in(view, epoch).await?;
         let closed = closed.with_context(|| format!("epoch {epoch} isn't closed"))?;
         let made = proposals(view, Some(epoch), adapter, closed).await?;
-        let last = made.get(&epoch).and_then(|made| made.last());
-        let last = last
-            .filter(|last| last.scores_hash == settled.scoresHash)
-            .context("the node has no event of the proposal that stands")?;
-        let node = view.node();
-        let hash = settled.scoresHash;
-        let scores = proposed_scores(node, last.transaction, hash).await?;
-        Ok(Self {
+        let is_it = |made: &&Proposal| {
+            (made.proposer, made.scores_hash, results_hash(&made.results))
+                == (proposer, scores, results)
+        };
+        let Some(made) = made
+            .get(&epoch)
+            .and_then(|made| made.iter().rev().find(is_it))
+        else {
+            return Ok(None);
+        };
+        Ok(Some(Self {
             key,
-            proposer: settled.proposer,
-            transaction: last.transaction,
-            void_draws: settled.voidDraws,
-            scores,
-            results: last.results.clone(),
-        })
+            proposer,
+            transaction: made.transaction,
+            void_draws,
+            scores: proposed_scores(view.node(), made.transaction, scores).await?,
+            results: made.results.clone(),
+        }))
     }
 
     /// Computes it again.
@@ -194,6 +225,33 @@ impl Standing {
             .await?;
         let transaction = receipt.transaction_hash;
         Ok(match event::<EpochSettlement::Refuted>(&receipt) {
+            Ok(_) => Outcome::Refuted(transaction),
+            Err(_) => Outcome::Moved(transaction),
+        })
+    }
+
+    /// Challenges what is wrong with one that was replaced, by its place.
+    ///
+    /// # Errors
+    /// A transaction that the chain refuses: `NoBond` if somebody was faster.
+    pub async fn challenge_replaced(
+        &self,
+        sender: &mut Sender,
+        place: u64,
+        wrong: &Wrong,
+    ) -> anyhow::Result<Outcome> {
+        let call = EpochSettlement::challengeReplacedCall {
+            epoch: self.key.0,
+            adapter: self.key.1,
+            place: U256::from(place),
+            scores: self.scores.clone(),
+            results: self.results.clone(),
+            set: U256::from(wrong.set),
+        };
+        let step = Step::call("challenge", EPOCH_SETTLEMENT, &call);
+        let receipt = sender.send(step).await?;
+        let transaction = receipt.transaction_hash;
+        Ok(match event::<EpochSettlement::ReplacedRefuted>(&receipt) {
             Ok(_) => Outcome::Refuted(transaction),
             Err(_) => Outcome::Moved(transaction),
         })

@@ -9,7 +9,7 @@ use super::{
 use alloy_primitives::{B256, U256};
 use anyhow::ensure;
 use clap::Args;
-use openledger_client::{Sender, SenderArgs, Step, TooMuchGas, duration, open, say};
+use openledger_client::{Sender, SenderArgs, Step, TooMuchGas, duration, is_refusal, open, say};
 use openledger_contracts::{EpochSettlement, InferenceRouter};
 use openledger_primitives::predeploys::{EPOCH_SETTLEMENT, INFERENCE_ROUTER};
 use std::process::ExitCode;
@@ -84,19 +84,25 @@ pub async fn run_residue(args: ResidueArgs) -> anyhow::Result<ExitCode> {
     loop {
         let call = EpochSettlement::carriedOfCall { adapter };
         let state = ask(&sender.view().await?, EPOCH_SETTLEMENT, call).await?;
-        if state.residue == 0 {
+        let left = if state.residue == 0 {
+            // The call itself begins with what was carried for an adapter that nobody uses any more.
+            state.carried
+        } else {
+            state.residue
+        };
+        if left == 0 {
             break;
         }
-        say(
-            "residue",
-            format!("{} to divide", open(U256::from(state.residue))),
-        );
         let step = |max: u64| {
             let max = U256::from(max);
             let call = EpochSettlement::distributeResidueCall { adapter, max };
             Step::call("residue", EPOCH_SETTLEMENT, &call)
         };
-        send_page(&mut sender, SPACES_PAGE, step).await?;
+        match send_page(&mut sender, SPACES_PAGE, step).await {
+            Ok(_) => say("residue", format!("of {} divided", open(U256::from(left)))),
+            Err(error) if is_refusal::<EpochSettlement::NoResidue>(&error) => break,
+            Err(error) => return Err(error),
+        }
     }
     say("residue", "nothing is left to divide");
     Ok(ExitCode::SUCCESS)
@@ -174,7 +180,16 @@ pub async fn carry_from(view: &openledger_client::View, key: Key) -> anyhow::Res
     let from: u64 = if Stage::of(&settled)? == Stage::Open {
         let call = InferenceRouter::closedAtCall { epoch: key.0 };
         let closed = ask(view, INFERENCE_ROUTER, call).await?.timestamp;
-        return Ok(closed.saturating_add(window).max(settled.proposeUntil.to()));
+        let until = closed.saturating_add(window).max(settled.proposeUntil.to());
+        if settled.askUntil.is_zero() {
+            return Ok(until);
+        }
+        // What is proposed later could not be challenged any more before everything ends.
+        let renewal = parameter(view, "renewalSeconds")
+            .await?
+            .saturating_to::<u64>();
+        let last = settled.settleUntil.to::<u64>().saturating_sub(renewal);
+        return Ok(until.min(last));
     } else {
         settled.deadline.to()
     };

@@ -145,7 +145,6 @@ pub async fn unsettled(
     view: &View,
     adapters: &BTreeSet<u64>,
 ) -> anyhow::Result<BTreeMap<Key, u128>> {
-    let current = current_epoch(view).await?;
     let adapters = if adapters.is_empty() {
         listed(view).await?
     } else {
@@ -154,7 +153,7 @@ pub async fn unsettled(
     let progress = Progress::new(adapters.len(), "adapters looked at");
     let mut pots = BTreeMap::new();
     let mut each = stream::iter(adapters)
-        .map(|adapter| unsettled_of(view, adapter, current))
+        .map(|adapter| unsettled_of(view, adapter))
         .buffered(ASKED_AT_ONCE);
     while let Some(of_adapter) = each.try_next().await? {
         pots.extend(of_adapter);
@@ -167,24 +166,43 @@ pub async fn unsettled(
     Ok(pots)
 }
 
-async fn unsettled_of(view: &View, adapter: u64, current: u64) -> anyhow::Result<Vec<(Key, u128)>> {
-    // Asked, and not sent: it answers the first epoch that isn't settled and was paid for, or the one that runs.
-    let call = EpochSettlement::advanceCall {
-        adapter,
-        upTo: current,
-    };
-    let next = ask(view, EPOCH_SETTLEMENT, call)
-        .await
-        .with_context(|| format!("adapter {adapter}"))?;
+async fn unsettled_of(view: &View, adapter: u64) -> anyhow::Result<Vec<(Key, u128)>> {
+    let call = EpochSettlement::nextOfCall { adapter };
+    let next = ask(view, EPOCH_SETTLEMENT, call).await?;
+    if next == 0 {
+        return Ok(Vec::new());
+    }
     let mut pots = Vec::new();
-    for epoch in next.max(1)..=current {
+    for epoch in [next]
+        .into_iter()
+        .chain(paid_epochs(view, adapter, next).await?)
+    {
         let key = (epoch, adapter);
-        let fees = fees_of(view, key).await?;
-        if fees > 0 {
-            pots.push((key, fees));
-        }
+        pots.push((key, fees_of(view, key).await?));
     }
     Ok(pots)
+}
+
+/// The epochs in which anything was paid for an adapter, in order: those after one of them, or after 0 all.
+///
+/// # Errors
+/// A node that doesn't answer, or whose answers have no end.
+pub async fn paid_epochs(view: &View, adapter: u64, after: u64) -> anyhow::Result<Vec<u64>> {
+    let mut epochs = Vec::new();
+    let mut epoch = after;
+    loop {
+        let call = InferenceRouter::nextPaidEpochCall { epoch, adapter };
+        let next = ask(view, INFERENCE_ROUTER, call).await?;
+        if next == 0 {
+            return Ok(epochs);
+        }
+        ensure!(
+            next > epoch && epochs.len() < POTS_MAX,
+            "the node says that epoch {next} of adapter {adapter} follows epoch {epoch}"
+        );
+        epochs.push(next);
+        epoch = next;
+    }
 }
 
 /// What the settlement has of (epoch, adapter).

@@ -6,6 +6,7 @@
 //! looks at all epochs that aren't settled; a fault in one holds up none of the others, and everything is tried again in
 //! the next round.
 
+mod replaced;
 mod settle;
 
 use super::{
@@ -137,6 +138,9 @@ pub struct Watcher {
     calls: Vec<CallsDirectory>,
     /// Proposals that something better was looked for to, and when.
     searched: BTreeMap<Key, (Identity, Instant)>,
+    /// Replaced proposals that are right, by their place, and those that trouble was logged about.
+    right_replaced: BTreeSet<(Key, u64)>,
+    told_replaced: BTreeSet<(Key, u64)>,
     /// Proposals that trouble was logged about.
     told: BTreeMap<Key, Identity>,
     is_troubled: bool,
@@ -160,6 +164,8 @@ impl Watcher {
             judged: BTreeMap::new(),
             calls: Vec::new(),
             searched: BTreeMap::new(),
+            right_replaced: BTreeSet::new(),
+            told_replaced: BTreeSet::new(),
             told: BTreeMap::new(),
             is_troubled: false,
         }
@@ -232,6 +238,8 @@ impl Watcher {
             // What was settled, or found of a proposal, may be otherwise now.
             self.open.clear();
             self.searched.clear();
+            self.right_replaced.clear();
+            self.told_replaced.clear();
             self.judged.clear();
             self.told.clear();
             found
@@ -251,6 +259,7 @@ impl Watcher {
         if settled.openQuestions != 0 {
             self.answer(key).await;
         }
+        self.look_at_replaced(&view, key).await?;
         match Stage::of(&settled)? {
             Stage::Settled => {
                 self.open.remove(&key);

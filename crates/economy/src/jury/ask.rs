@@ -9,7 +9,6 @@ use crate::{
         pots::{Key, settlement},
         scores::Scores,
     },
-    parameter::parameter,
 };
 use alloy_primitives::{B256, U256};
 use anyhow::{Context, ensure};
@@ -36,7 +35,7 @@ pub async fn ask_row(
         row,
     };
     let step = Step::call("ask about the row", EPOCH_QUESTIONS, &call);
-    send(sender, step).await
+    send(sender, key, step).await
 }
 
 /// Asks a jury whether a drawn call's sketch for a set is what prompt and model give. Answers the question's name.
@@ -79,7 +78,7 @@ pub async fn ask_sketch(
         set: U256::from(place),
     };
     let step = Step::call("ask about the sketch", EPOCH_QUESTIONS, &call);
-    send(sender, step).await
+    send(sender, key, step).await
 }
 
 /// The settlement of an epoch that a jury can be asked about now.
@@ -119,8 +118,10 @@ async fn place_of(view: &View, adapter: u64, set: Option<u64>) -> anyhow::Result
     }
 }
 
-async fn send(sender: &mut Sender, step: Step) -> anyhow::Result<B256> {
-    let bond = parameter(sender.node(), EPOCH_QUESTIONS, "questionBond").await?;
+async fn send(sender: &mut Sender, (epoch, adapter): Key, step: Step) -> anyhow::Result<B256> {
+    // It doubles with every few that are open.
+    let call = EpochQuestions::bondOfCall { epoch, adapter };
+    let bond = sender.node().ask(EPOCH_QUESTIONS, call).await?;
     let receipt = sender.send(step.paying(bond)).await?;
     Ok(event::<EpochQuestions::Asked>(&receipt)?.question)
 }

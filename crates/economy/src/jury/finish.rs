@@ -118,10 +118,16 @@ async fn next(view: &View, found: &Found, before: &Question) -> anyhow::Result<N
         }
         Stage::Drawing => found.draw(),
         Stage::Committing | Stage::Revealing => None,
-        Stage::Counting => found
-            .reveals(node)
-            .await?
-            .map(|sketches| tally(id, sketches)),
+        Stage::Counting => match found.reveals(node).await? {
+            None => None,
+            Some(mut sketches) => {
+                // Of a sketch, the one in question comes last.
+                if let Some(Subject::Sketch { .. }) = before.subject {
+                    sketches.push(shown(view, before).await?.1);
+                }
+                Some(tally(id, sketches))
+            }
+        },
         // Nobody counted in time: who owed a vote still pays for it.
         Stage::Undecided if !found.votes.is_empty() && !found.is_counted(node).await? => {
             Some(tally(id, Vec::new()))

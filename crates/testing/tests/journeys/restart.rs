@@ -168,5 +168,8 @@ async fn what_a_reorg_drops_after_a_restart_is_sent_again() -> Result<()> {
     }
     let blocks = world.ticks_until_safe(posted, BLOCKS_MAX).await?;
     println!("safe again after {blocks} L1 blocks");
+    // The sender has sent it again as it was: nobody had to notice that it was gone.
+    let restarts = world.sequencer()?.metric("batcher_restarts_total").await?;
+    ensure!(restarts == 0, "the batcher started over {restarts} times");
     world.finish().await
 }

@@ -303,13 +303,18 @@ async fn wrong_proposals_are_challenged_and_right_ones_finalized_by_the_watcher(
         );
     }
 
-    // One that runs finds it by itself, and may be killed at any time.
+    // A call that wasn't drawn the chain doesn't take.
+    let refused = send(&world, &undrawn, right.hashes(), false).await;
+    let refused = format!("{:?}", refused.err().context("a call that wasn't drawn")?);
+    ensure!(refused.contains("UnknownDraw"), "{refused}");
+
+    // One that runs finds a wrong one by itself, and may be killed at any time.
     let running = world.spawn(CHALLENGER, &["epoch", "watch", "--interval", "1", "--mine"])?;
-    send(&world, &undrawn, right.hashes(), false).await?;
+    send(&world, &right, hashes(&shares), false).await?;
     let stage = async || Stage::of(&settlement(&world.view().await?, key).await?);
     until("refuted", TIMEOUT, stage, |stage| *stage == Stage::Open).await?;
     let log = running.kill()?;
-    ensure!(log.contains("draw 0 isn't the call"), "{log}");
+    ensure!(log.contains("follows from the scores"), "{log}");
 
     // A right one that shows little is improved by who has more; the watcher then pays it.
     let mut partial = right.scores.clone();

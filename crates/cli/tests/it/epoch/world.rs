@@ -6,7 +6,7 @@ use alloy_provider::Provider;
 use alloy_signer_local::PrivateKeySigner;
 use anyhow::{Context, ensure};
 use openledger_attribution::submit::{
-    adapter::{AdapterFile, AdapterTerms, register_adapter, register_base},
+    adapter::{AdapterFile, AdapterTerms, BaseFile, register_adapter, register_base},
     rows::append_rows,
     set::open_set,
 };
@@ -61,6 +61,7 @@ pub(super) struct World {
     pub(super) adapter: u64,
     pub(super) datanet: U256,
     pub(super) requests: u64,
+    base: Option<BaseFile>,
 }
 
 /// A sketch: the weighted sum of the rows' patterns, which are orthogonal.
@@ -93,6 +94,7 @@ impl World {
             adapter: 0,
             datanet: U256::ZERO,
             requests: 0,
+            base: None,
         };
         fs::create_dir(world.calls())?;
         world.contribute().await?;
@@ -177,14 +179,14 @@ impl World {
 
     /// The adapter, trained on a row of each cluster, and a worker who serves it.
     async fn register(&mut self) -> anyhow::Result<()> {
-        let set = self.train().await?;
+        let set = self.train(0).await?;
         let train = Train {
             datanet: space_of(self.datanet),
             sketchSet: set,
             spanIndex: 0,
             weightBps: 10_000,
         };
-        self.adapter = self.list(1, vec![train]).await?;
+        self.adapter = self.list(1, vec![train], Vec::new()).await?;
         let mut worker = self.sender(WORKER)?;
         let register = ValidatorStaking::registerCall {
             role: 1.try_into()?,
@@ -204,13 +206,13 @@ impl World {
         Ok(())
     }
 
-    /// A sketch set with a row of each cluster.
-    async fn train(&self) -> anyhow::Result<u64> {
+    /// A sketch set of a kind with a row of each cluster.
+    pub(super) async fn train(&self, kind: u8) -> anyhow::Result<u64> {
         let mut developer = self.sender(DEVELOPER)?;
         let open = IAttrSketch::openSetCall {
             subject: space_of(self.datanet),
             dim: DIM as u16,
-            kind: 0,
+            kind,
             normCap2: (DIM * 10_000) as u32,
             fracBits: 0,
             shift: 0,
@@ -229,8 +231,13 @@ impl World {
         Ok(set)
     }
 
-    /// An adapter that was trained on these, with a base of its own, listed. Adapters have different numbers.
-    pub(super) async fn list(&self, number: u8, train: Vec<Train>) -> anyhow::Result<u64> {
+    /// An adapter that was trained on these, and descends from those with these shares, listed. Adapters have different numbers.
+    pub(super) async fn list(
+        &mut self,
+        number: u8,
+        train: Vec<Train>,
+        parents: Vec<(u64, u16)>,
+    ) -> anyhow::Result<u64> {
         let mut developer = self.sender(DEVELOPER)?;
         let path = self.files.path().join(format!("{number}.safetensors"));
         let data = [number; 4 * 16];
@@ -243,16 +250,23 @@ impl World {
             safetensors::serialize([(&names[0], a?), (&names[1], b?)], Some(HashMap::new()))?;
         fs::write(&path, content)?;
         let file = AdapterFile::read(&path)?;
-        let base = file.base(&format!("base {number}"), b"{}", 1, B256::ZERO);
-        let base = register_base(&mut developer, AdapterFile::read(&path)?, base).await?;
+        let base = match self.base.take() {
+            Some(base) => base,
+            None => {
+                let base = file.base("base", b"{}", 1, B256::ZERO);
+                register_base(&mut developer, AdapterFile::read(&path)?, base).await?
+            }
+        };
         let terms = AdapterTerms {
             alpha: Some(1),
             version: 1,
             licence: LICENCE,
             train,
+            parents,
             ..AdapterTerms::default()
         };
         let adapter = terms.declare(&path, &file, &base, developer.account())?;
+        self.base = Some(base);
         let adapter = register_adapter(&mut developer, &file, adapter).await?.id;
         let list = AdapterMarket::listCall {
             adapter,
@@ -332,7 +346,7 @@ impl World {
         Ok(())
     }
 
-    /// Sends a call by an account whose key nobody has.
+    /// Sends a call by a contract, whose code is away meanwhile: only accounts without any send transactions.
     pub(super) async fn call_as(
         &self,
         from: Address,
@@ -340,6 +354,13 @@ impl World {
         data: Bytes,
     ) -> anyhow::Result<()> {
         let rpc = self.dev.rpc()?;
+        let code: Bytes = rpc
+            .raw_request("eth_getCode".into(), (from, "latest"))
+            .await?;
+        let without = Bytes::new();
+        let _: Value = rpc
+            .raw_request("hardhat_setCode".into(), (from, without))
+            .await?;
         let balance = U256::from(100 * OPEN);
         let _: Value = rpc
             .raw_request("hardhat_setBalance".into(), (from, balance))
@@ -354,6 +375,9 @@ impl World {
         self.mine(1).await?;
         let receipt = self.node.receipt(hash).await?.context("a receipt")?;
         ensure!(receipt.is_success(), "{from}'s call of {to} failed");
+        let _: Value = rpc
+            .raw_request("hardhat_setCode".into(), (from, code))
+            .await?;
         Ok(())
     }
 

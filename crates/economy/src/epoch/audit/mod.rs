@@ -17,7 +17,7 @@ use super::{
     },
     judge::{Judgement, judge},
     payment::{Account, Running},
-    pots::{blocks_of, current_epoch},
+    pots::{blocks_of, paid_epochs},
     scores::SetResult,
 };
 use alloy_primitives::B256;
@@ -59,6 +59,9 @@ pub struct Audit {
     /// Residues that are being divided: spaces with wei, in order.
     dividing: Vec<(B256, u128)>,
     residues_seen: usize,
+    idle_seen: usize,
+    /// The last epoch that was settled before.
+    last_ended: u64,
     next: u64,
     /// Whether all epochs with fees were read.
     is_whole: bool,
@@ -76,9 +79,9 @@ impl Audit {
         adapter: u64,
         last: Option<u64>,
     ) -> anyhow::Result<Self> {
-        let current = current_epoch(&view).await?;
-        let epochs = 1..=last.unwrap_or(current).min(current);
-        let is_whole = last.is_none_or(|last| last >= current);
+        let mut epochs = paid_epochs(&view, adapter, 0).await?;
+        let is_whole = last.is_none_or(|last| epochs.iter().all(|epoch| *epoch <= last));
+        epochs.retain(|epoch| last.is_none_or(|last| *epoch <= last));
         let fees = Fees::read(&view, adapter, epochs).await?;
         let adapter = Adapter::read(&view, adapter).await?;
         // Nothing was proposed or paid before anything was paid for.
@@ -106,6 +109,8 @@ impl Audit {
             running: BTreeMap::new(),
             dividing: Vec::new(),
             residues_seen: 0,
+            idle_seen: 0,
+            last_ended: 0,
             next: 0,
             is_whole,
             fees,
@@ -156,7 +161,7 @@ impl Audit {
             self.is_whole && self.fees.epochs().next_back() == Some(report.epoch)
         };
         if let Some(report) = reports.last_mut().filter(is_last) {
-            self.divided_before(report, NOW);
+            self.divided_before(report, NOW).await?;
         }
         Ok(reports)
     }
@@ -189,14 +194,14 @@ impl Audit {
         };
         self.pay_royalties(&mut report, &pot, proposer_bps, &paid, began_at)
             .await?;
-        self.divided_before(&mut report, began_at);
+        self.divided_before(&mut report, began_at).await?;
         let mut pool = self.account.begin(pot.contributors);
         report.pool = pool.total;
         if is_paid {
             let stopped = Stopped::of(report.progress, &settled);
             self.pay_clusters(&mut report, &mut pool, &results, &paid, stopped);
         }
-        self.end(&mut report, &pool, &paid);
+        self.end(&mut report, &pool, &paid).await?;
         Ok(report)
     }
 

@@ -3,10 +3,10 @@
 use super::{Agreement, Audit, EpochReport, Line, NOW, Progress, Purpose};
 use crate::epoch::{
     chain::{EpochPayments, Place},
-    payment::{Pool, Pot, Royalties, royalties},
-    pots::Key,
+    payment::{Account, Pool, Pot, Royalties, royalties},
+    pots::{Key, closed_in},
 };
-use alloy_primitives::{Address, U256};
+use alloy_primitives::{Address, B256, U256};
 use alloy_rpc_types_eth::Log;
 use anyhow::Context;
 use openledger_contracts::{ClaimVault, EpochSettlement};
@@ -140,10 +140,15 @@ impl Audit {
     }
 
     /// Ends an epoch: carries what is left, or makes it residue.
-    pub(super) fn end(&mut self, report: &mut EpochReport, pool: &Pool, paid: &EpochPayments) {
+    pub(super) async fn end(
+        &mut self,
+        report: &mut EpochReport,
+        pool: &Pool,
+        paid: &EpochPayments,
+    ) -> anyhow::Result<()> {
         let is_over = matches!(report.progress, Progress::Settled | Progress::Carried);
         let at = paid.ended.map_or(NOW, |(place, ..)| place);
-        self.divided_before(report, at);
+        self.divided_before(report, at).await?;
         let ended = self
             .account
             .end(pool, self.carry_epochs.at(at).saturating_to::<u32>());
@@ -157,6 +162,17 @@ impl Audit {
                     ended.left
                 ));
             }
+        }
+        let residue = ended.is_residue.then(|| U256::from(ended.left));
+        if is_over && paid.residue != residue {
+            agrees = false;
+            report.differences.push(format!(
+                "a residue of {:?} wei began with the epoch's end, and of {residue:?} is computed",
+                paid.residue
+            ));
+        }
+        if is_over {
+            self.last_ended = report.epoch;
         }
         if ended.is_residue {
             let mut parts = self.adapter.residue_parts(ended.left);
@@ -174,33 +190,94 @@ impl Audit {
             transaction: paid.ended.map(|(_, transaction, ..)| transaction),
             agreement: agreement(is_over, agrees),
         });
+        Ok(())
     }
 
-    /// Takes note of what was divided among Datanets before a place.
-    pub(super) fn divided_before(&mut self, report: &mut EpochReport, at: Place) {
-        while let Some((place, transaction, space, amount)) =
-            self.payments.residues.get(self.residues_seen).copied()
-            && place < at
-        {
-            self.residues_seen += 1;
-            let expected = (!self.dividing.is_empty()).then(|| self.dividing.remove(0));
-            let agrees = expected.is_some_and(|(to, wei)| (to, U256::from(wei)) == (space, amount));
-            if !agrees {
-                report.differences.push(format!(
-                    "{amount} wei of a residue went to space {space}, and {expected:?} was due"
-                ));
+    /// Takes note of what was divided among Datanets before a place, and of residues that began meanwhile without an epoch's end.
+    pub(super) async fn divided_before(
+        &mut self,
+        report: &mut EpochReport,
+        at: Place,
+    ) -> anyhow::Result<()> {
+        loop {
+            let idle = self.payments.idle.get(self.idle_seen).copied();
+            let idle = idle.filter(|(place, ..)| *place < at);
+            let part = self.payments.residues.get(self.residues_seen).copied();
+            let part = part.filter(|(place, ..)| *place < at);
+            match (idle, part) {
+                (Some(idle), part) if part.is_none_or(|part| idle.0 < part.0) => {
+                    self.idle_seen += 1;
+                    self.begin_idle(report, idle).await?;
+                }
+                (_, Some(part)) => {
+                    self.residues_seen += 1;
+                    self.divide(report, part);
+                }
+                (_, None) => break,
             }
-            report.lines.push(Line {
-                payee: None,
-                purpose: Purpose::DatanetResidue { space },
-                wei: amount,
-                transaction: Some(transaction),
-                agreement: agreement(true, agrees),
-            });
         }
         if self.dividing.is_empty() {
             self.account.residue = 0;
         }
+        Ok(())
+    }
+
+    /// What was carried for an adapter that nobody used for `carryEpochs` epochs becomes residue.
+    async fn begin_idle(
+        &mut self,
+        report: &mut EpochReport,
+        (place, transaction, amount): (Place, B256, U256),
+    ) -> anyhow::Result<()> {
+        let epochs = self.carry_epochs.at(place).saturating_to::<u64>();
+        let last = self.last_ended.saturating_add(epochs);
+        let closed = closed_in(&self.view, last).await?;
+        let next = (report.epoch > self.last_ended).then(|| self.fees.first(report.epoch));
+        let is_idle = closed.is_some_and(|block| block <= place.block)
+            && next.flatten().is_none_or(|first| place < first);
+        let (carried, is_free) = (self.account.carried, self.dividing.is_empty());
+        let agrees = is_idle && is_free && carried != 0 && amount == U256::from(carried);
+        if !agrees {
+            report.differences.push(format!(
+                "{transaction} begins a residue of {amount} wei; {carried} are carried, the last epoch is {}, and the next payment is at {next:?}",
+                self.last_ended
+            ));
+        }
+        let residue = amount.saturating_to();
+        self.account = Account {
+            residue,
+            ..Account::default()
+        };
+        self.dividing = self.adapter.residue_parts(residue);
+        self.dividing.retain(|(_, amount)| *amount != 0);
+        report.lines.push(Line {
+            payee: None,
+            purpose: Purpose::Residue,
+            wei: amount,
+            transaction: Some(transaction),
+            agreement: agreement(true, agrees),
+        });
+        Ok(())
+    }
+
+    fn divide(
+        &mut self,
+        report: &mut EpochReport,
+        (_, transaction, space, amount): (Place, B256, B256, U256),
+    ) {
+        let expected = (!self.dividing.is_empty()).then(|| self.dividing.remove(0));
+        let agrees = expected.is_some_and(|(to, wei)| (to, U256::from(wei)) == (space, amount));
+        if !agrees {
+            report.differences.push(format!(
+                "{amount} wei of a residue went to space {space}, and {expected:?} was due"
+            ));
+        }
+        report.lines.push(Line {
+            payee: None,
+            purpose: Purpose::DatanetResidue { space },
+            wei: amount,
+            transaction: Some(transaction),
+            agreement: agreement(true, agrees),
+        });
     }
 }
 

@@ -67,6 +67,8 @@ struct EpochFees {
     /// Where each of these was recorded.
     recorded: Vec<RecordedFee>,
     pot: Pot,
+    /// Where the first was recorded.
+    first: Option<Place>,
 }
 
 impl EpochFees {
@@ -79,6 +81,7 @@ impl EpochFees {
             log: FeeLog::keeping(seed.into_iter().flat_map(drawn).collect()),
             recorded: Vec::new(),
             pot: Pot::default(),
+            first: None,
         }
     }
 
@@ -94,6 +97,9 @@ impl EpochFees {
             });
         }
         self.split.divide(fee.price, &mut self.pot);
+        if fee.price > 0 {
+            self.first.get_or_insert(found.place);
+        }
         Ok(())
     }
 }
@@ -205,6 +211,11 @@ impl Fees {
     pub fn recorded(&self, epoch: u64, offset: u128) -> Option<&RecordedFee> {
         let fees = self.epochs.get(&epoch)?;
         fees.recorded.get(fees.log.place_of(offset)?)
+    }
+
+    /// Where the first price of an epoch was recorded.
+    pub fn first(&self, epoch: u64) -> Option<Place> {
+        self.epochs.get(&epoch)?.first
     }
 
     /// The pot of an epoch, computed from its prices.

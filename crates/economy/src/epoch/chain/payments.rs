@@ -57,6 +57,8 @@ pub struct EpochPayments {
     pub clusters: Vec<PaidCluster>,
     /// The end: what was paid to contributors and what was left.
     pub ended: Option<(Place, B256, U256, U256)>,
+    /// The residue that began with the end.
+    pub residue: Option<U256>,
 }
 
 /// Everything that an adapter's epochs paid.
@@ -64,6 +66,8 @@ pub struct EpochPayments {
 pub struct Payments {
     /// By epoch.
     pub epochs: BTreeMap<u64, EpochPayments>,
+    /// Residues that began without an epoch's end, since nobody used the adapter any more, in order.
+    pub idle: Vec<(Place, B256, U256)>,
     /// Parts of residues that were divided among Datanets, in order.
     pub residues: Vec<(Place, B256, B256, U256)>,
 }
@@ -108,6 +112,22 @@ impl Payments {
             });
         }
         payments.read_clusters(view, &of_adapter, first).await?;
+        let begun: Vec<Found<EpochSettlement::ResidueBegan>> =
+            events_from(view, EPOCH_SETTLEMENT, &of_adapter[1..], first).await?;
+        for found in begun {
+            let is_its_end = |epoch: &&mut EpochPayments| {
+                epoch.ended.is_some_and(|(place, ..)| {
+                    // The event just before the end.
+                    (place.block, place.index) == (found.place.block, found.place.index + 1)
+                })
+            };
+            match payments.epochs.values_mut().find(is_its_end) {
+                Some(epoch) => epoch.residue = Some(found.event.amount),
+                None => payments
+                    .idle
+                    .push((found.place, found.transaction, found.event.amount)),
+            }
+        }
         let divided: Vec<Found<EpochSettlement::ResidueDistributed>> =
             events_from(view, EPOCH_SETTLEMENT, &of_adapter[1..], first).await?;
         for Found {
