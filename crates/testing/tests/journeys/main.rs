@@ -38,6 +38,7 @@ mod cancel;
 mod check;
 mod fees;
 mod independent;
+mod jovian;
 mod l1;
 mod plain;
 mod record;
