@@ -205,8 +205,8 @@ fn a_block_activates_jovian() -> Result<()> {
         let account = state.account(implementation)?.context("no contract")?;
         let code = state.code(account.code_hash)?.context("no code")?;
         ensure!(!code.is_empty() && init_code.ends_with(&code));
-        let behind = state.storage(proxy, IMPLEMENTATION_SLOT.into())?;
-        assert_eq!(behind, implementation.into_word().into());
+        let behind = state.storage(proxy, U256::from_be_bytes(IMPLEMENTATION_SLOT.0))?;
+        assert_eq!(behind, U256::from_be_bytes(implementation.into_word().0));
     }
     assert_eq!(
         read(&fixture, predeploys::GAS_PRICE_ORACLE, "isJovian()", &[])?,
