@@ -417,3 +417,35 @@ fn precompiles_follow_the_fork() -> Result<()> {
     }
     Ok(())
 }
+
+/// A fork that is scheduled for what is past, or taken back after it, would continue blocks that nobody else has.
+#[test]
+fn a_data_directory_keeps_to_its_schedule() -> Result<()> {
+    for (made, opened, is_refused) in [
+        (None, Some(GENESIS_TIMESTAMP + 2), true),
+        (Some(GENESIS_TIMESTAMP + 2), None, true),
+        (None, Some(GENESIS_TIMESTAMP + 3), false),
+        (Some(GENESIS_TIMESTAMP + 3), None, false),
+    ] {
+        let forks = |jovian_time| ForkTimes {
+            jovian_time,
+            ..ForkTimes::ISTHMUS
+        };
+        let mut fixture = fixture(FixtureOptions {
+            forks: forks(made),
+            ..Default::default()
+        })?;
+        fixture.extend(Vec::new())?;
+        fixture.extend(Vec::new())?;
+        fixture.files.rollup.forks = forks(opened);
+        let opened = fixture.reopen();
+        let refused = opened.as_ref().err().and_then(|error| error.downcast_ref());
+        assert_eq!(
+            matches!(refused, Some(ChainError::OtherForks { number: 2, .. })),
+            is_refused,
+            "{refused:?}"
+        );
+        assert_eq!(opened.is_err(), is_refused);
+    }
+    Ok(())
+}
