@@ -4,13 +4,17 @@ use crate::{
 use alloy_primitives::B256;
 use openledger_execution::{ExecutedBlock, SealError, SealedExecution, execute_block};
 use openledger_primitives::{
-    Block, BlockAttributes, BlockNumHash, ChainConfig, L1ChainConfig, SealedBlock, SealedHeader,
+    Block, BlockAttributes, BlockNumHash, ChainConfig, L1ChainConfig, OpHardforks as _,
+    SealedBlock, SealedHeader,
 };
 use openledger_store::{LatestState, Store, StoreError};
 use openledger_trie::{ResidentLimits, StateTrie};
 use parking_lot::{Mutex, MutexGuard, RwLock};
 use std::sync::Arc;
 use tokio::sync::broadcast;
+
+/// First byte of the extra data of blocks with Jovian.
+const JOVIAN_EXTRA_DATA_VERSION: u8 = 1;
 
 /// Limits of what the chain keeps in memory.
 #[derive(Debug, Clone)]
@@ -70,11 +74,28 @@ struct Tip {
     recent: RecentBlocks,
 }
 
+/// Whether `head` has the form that the forks prescribe: who schedules one too late, or takes it back, would
+/// build on blocks that nobody else has.
+fn check_forks(config: &ChainConfig, head: &SealedHeader) -> Result<(), ChainError> {
+    let is_jovian = config.is_jovian_active_at_timestamp(head.timestamp);
+    let has_jovian = head.extra_data.first() == Some(&JOVIAN_EXTRA_DATA_VERSION);
+    // Genesis may have none.
+    if head.extra_data.is_empty() || has_jovian == is_jovian {
+        return Ok(());
+    }
+    Err(ChainError::OtherForks {
+        number: head.number,
+        timestamp: head.timestamp,
+        is_jovian,
+    })
+}
+
 impl Chain {
     /// Opens the chain of `files` in `store`, writing its genesis if the store is empty.
     ///
     /// # Errors
-    /// [`ChainError::OtherGenesis`] if the store holds another chain; store errors.
+    /// [`ChainError::OtherGenesis`] if the store holds another chain, [`ChainError::OtherForks`] if its newest
+    /// block was made by another schedule of forks; store errors.
     pub fn open(
         files: &ChainFiles,
         store: Store,
@@ -100,6 +121,7 @@ impl Chain {
             }
         }
         let tip = Self::load_tip(&store, genesis.block.header.clone(), &options)?;
+        check_forks(&files.rollup, &tip.header)?;
         let trie = StateTrie::new(tip.header.state_root, options.resident);
         let (events, _) = broadcast::channel(options.event_capacity);
         Ok(Self {

@@ -36,6 +36,20 @@ pub enum ChainError {
         /// Genesis hash of the chain files.
         expected: B256,
     },
+    /// The newest block was made by another schedule of forks.
+    #[error(
+        "block {number} at {timestamp} was made by another rollup.json: by this one Jovian is \
+         {}active then. Take the rollup.json that the data directory was made with, or delete the directory and \
+         derive the chain again", if *.is_jovian { "" } else { "not " }
+    )]
+    OtherForks {
+        /// The block's number.
+        number: u64,
+        /// Its timestamp.
+        timestamp: u64,
+        /// Whether it should have Jovian.
+        is_jovian: bool,
+    },
     /// The thread that did the work is gone.
     #[error("work on the chain was interrupted")]
     Interrupted,

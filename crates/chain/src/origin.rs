@@ -169,14 +169,19 @@ pub async fn start_driver(
     while number > 0 && origin_of(chain, number)?.number > start {
         number = number.saturating_sub(1);
     }
-    let system = system_config_of(&block(chain, number)?.block, config)
-        .map_err(|source| TrackError::Block { number, source })?;
+    let configuration = |number| {
+        system_config_of(&block(chain, number)?.block, config)
+            .map_err(|source| TrackError::Block { number, source })
+    };
+    let system = configuration(number)?;
+    let safe_system = configuration(safe.number)?;
     let header = existing(l1, start).await?;
     let first = L1Block::from_header(&header, header.hash(), chain.l1_config());
     let pipeline = Pipeline::new(
         config.clone(),
         chain.l1_config().clone(),
         safe,
+        safe_system,
         derived_to,
         system,
         first,

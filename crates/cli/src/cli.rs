@@ -57,7 +57,7 @@ pub enum Command {
 /// Version of the command and of the forms that it reads and writes.
 pub fn version_text() -> String {
     format!(
-        "openledger {}\nhardforks: up to Isthmus, at genesis",
+        "openledger {}\nhardforks: up to Isthmus, at genesis; Jovian, at genesis or later; Karst, at genesis",
         env!("CARGO_PKG_VERSION")
     )
 }

@@ -1,7 +1,7 @@
 use crate::L1InputError;
 use alloy_eips::BlockNumHash;
 use alloy_primitives::B256;
-use openledger_protocol::{AttributesError, ConfigUpdateError};
+use openledger_protocol::AttributesError;
 
 /// What to do about an error.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -68,14 +68,6 @@ pub enum DeriveError {
     /// No attributes follow from the batch and its origin.
     #[error("no attributes for the next block")]
     Attributes(#[from] AttributesError),
-    /// A configuration update can't be followed.
-    #[error("configuration update of L1 block {l1_number} can't be applied")]
-    ConfigUpdate {
-        /// The L1 block.
-        l1_number: u64,
-        /// What is wrong.
-        source: ConfigUpdateError,
-    },
     /// A block with nothing but deposits can't be executed.
     #[error("block after {} {} is invalid with deposits alone", parent.number, parent.hash)]
     DepositsInvalid {
@@ -97,9 +89,9 @@ impl DeriveError {
             | Self::UnexpectedParent { .. }
             | Self::Origin { .. }
             | Self::MissingOrigin { .. } => Severity::Reset,
-            Self::Attributes(AttributesError::Upgrade { .. })
-            | Self::ConfigUpdate { .. }
-            | Self::DepositsInvalid { .. } => Severity::Fatal,
+            Self::Attributes(AttributesError::Upgrade { .. }) | Self::DepositsInvalid { .. } => {
+                Severity::Fatal
+            }
             Self::Attributes(_) => Severity::Reset,
             Self::L1Input(error) => error.severity(),
         }

@@ -71,7 +71,8 @@ pub struct Pipeline {
 }
 
 impl Pipeline {
-    /// A pipeline that derives what follows `l2_safe`, which was the newest safe block after L1 block
+    /// A pipeline that derives what follows `l2_safe`, whose own configuration is `l2_safe_config`
+    /// ([`openledger_protocol::system_config_of`]) and which was the newest safe block after L1 block
     /// `derived_to` (for genesis, its L1 block), reading L1 from `l1_origin_start` on, whose number
     /// [`crate::l1_start_number`] gives and as of which `system_config` stands.
     ///
@@ -86,18 +87,18 @@ impl Pipeline {
         config: Arc<ChainConfig>,
         l1: Arc<L1ChainConfig>,
         l2_safe: L2BlockRef,
+        l2_safe_config: SystemConfig,
         derived_to: BlockNumHash,
         system_config: SystemConfig,
         l1_origin_start: L1Block,
     ) -> Self {
-        let traversal =
-            L1Traversal::new(config.clone(), l1_origin_start, derived_to, system_config);
+        let traversal = L1Traversal::new(l1_origin_start, derived_to, system_config);
         let retrieval = L1Retrieval::new(traversal);
         let frames = FrameQueue::new(retrieval);
         let channels = ChannelStage::new(frames, config.clone());
         let reader = ChannelReaderStage::new(channels, config.clone());
         let batches = BatchQueue::new(reader, config.clone());
-        let attributes = AttributesQueue::new(batches, config.clone());
+        let attributes = AttributesQueue::new(batches, config.clone(), l2_safe_config);
         Self {
             attributes,
             config,
@@ -117,7 +118,7 @@ impl Pipeline {
         self.traversal().origin().id()
     }
 
-    /// The system configuration as of [`Self::origin`].
+    /// The system configuration as of [`Self::origin`], as L1 has it.
     pub fn system_config(&self) -> &SystemConfig {
         self.traversal().system_config()
     }
@@ -180,8 +181,7 @@ impl Pipeline {
     /// Takes in the L1 block that [`Step::NeedL1`] asked for.
     ///
     /// # Errors
-    /// A block that doesn't follow the one before (L1 was reorganized), that wasn't asked for, or
-    /// whose configuration updates can't be followed.
+    /// A block that doesn't follow the one before (L1 was reorganized), or that wasn't asked for.
     pub fn feed(&mut self, input: L1Input) -> Result<(), DeriveError> {
         if self.pending.is_some() {
             return Err(DeriveError::UnexpectedL1 {

@@ -23,7 +23,11 @@ pub fn next_base_fee(config: &ChainConfig, parent: &Header) -> Result<u64, Execu
         }
     };
     if config.is_jovian_active_at_timestamp(parent.timestamp) {
-        let (elasticity, denominator, min_base_fee) = decode_jovian_extra_data(&parent.extra_data)?;
+        let (elasticity, denominator, min_base_fee) = if parent.extra_data.is_empty() {
+            (0, 0, 0)
+        } else {
+            decode_jovian_extra_data(&parent.extra_data)?
+        };
         let gas_used = parent
             .gas_used
             .max(parent.blob_gas_used.unwrap_or_default());
@@ -51,38 +55,8 @@ pub fn next_base_fee(config: &ChainConfig, parent: &Header) -> Result<u64, Execu
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::test_config::config;
     use alloy_primitives::{Bytes, hex};
-    use openledger_primitives::{ChainGenesis, FeeConfig, ForkTimes, GenesisId, SystemConfig};
-
-    fn config() -> ChainConfig {
-        ChainConfig {
-            genesis: ChainGenesis {
-                l1: GenesisId::default(),
-                l2: GenesisId::default(),
-                l2_time: 0,
-                system_config: SystemConfig {
-                    batcher_address: Default::default(),
-                    overhead: Default::default(),
-                    scalar: Default::default(),
-                    gas_limit: 60_000_000,
-                    eip1559_params: Default::default(),
-                    operator_fee_params: Default::default(),
-                },
-            },
-            block_time: 1,
-            max_sequencer_drift: 600,
-            seq_window_size: 3600,
-            channel_timeout: 300,
-            l1_chain_id: 900,
-            l2_chain_id: 161_299,
-            forks: ForkTimes::ISTHMUS,
-            batch_inbox_address: Default::default(),
-            deposit_contract_address: Default::default(),
-            l1_system_config_address: Default::default(),
-            protocol_versions_address: Default::default(),
-            chain_op_config: FeeConfig::default(),
-        }
-    }
 
     fn parent(gas_used: u64, extra_data: &[u8]) -> Header {
         Header {
@@ -120,5 +94,34 @@ mod tests {
         assert_eq!(next_base_fee(&config, &header), Ok(1_000_000_000));
         header.blob_gas_used = Some(60_000_000);
         assert_eq!(next_base_fee(&config, &header), Ok(1_020_000_000));
+        // The larger of the two counts, not their sum.
+        header.gas_used = 60_000_000;
+        header.blob_gas_used = Some(30_000_000);
+        assert_eq!(next_base_fee(&config, &header), Ok(1_020_000_000));
+        // The floor lifts a fee that is below it at once.
+        let low = Header {
+            base_fee_per_gas: Some(7),
+            ..parent(0, &hex!("01000000fa00000006000000003b9aca00"))
+        };
+        assert_eq!(next_base_fee(&config, &low), Ok(1_000_000_000));
+        // Genesis without extra data has the chain's defaults and no floor.
+        let genesis = next_base_fee(&config, &parent(60_000_000, &[]));
+        assert_eq!(genesis, Ok(1_020_000_000));
+        // Holocene's form is none of Jovian's.
+        assert!(next_base_fee(&config, &parent(0, &hex!("00000000fa00000006"))).is_err());
+    }
+
+    #[test]
+    fn the_parents_rules_decide_at_the_activation() {
+        let mut config = config();
+        config.forks.jovian_time = Some(10);
+        let mut before = parent(0, &hex!("00000000fa00000006"));
+        before.timestamp = 9;
+        // Whatever the field says, before Jovian it counts nothing.
+        before.blob_gas_used = Some(60_000_000);
+        assert_eq!(next_base_fee(&config, &before), Ok(996_000_000));
+        let mut first = parent(0, &hex!("01000000fa00000006000000003b9aca00"));
+        first.timestamp = 10;
+        assert_eq!(next_base_fee(&config, &first), Ok(1_000_000_000));
     }
 }

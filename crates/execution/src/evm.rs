@@ -4,7 +4,12 @@ use alloy_op_evm::{OpEvm, OpEvmContext, OpEvmFactory, OpTx, evm_env_for_op_block
 use alloy_primitives::Bytes;
 use op_revm::OpSpecId;
 use openledger_primitives::{BlockAttributes, ChainConfig, Header, OpHardforks as _};
-use revm::{Inspector, inspector::NoOpInspector};
+use revm::{Inspector, inspector::NoOpInspector, primitives::eip7825::TX_GAS_LIMIT_CAP};
+
+/// First byte of the extra data that has EIP-1559 parameters alone.
+const HOLOCENE_VERSION: &u8 = &0;
+/// First byte of the extra data that has a minimum base fee as well.
+const JOVIAN_VERSION: u8 = 1;
 
 /// The EVM that every part of the node runs: block execution, `eth_call`, estimation and tracing.
 pub type Evm<DB, I = NoOpInspector> = OpEvm<DB, I, PrecompilesMap, OpTx>;
@@ -54,6 +59,17 @@ pub fn evm_env(config: &ChainConfig, header: &Header) -> EvmEnv<OpSpecId> {
     evm_env_for_op_block(header, config, config.l2_chain_id)
 }
 
+/// The most gas that the chain lets a transaction of a block at `timestamp` ask for, deposits excepted.
+///
+/// Source: OP specification, Karst, "Osaka": EIP-7825.
+pub fn transaction_gas_max(config: &ChainConfig, timestamp: u64) -> u64 {
+    if config.is_karst_active_at_timestamp(timestamp) {
+        TX_GAS_LIMIT_CAP
+    } else {
+        u64::MAX
+    }
+}
+
 /// The extra data of the block that `attributes` prescribe: the EIP-1559 parameters and, from Jovian on,
 /// the minimum base fee.
 ///
@@ -82,6 +98,20 @@ pub fn extra_data(
             op_alloy_consensus::encode_holocene_extra_data(attributes.eip1559_params, defaults)?
         }
     })
+}
+
+/// The extra data of a block at `timestamp` on `parent` that keeps its fee parameters, in the form of its own
+/// fork: for blocks that nobody prescribes. The first with Jovian has no minimum base fee.
+pub fn inherited_extra_data(config: &ChainConfig, parent: &Header, timestamp: u64) -> Bytes {
+    let Some((HOLOCENE_VERSION, params)) = parent.extra_data.split_first() else {
+        return parent.extra_data.clone();
+    };
+    if !config.is_jovian_active_at_timestamp(timestamp) {
+        return parent.extra_data.clone();
+    }
+    [&[JOVIAN_VERSION][..], params, &0_u64.to_be_bytes()]
+        .concat()
+        .into()
 }
 
 /// The draft header of the block that follows `parent` with `attributes`: every field that is known
@@ -133,4 +163,45 @@ pub fn pending_env(
     header.number = parent.number.saturating_add(1);
     header.timestamp = timestamp;
     Ok(evm_env(config, &header))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloy_primitives::hex;
+    use openledger_primitives::ForkTimes;
+
+    #[test]
+    fn extra_data_is_inherited_in_the_form_of_its_fork() {
+        let config = ChainConfig {
+            forks: ForkTimes {
+                jovian_time: Some(10),
+                ..ForkTimes::ISTHMUS
+            },
+            ..crate::test_config::config()
+        };
+        let of = |extra_data: &[u8], timestamp| {
+            let parent = Header {
+                extra_data: Bytes::copy_from_slice(extra_data),
+                ..Default::default()
+            };
+            hex::encode(inherited_extra_data(&config, &parent, timestamp))
+        };
+        let (holocene, jovian) = (
+            hex!("00000000fa00000006"),
+            hex!("01000000fa000000060000000000000007"),
+        );
+        assert_eq!(of(&holocene, 9), "00000000fa00000006");
+        assert_eq!(of(&holocene, 10), "01000000fa000000060000000000000000");
+        assert_eq!(of(&jovian, 11), "01000000fa000000060000000000000007");
+        assert_eq!(of(&[], 11), "");
+    }
+
+    #[test]
+    fn a_transaction_may_ask_for_less_from_karst_on() {
+        let mut config = crate::test_config::config();
+        config.forks.karst_time = Some(10);
+        assert_eq!(transaction_gas_max(&config, 9), u64::MAX);
+        assert_eq!(transaction_gas_max(&config, 10), 1 << 24);
+    }
 }

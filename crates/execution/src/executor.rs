@@ -133,6 +133,11 @@ impl<R: StateReader + core::fmt::Debug> BlockExecutor<R> {
         self.inner.gas_used
     }
 
+    /// DA footprint of the transactions so far, in gas; zero before Jovian. Bounded by the block's gas limit.
+    pub const fn da_footprint_used(&self) -> u64 {
+        self.inner.da_footprint_used
+    }
+
     /// Transactions so far.
     pub fn transactions(&self) -> &[Transaction] {
         &self.transactions

@@ -22,11 +22,16 @@ mod executor;
 mod fees;
 mod precompiles;
 mod seal;
+#[cfg(test)]
+mod test_config;
 
 pub use base_fee::next_base_fee;
 pub use database::{DatabaseError, StateDatabase};
 pub use error::{ExecutionError, SealError, TransactionError};
-pub use evm::{Evm, EvmFactory, draft_header, evm_env, evm_factory, extra_data, pending_env};
+pub use evm::{
+    Evm, EvmFactory, draft_header, evm_env, evm_factory, extra_data, inherited_extra_data,
+    pending_env, transaction_gas_max,
+};
 pub use executor::{BlockExecutor, ExecutedBlock, TransactionOutcome, state_changes};
 pub use fees::L1Fees;
 pub use seal::{SealedExecution, execute_block, execute_block_from, sender};

@@ -2,7 +2,7 @@
 
 use alloy_evm::{
     EvmInternals, EvmInternalsError,
-    precompiles::{DynPrecompile, PrecompileInput, PrecompilesMap},
+    precompiles::{DynPrecompile, Precompile as _, PrecompileInput, PrecompilesMap},
 };
 use alloy_primitives::{Address, Bytes, Log, U256};
 use op_revm::OpSpecId;
@@ -14,11 +14,15 @@ use revm::{
     context::journaled_state::{JournalLoadError, account::JournaledAccountTr},
     context::result::AnyError,
     precompile::{
-        PrecompileError, PrecompileHalt, PrecompileId, PrecompileOutput, PrecompileResult,
+        PrecompileError, PrecompileHalt, PrecompileId, PrecompileOutput, PrecompileResult, bn254,
     },
     primitives::OnceLock,
     state::Bytecode,
 };
+
+/// Longest input of the pairing of alt_bn128 from Karst on, bytes: 300 pairs (OP specification, Karst,
+/// "Precompile input size restrictions"). op-revm's table for Karst has Jovian's.
+const KARST_BN254_PAIRING_INPUT_MAX: usize = 57_600;
 
 /// Forks that there are.
 const FORKS: usize = (OpSpecId::INTEROP as usize)
@@ -33,19 +37,38 @@ pub(crate) fn install(precompiles: &mut PrecompilesMap, spec: OpSpecId) {
     let fork = (spec as usize).saturating_sub(OpSpecId::BEDROCK as usize);
     match TABLES.get(fork) {
         Some(table) => {
-            let table = table.get_or_init(|| with_natives(precompiles.clone()));
+            let table = table.get_or_init(|| with_natives(precompiles.clone(), spec));
             precompiles.clone_from(table);
         }
-        None => *precompiles = with_natives(precompiles.clone()),
+        None => *precompiles = with_natives(precompiles.clone(), spec),
     }
 }
 
-fn with_natives(mut precompiles: PrecompilesMap) -> PrecompilesMap {
+fn with_natives(mut precompiles: PrecompilesMap, spec: OpSpecId) -> PrecompilesMap {
+    if spec.is_enabled_in(OpSpecId::KARST) {
+        precompiles.apply_precompile(&bn254::pair::ADDRESS, |pairing| pairing.map(limit_pairing));
+    }
     for address in openledger_precompiles::addresses() {
         let id = PrecompileId::Custom(name(address).into());
         precompiles.apply_precompile(&address, |_| Some(DynPrecompile::new_stateful(id, call)));
     }
     precompiles
+}
+
+/// The pairing with Karst's limit.
+fn limit_pairing(pairing: DynPrecompile) -> DynPrecompile {
+    DynPrecompile::new(
+        PrecompileId::Bn254Pairing,
+        move |input: PrecompileInput<'_>| {
+            if input.data.len() > KARST_BN254_PAIRING_INPUT_MAX {
+                return Ok(PrecompileOutput::halt(
+                    PrecompileHalt::Bn254PairLength,
+                    input.reservoir,
+                ));
+            }
+            pairing.call(input)
+        },
+    )
 }
 
 /// Name in traces' spans.

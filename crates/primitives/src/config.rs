@@ -3,7 +3,7 @@ use alloc::string::String;
 use alloy_eips::{BlockNumHash, eip1559::BaseFeeParams, eip7840::BlobParams};
 use alloy_hardforks::EthereumHardfork;
 use alloy_op_hardforks::{EthereumHardforks, ForkCondition, OpHardfork, OpHardforks};
-use alloy_primitives::{Address, B64, B256, U256};
+use alloy_primitives::{Address, B64, B256, Bytes, U256};
 use serde::{Deserialize, Serialize};
 
 /// Sequencer drift limit since Fjord, seconds (OP specification, "Fjord derivation").
@@ -12,6 +12,9 @@ const FJORD_MAX_SEQUENCER_DRIFT: u64 = 1800;
 const GRANITE_CHANNEL_TIMEOUT: u64 = 50;
 /// Decompressed bytes of a channel since Fjord (OP specification, "Fjord derivation").
 const FJORD_CHANNEL_RLP_BYTES_MAX: usize = 100_000_000;
+/// DA footprint gas scalar where the system configuration says zero (OP specification, Jovian, "L1
+/// block attributes").
+pub const DA_FOOTPRINT_GAS_SCALAR_DEFAULT: u16 = 400;
 
 /// The consensus parameters of a chain, in the form of op-node's `RollupConfig` (`rollup.json`).
 ///
@@ -47,6 +50,28 @@ pub struct ChainConfig {
     /// EIP-1559 defaults, used where the system configuration says zero.
     #[serde(default)]
     pub chain_op_config: FeeConfig,
+    /// What the block that activates Jovian deploys; needed where that isn't genesis. Not in `rollup.json` but
+    /// in files of its own.
+    #[serde(skip)]
+    pub jovian_upgrade: Option<JovianUpgrade>,
+}
+
+/// Init code of the contracts that Jovian's upgrade transactions deploy.
+#[derive(Clone, PartialEq, Eq, Default)]
+pub struct JovianUpgrade {
+    /// Of `L1Block`.
+    pub l1_block: Bytes,
+    /// Of `GasPriceOracle`.
+    pub gas_price_oracle: Bytes,
+}
+
+impl core::fmt::Debug for JovianUpgrade {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("JovianUpgrade")
+            .field("l1_block_bytes", &self.l1_block.len())
+            .field("gas_price_oracle_bytes", &self.gas_price_oracle.len())
+            .finish()
+    }
 }
 
 /// Activation times of the OP forks, seconds since the Unix epoch.
@@ -124,8 +149,9 @@ impl From<GenesisId> for BlockNumHash {
 
 /// The parameters that L1's `SystemConfig` contract sets, as of some L1 block.
 ///
-/// Source: OP specification, "System configuration" (Isthmus: operator fee; Holocene: EIP-1559).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+/// Source: OP specification, "System configuration" (Isthmus: operator fee; Holocene: EIP-1559;
+/// Jovian: minimum base fee, DA footprint).
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct SystemConfig {
     /// The account whose transactions to the inbox are batches.
@@ -144,6 +170,18 @@ pub struct SystemConfig {
     /// Operator fee: bytes 20..24 scalar (u32), 24..32 constant (u64), big-endian.
     #[serde(default)]
     pub operator_fee_params: B256,
+    /// Least base fee, wei per gas (Jovian).
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub min_base_fee: u64,
+    /// Gas per byte of DA footprint (Jovian); zero means
+    /// [`DA_FOOTPRINT_GAS_SCALAR_DEFAULT`](crate::DA_FOOTPRINT_GAS_SCALAR_DEFAULT).
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub da_footprint_gas_scalar: u16,
+}
+
+/// Files that say nothing of Jovian are those of other OP software, too.
+fn is_zero<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
 }
 
 /// Why a `SystemConfig` can't be used.
@@ -201,6 +239,15 @@ impl SystemConfig {
         scalar.copy_from_slice(&params[20..24]);
         constant.copy_from_slice(&params[24..32]);
         (u32::from_be_bytes(scalar), u64::from_be_bytes(constant))
+    }
+
+    /// Gas per byte of DA footprint: what is set, or the default.
+    pub const fn da_footprint_gas_scalar_or_default(&self) -> u16 {
+        if self.da_footprint_gas_scalar == 0 {
+            DA_FOOTPRINT_GAS_SCALAR_DEFAULT
+        } else {
+            self.da_footprint_gas_scalar
+        }
     }
 }
 

@@ -23,8 +23,9 @@ pub use block::{
     Block, BlockBody, Header, Receipt, SealedBlock, SealedHeader, Transaction, deposit_sender,
 };
 pub use config::{
-    BlobSchedule, ChainConfig, ChainGenesis, FeeConfig, ForkTimes, GENESIS_EXTRA_KEY, GenesisExtra,
-    GenesisId, L1ChainConfig, L1Contracts, L1Roles, SystemConfig, SystemConfigError,
+    BlobSchedule, ChainConfig, ChainGenesis, DA_FOOTPRINT_GAS_SCALAR_DEFAULT, FeeConfig, ForkTimes,
+    GENESIS_EXTRA_KEY, GenesisExtra, GenesisId, JovianUpgrade, L1ChainConfig, L1Contracts, L1Roles,
+    SystemConfig, SystemConfigError,
 };
 pub use state::{
     Account, AccountChange, AccountInfo, EMPTY_CODE_HASH, EMPTY_ROOT_HASH, NodeReader,

@@ -1,4 +1,7 @@
-use crate::{L1Attributes, L1Block, L2BlockRef, upgrade_fork};
+use crate::{
+    L1Attributes, L1Block, L2BlockRef, forks::activates, jovian_upgrade_deposits,
+    upgrade_fork_without_transactions,
+};
 use alloc::vec::Vec;
 use alloy_eips::BlockNumHash;
 use alloy_op_hardforks::OpHardfork;
@@ -34,8 +37,9 @@ pub enum AttributesError {
         /// The origin's timestamp.
         origin_timestamp: u64,
     },
-    /// A fork activates with this block and its upgrade transactions aren't known to this version.
-    #[error("{fork:?} activates at {timestamp}, and this version lacks its upgrade transactions")]
+    /// A fork activates with this block and its upgrade transactions aren't known: this version lacks them, or
+    /// the chain's files the code that they deploy.
+    #[error("{fork:?} activates at {timestamp}, and its upgrade transactions aren't known")]
     Upgrade {
         /// The fork.
         fork: OpHardfork,
@@ -48,8 +52,11 @@ pub enum AttributesError {
 /// start from which the sequencer adds pool transactions (setting `no_tx_pool` to false) and
 /// derivation those of a batch.
 ///
-/// `system_config` is the configuration as of `origin`. `deposits` are the user deposits of `origin`
-/// in log order; they are in the first block of an epoch only, and ignored for any other.
+/// `system_config` is the configuration as of `origin`: what the parent says
+/// ([`system_config_of`](crate::system_config_of)), and the updates of `origin` if the parent has an
+/// earlier one. `deposits` are the user deposits of `origin` in log order; they are in the first block of
+/// an epoch only, and ignored for any other. Upgrade transactions follow them in the block that activates
+/// a fork.
 ///
 /// Source: OP specification, "Deriving payload attributes".
 ///
@@ -92,7 +99,7 @@ pub fn payload_attributes(
             origin_timestamp: origin.timestamp,
         });
     }
-    if let Some(fork) = upgrade_fork(config, l2_timestamp) {
+    if let Some(fork) = upgrade_fork_without_transactions(config, l2_timestamp) {
         return Err(AttributesError::Upgrade {
             fork,
             timestamp: l2_timestamp,
@@ -103,6 +110,17 @@ pub fn payload_attributes(
     let mut transactions = Vec::with_capacity(deposits.len().saturating_add(1));
     transactions.push(attributes.deposit_tx(config, l2_timestamp));
     transactions.extend_from_slice(deposits);
+    if activates(config, OpHardfork::Jovian, l2_timestamp) {
+        let upgrade = config
+            .jovian_upgrade
+            .as_ref()
+            .ok_or(AttributesError::Upgrade {
+                fork: OpHardfork::Jovian,
+                timestamp: l2_timestamp,
+            })?;
+        let deposits = jovian_upgrade_deposits(upgrade).into_iter();
+        transactions.extend(deposits.map(Transaction::from));
+    }
     Ok(BlockAttributes {
         timestamp: l2_timestamp,
         prev_randao: origin.prev_randao,
@@ -110,10 +128,9 @@ pub fn payload_attributes(
         parent_beacon_block_root: origin.parent_beacon_block_root.unwrap_or_default(),
         gas_limit: system_config.gas_limit,
         eip1559_params: system_config.eip1559_params,
-        // Zero until the system configuration carries Jovian's minimum.
         min_base_fee: config
             .is_jovian_active_at_timestamp(l2_timestamp)
-            .then_some(0),
+            .then_some(system_config.min_base_fee),
         transactions,
         no_tx_pool: true,
     })
@@ -122,7 +139,7 @@ pub fn payload_attributes(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::test_config::{config, system_config};
+    use crate::test_config::{config, system_config, upgrade};
     use alloy_primitives::B256;
     use op_alloy_consensus::TxDeposit;
 
@@ -204,23 +221,83 @@ mod tests {
     }
 
     #[test]
-    fn a_fork_that_needs_upgrade_transactions_is_named() {
+    fn jovian_is_activated_behind_the_deposits_and_in_force_one_block_later() {
         let mut config = config();
         config.forks.jovian_time = Some(1_008);
-        let result = |parent: &L2BlockRef, time| {
-            payload_attributes(&config, parent, &system_config(), &origin(12), &[], time)
+        config.jovian_upgrade = Some(upgrade());
+        let system = SystemConfig {
+            min_base_fee: 7,
+            da_footprint_gas_scalar: 9,
+            ..system_config()
         };
-        assert_eq!(
-            result(&parent(), 1_008),
-            Err(AttributesError::Upgrade {
-                fork: OpHardfork::Jovian,
-                timestamp: 1_008
-            })
-        );
-        let later = L2BlockRef {
-            timestamp: 1_008,
+        let deposit = Transaction::from(TxDeposit::default());
+        let block = |parent: &L2BlockRef, number: u64| {
+            let time = parent.timestamp + 1;
+            let deposits = [deposit.clone()];
+            payload_attributes(&config, parent, &system, &origin(number), &deposits, time)
+                .expect("valid")
+        };
+        let at = |timestamp| L2BlockRef {
+            timestamp,
             ..parent()
         };
-        assert_eq!(result(&later, 1_009).map(|a| a.min_base_fee), Ok(Some(0)));
+        let info = |block: &BlockAttributes| {
+            L1Attributes::from_deposit(&block.transactions[0]).expect("attributes")
+        };
+        let before = block(&at(1_006), 12);
+        assert_eq!((before.min_base_fee, before.transactions.len()), (None, 1));
+
+        let activation = block(&at(1_007), 13);
+        assert_eq!(activation.min_base_fee, Some(7));
+        assert_eq!(info(&activation).da_footprint_gas_scalar, None);
+        assert_eq!(activation.transactions.len(), 7);
+        assert_eq!(activation.transactions[1], deposit);
+        let upgrades: Vec<Transaction> = jovian_upgrade_deposits(&upgrade())
+            .into_iter()
+            .map(Transaction::from)
+            .collect();
+        assert_eq!(activation.transactions[2..], upgrades);
+
+        let after = block(&at(1_008), 13);
+        assert_eq!((after.min_base_fee, after.transactions.len()), (Some(7), 2));
+        assert_eq!(info(&after).da_footprint_gas_scalar, Some(9));
+    }
+
+    #[test]
+    fn jovian_at_genesis_needs_no_upgrade_transactions() {
+        let mut config = config();
+        config.forks.jovian_time = Some(1_000);
+        let genesis = L2BlockRef {
+            number: 0,
+            timestamp: 1_000,
+            ..parent()
+        };
+        let first =
+            payload_attributes(&config, &genesis, &system_config(), &origin(12), &[], 1_001)
+                .expect("valid");
+        assert_eq!((first.min_base_fee, first.transactions.len()), (Some(0), 1));
+        let info = L1Attributes::from_deposit(&first.transactions[0]).expect("attributes");
+        assert_eq!(info.da_footprint_gas_scalar, Some(400));
+    }
+
+    #[test]
+    fn a_fork_whose_upgrade_transactions_are_unknown_is_named() {
+        let mut config = config();
+        let system = system_config();
+        for (fork, jovian_time, karst_time) in [
+            // The code that Jovian deploys isn't there.
+            (OpHardfork::Jovian, 1_008, None),
+            (OpHardfork::Karst, 0, Some(1_008)),
+        ] {
+            config.forks.jovian_time = Some(jovian_time);
+            config.forks.karst_time = karst_time;
+            assert_eq!(
+                payload_attributes(&config, &parent(), &system, &origin(12), &[], 1_008),
+                Err(AttributesError::Upgrade {
+                    fork,
+                    timestamp: 1_008
+                })
+            );
+        }
     }
 }

@@ -1,5 +1,6 @@
-use crate::{L1Attributes, L1AttributesError};
+use crate::{L1Attributes, L1AttributesError, forks::active_before};
 use alloy_eips::BlockNumHash;
+use alloy_op_hardforks::OpHardfork;
 use alloy_primitives::{B64, B256};
 use op_alloy_consensus::{EIP1559ParamError, decode_holocene_extra_data, decode_jovian_extra_data};
 use openledger_primitives::{
@@ -169,17 +170,17 @@ pub fn system_config_of(
         return Ok(config.genesis.system_config);
     }
     let attributes = attributes_of(block)?;
-    let fee_params = if config.is_jovian_active_at_timestamp(header.timestamp) {
-        decode_jovian_extra_data(&header.extra_data).map(|(e, d, _)| Some((e, d)))
-    } else if config.is_holocene_active_at_timestamp(header.timestamp) {
-        decode_holocene_extra_data(&header.extra_data).map(Some)
-    } else {
-        Ok(None)
-    }
-    .map_err(|source| BlockRefError::ExtraData { number, source })?;
-    let eip1559_params = fee_params.map_or(B64::ZERO, |(elasticity, denominator)| {
-        B64::from((u64::from(denominator) << 32) | u64::from(elasticity))
-    });
+    let (elasticity, denominator, min_base_fee) =
+        if config.is_jovian_active_at_timestamp(header.timestamp) {
+            decode_jovian_extra_data(&header.extra_data)
+        } else if config.is_holocene_active_at_timestamp(header.timestamp) {
+            decode_holocene_extra_data(&header.extra_data)
+                .map(|(elasticity, denominator)| (elasticity, denominator, 0))
+        } else {
+            Ok((0, 0, 0))
+        }
+        .map_err(|source| BlockRefError::ExtraData { number, source })?;
+    let eip1559_params = B64::from((u64::from(denominator) << 32) | u64::from(elasticity));
     Ok(SystemConfig {
         batcher_address: attributes.batcher_address,
         overhead: B256::ZERO,
@@ -193,7 +194,57 @@ pub fn system_config_of(
             attributes.operator_fee_scalar,
             attributes.operator_fee_constant,
         ),
+        min_base_fee,
+        // None in the block that activates Jovian: what L1 set before is forgotten there.
+        da_footprint_gas_scalar: attributes.da_footprint_gas_scalar.unwrap_or_default(),
     })
+}
+
+/// What [`system_config_of`] answers for the block at `timestamp` that was made with `system_config`,
+/// without looking at the block: what the blocks after it begin with.
+///
+/// A block has no room for everything. Zero EIP-1559 parameters and a zero DA footprint scalar come back
+/// as the defaults; the minimum base fee comes back as zero from a block before Jovian, and the scalar
+/// from one up to Jovian's first. So does what L1 set for them: it must be set again afterwards.
+///
+/// Source: OP specification, "Deriving payload attributes": the system configuration is the parent's,
+/// with the updates of the L1 origin where that is a new one.
+pub fn system_config_after(
+    config: &ChainConfig,
+    system_config: &SystemConfig,
+    timestamp: u64,
+) -> SystemConfig {
+    let (base_fee_scalar, blob_base_fee_scalar) = system_config.fee_scalars();
+    let has_operator_fee = active_before(config, OpHardfork::Isthmus, timestamp);
+    let has_min_base_fee = config.is_jovian_active_at_timestamp(timestamp);
+    let has_da_footprint = active_before(config, OpHardfork::Jovian, timestamp);
+    SystemConfig {
+        batcher_address: system_config.batcher_address,
+        overhead: B256::ZERO,
+        scalar: SystemConfig::encode_scalar(base_fee_scalar, blob_base_fee_scalar),
+        gas_limit: system_config.gas_limit,
+        eip1559_params: if system_config.eip1559_params.is_zero() {
+            config.eip1559_params_default()
+        } else {
+            system_config.eip1559_params
+        },
+        operator_fee_params: if has_operator_fee {
+            let (scalar, constant) = system_config.operator_fee();
+            SystemConfig::encode_operator_fee(scalar, constant)
+        } else {
+            B256::ZERO
+        },
+        min_base_fee: if has_min_base_fee {
+            system_config.min_base_fee
+        } else {
+            0
+        },
+        da_footprint_gas_scalar: if has_da_footprint {
+            system_config.da_footprint_gas_scalar_or_default()
+        } else {
+            0
+        },
+    }
 }
 
 #[cfg(test)]
@@ -204,27 +255,42 @@ mod tests {
         test_config::{config, system_config},
     };
     use alloy_primitives::Bytes;
+    use op_alloy_consensus::{encode_holocene_extra_data, encode_jovian_extra_data};
     use openledger_primitives::{BlockBody, Header};
+    use proptest::prelude::*;
 
     fn block(system_config: &SystemConfig) -> Block {
+        block_of(&config(), system_config)
+    }
+
+    /// A block at 1,009.
+    fn block_of(config: &ChainConfig, system_config: &SystemConfig) -> Block {
         let origin = L1Block {
             number: 12,
             hash: B256::repeat_byte(0x12),
             ..Default::default()
         };
-        let attributes = L1Attributes::new(&config(), system_config, &origin, 4, 1_009);
-        let params = system_config.eip1559_params;
+        let attributes = L1Attributes::new(config, system_config, &origin, 4, 1_009);
+        let (params, defaults) = (
+            system_config.eip1559_params,
+            config.base_fee_params_default(),
+        );
+        let extra_data = if config.is_jovian_active_at_timestamp(1_009) {
+            encode_jovian_extra_data(params, defaults, system_config.min_base_fee)
+        } else {
+            encode_holocene_extra_data(params, defaults)
+        };
         Block {
             header: Header {
                 number: 9,
                 timestamp: 1_009,
                 parent_hash: B256::repeat_byte(8),
                 gas_limit: system_config.gas_limit,
-                extra_data: [&[0][..], params.as_slice()].concat().into(),
+                extra_data: extra_data.expect("32 bits each"),
                 ..Default::default()
             },
             body: BlockBody {
-                transactions: vec![attributes.deposit_tx(&config(), 1_009)],
+                transactions: vec![attributes.deposit_tx(config, 1_009)],
                 ..Default::default()
             },
         }
@@ -290,5 +356,62 @@ mod tests {
             system_config_of(&extra, &config()),
             Err(BlockRefError::ExtraData { number: 9, .. })
         ));
+    }
+
+    #[test]
+    fn what_jovian_adds_is_forgotten_before_its_first_block_and_the_scalar_in_it() {
+        let set = SystemConfig {
+            min_base_fee: 7,
+            da_footprint_gas_scalar: 9,
+            ..system_config()
+        };
+        // The block is at 1,009, the one before at 1,008.
+        for (jovian_time, expected) in [
+            (None, (0, 0)),
+            (Some(1_010), (0, 0)),
+            (Some(1_009), (7, 0)),
+            (Some(1_008), (7, 9)),
+            (Some(0), (7, 9)),
+        ] {
+            let mut config = config();
+            config.forks.jovian_time = jovian_time;
+            let read = system_config_of(&block_of(&config, &set), &config).expect("valid");
+            assert_eq!(
+                (read.min_base_fee, read.da_footprint_gas_scalar),
+                expected,
+                "{jovian_time:?}"
+            );
+        }
+        let mut jovian = config();
+        jovian.forks.jovian_time = Some(0);
+        let read = system_config_of(&block_of(&jovian, &system_config()), &jovian);
+        assert_eq!(read.map(|read| read.da_footprint_gas_scalar), Ok(400));
+    }
+
+    proptest! {
+        #[test]
+        fn a_configuration_comes_back_as_said(
+            words in (any::<[u8; 20]>(), any::<(u32, u32)>(), any::<u64>(), any::<(u32, u64)>()),
+            params in prop_oneof![Just(0), any::<u64>()],
+            min_base_fee in any::<u64>(),
+            da_footprint_gas_scalar in prop_oneof![Just(0), any::<u16>()],
+            jovian_time in proptest::option::of(1_007..1_011_u64),
+        ) {
+            let (batcher, (base, blob), gas_limit, (scalar, constant)) = words;
+            let set = SystemConfig {
+                batcher_address: batcher.into(),
+                overhead: B256::ZERO,
+                scalar: SystemConfig::encode_scalar(base, blob),
+                gas_limit,
+                eip1559_params: B64::from(params),
+                operator_fee_params: SystemConfig::encode_operator_fee(scalar, constant),
+                min_base_fee,
+                da_footprint_gas_scalar,
+            };
+            let mut config = config();
+            config.forks.jovian_time = jovian_time;
+            let read = system_config_of(&block_of(&config, &set), &config);
+            prop_assert_eq!(read, Ok(system_config_after(&config, &set, 1_009)));
+        }
     }
 }

@@ -82,12 +82,6 @@ pub enum ConfigUpdateError {
         /// The scalar.
         scalar: B256,
     },
-    /// The update belongs to Jovian, which the chain's system configuration doesn't carry yet.
-    #[error("{update:?} needs Jovian's system configuration")]
-    NeedsJovian {
-        /// The update.
-        update: ConfigUpdate,
-    },
 }
 
 impl ConfigUpdate {
@@ -152,11 +146,9 @@ impl ConfigUpdate {
         words.is_empty().then_some(update)
     }
 
-    /// Applies the update.
-    ///
-    /// # Errors
-    /// [`ConfigUpdateError::NeedsJovian`] for types 6 and 7, which [`SystemConfig`] has no room for.
-    pub const fn apply(self, config: &mut SystemConfig) -> Result<(), ConfigUpdateError> {
+    /// Applies the update. Those of Jovian mean nothing before it: the first block without them in its
+    /// header or its L1 attributes forgets them ([`system_config_after`](crate::system_config_after)).
+    pub const fn apply(self, config: &mut SystemConfig) {
         match self {
             Self::Batcher(address) => config.batcher_address = address,
             Self::FeeScalars { scalar } => {
@@ -167,11 +159,9 @@ impl ConfigUpdate {
             Self::UnsafeBlockSigner => {}
             Self::Eip1559Params(params) => config.eip1559_params = params,
             Self::OperatorFee(params) => config.operator_fee_params = params,
-            Self::MinBaseFee(_) | Self::DaFootprintGasScalar(_) => {
-                return Err(ConfigUpdateError::NeedsJovian { update: self });
-            }
+            Self::MinBaseFee(fee) => config.min_base_fee = fee,
+            Self::DaFootprintGasScalar(scalar) => config.da_footprint_gas_scalar = scalar,
         }
-        Ok(())
     }
 }
 
@@ -220,6 +210,8 @@ mod tests {
             gas_limit: 30_000_000,
             eip1559_params: B64::ZERO,
             operator_fee_params: B256::ZERO,
+            min_base_fee: 0,
+            da_footprint_gas_scalar: 0,
         }
     }
 
@@ -270,21 +262,27 @@ mod tests {
                     ..config()
                 },
             ),
+            (
+                log(6, &[U256::from(u64::MAX)]),
+                SystemConfig {
+                    min_base_fee: u64::MAX,
+                    ..config()
+                },
+            ),
+            (
+                log(7, &[U256::from(100)]),
+                SystemConfig {
+                    da_footprint_gas_scalar: 100,
+                    ..config()
+                },
+            ),
         ];
         for (log, expected) in cases {
             let mut changed = config();
             ConfigUpdate::decode(&log)
                 .expect("valid")
-                .apply(&mut changed)
-                .expect("applies");
+                .apply(&mut changed);
             assert_eq!(changed, expected);
-        }
-        for log in [log(6, &[U256::from(1)]), log(7, &[U256::from(400)])] {
-            let update = ConfigUpdate::decode(&log).expect("valid");
-            assert_eq!(
-                update.apply(&mut config()),
-                Err(ConfigUpdateError::NeedsJovian { update })
-            );
         }
     }
 
@@ -299,7 +297,10 @@ mod tests {
             log(1, &[U256::ZERO, U256::from(1) << 32]),
             log(2, &[U256::MAX]),
             log(4, &[]),
+            log(6, &[U256::from(1) << 64]),
+            log(6, &[U256::from(1), U256::from(2)]),
             log(7, &[U256::from(70_000)]),
+            log(7, &[]),
             log(8, &[U256::ZERO]),
         ];
         for log in bad {

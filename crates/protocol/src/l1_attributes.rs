@@ -4,14 +4,12 @@ use alloy_op_hardforks::OpHardfork;
 use alloy_primitives::{Address, B256, Bytes, TxKind, U256};
 use op_alloy_consensus::{L1InfoDepositSource, TxDeposit};
 use openledger_primitives::{
-    ChainConfig, SystemConfig, Transaction,
+    ChainConfig, DA_FOOTPRINT_GAS_SCALAR_DEFAULT, SystemConfig, Transaction,
     predeploys::{DEPOSITOR, L1_BLOCK},
 };
 
 /// Gas limit of the L1 attributes transaction since Regolith.
 pub const L1_ATTRIBUTES_GAS: u64 = 1_000_000;
-/// DA footprint gas scalar where the system configuration says zero (OP specification, Jovian).
-pub const DA_FOOTPRINT_GAS_SCALAR_DEFAULT: u16 = 400;
 
 /// `setL1BlockValuesEcotone()`.
 const ECOTONE_SELECTOR: [u8; 4] = [0x44, 0x0a, 0x5e, 0x20];
@@ -66,7 +64,7 @@ pub struct L1Attributes {
     pub operator_fee_scalar: u32,
     /// Operator fee per transaction, wei; zero before Isthmus.
     pub operator_fee_constant: u64,
-    /// Gas per byte of DA footprint; `None` before Jovian.
+    /// Gas per byte of DA footprint; `None` before Jovian and in the block that activates it.
     pub da_footprint_gas_scalar: Option<u16>,
 }
 
@@ -143,7 +141,7 @@ impl L1Attributes {
             operator_fee_scalar,
             operator_fee_constant,
             da_footprint_gas_scalar: active_before(config, OpHardfork::Jovian, timestamp)
-                .then_some(DA_FOOTPRINT_GAS_SCALAR_DEFAULT),
+                .then_some(system_config.da_footprint_gas_scalar_or_default()),
         }
     }
 

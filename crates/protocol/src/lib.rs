@@ -49,6 +49,7 @@ mod span_batch;
 mod span_transactions;
 #[cfg(test)]
 mod test_config;
+mod upgrades;
 
 pub use attributes::{AttributesError, payload_attributes};
 pub use batch::{Batch, BatchError, SINGULAR_BATCH_TYPE, SPAN_BATCH_TYPE};
@@ -56,7 +57,7 @@ pub use blob::{
     BLOB_BYTES, BLOB_DATA_MAX, BLOB_ENCODING_VERSION, BlobBytes, BlobError, decode_blob,
     encode_blob,
 };
-pub use block_ref::{BlockRefError, L2BlockRef, system_config_of};
+pub use block_ref::{BlockRefError, L2BlockRef, system_config_after, system_config_of};
 pub use channel::{
     ChannelAssembler, ChannelId, FRAME_MEMORY_OVERHEAD, FrameOutcome, IgnoredFrame, OpenChannel,
 };
@@ -73,18 +74,21 @@ pub use feed::{
     FEED_MESSAGE_BYTES_MAX, FeedError, FeedMessage, encode_feed_message, feed_block, feed_digest,
     feed_signer,
 };
-pub use forks::{first_active_block, upgrade_fork};
+pub use forks::{
+    first_active_block, has_no_sequencer_transactions, upgrade_fork_without_transactions,
+};
 pub use frame::{
     DERIVATION_VERSION_0, FRAME_OVERHEAD, Frame, FrameError, MAX_FRAME_LEN, decode_frames,
     encode_frames_tx,
 };
-pub use l1_attributes::{
-    DA_FOOTPRINT_GAS_SCALAR_DEFAULT, L1_ATTRIBUTES_GAS, L1Attributes, L1AttributesError,
-};
+pub use l1_attributes::{L1_ATTRIBUTES_GAS, L1Attributes, L1AttributesError};
 pub use l1_block::L1Block;
 pub use origin::{NextOrigin, OriginDecision, OriginViolation, next_origin, origin_allowed};
 pub use output_root::OutputRoot;
 pub use singular_batch::SingularBatch;
 pub use span_batch::{
     MAX_SPAN_BATCH_ELEMENT_COUNT, SpanBatch, SpanBatchError, SpanBlock, SpanBlocks,
+};
+pub use upgrades::{
+    JOVIAN_UPGRADE_GAS, UpgradeCodeError, check_jovian_upgrade, jovian_upgrade_deposits,
 };

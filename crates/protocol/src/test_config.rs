@@ -2,7 +2,7 @@
 
 use alloy_primitives::{Address, B64, B256, address};
 use openledger_primitives::{
-    ChainConfig, ChainGenesis, FeeConfig, ForkTimes, GenesisId, SystemConfig,
+    ChainConfig, ChainGenesis, FeeConfig, ForkTimes, GenesisId, JovianUpgrade, SystemConfig,
 };
 
 pub(crate) fn system_config() -> SystemConfig {
@@ -13,6 +13,8 @@ pub(crate) fn system_config() -> SystemConfig {
         gas_limit: 60_000_000,
         eip1559_params: B64::ZERO,
         operator_fee_params: B256::ZERO,
+        min_base_fee: 0,
+        da_footprint_gas_scalar: 0,
     }
 }
 
@@ -43,5 +45,14 @@ pub(crate) fn config() -> ChainConfig {
         l1_system_config_address: address!("00000000000000000000000000000000000000cc"),
         protocol_versions_address: Address::ZERO,
         chain_op_config: FeeConfig::default(),
+        jovian_upgrade: None,
+    }
+}
+
+/// Stands for what Jovian deploys.
+pub(crate) fn upgrade() -> JovianUpgrade {
+    JovianUpgrade {
+        l1_block: vec![1; 40].into(),
+        gas_price_oracle: vec![2; 50].into(),
     }
 }

@@ -17,7 +17,7 @@ use crate::{
 use alloy_primitives::{Address, B256};
 use alloy_signer_local::PrivateKeySigner;
 use openledger_chain::{Chain, OpenBlock, Sequencer, StateView};
-use openledger_execution::next_base_fee;
+use openledger_execution::{inherited_extra_data, next_base_fee};
 use openledger_mempool::Mempool;
 use openledger_primitives::{ChainConfig, Header, SealedBlock, SealedHeader};
 use parking_lot::RwLock;
@@ -267,19 +267,20 @@ impl Api {
     /// The header of the block that would follow `parent`, where none is being built.
     pub(crate) fn draft(&self, parent: &SealedHeader) -> Result<Header, Failure> {
         let config = self.chain_config();
+        let timestamp = now().max(parent.timestamp.saturating_add(config.block_time));
         Ok(Header {
             parent_hash: parent.hash(),
             ommers_hash: parent.ommers_hash,
             beneficiary: parent.beneficiary,
             number: parent.number.saturating_add(1),
             gas_limit: parent.gas_limit,
-            timestamp: now().max(parent.timestamp.saturating_add(config.block_time)),
+            timestamp,
             mix_hash: parent.mix_hash,
             base_fee_per_gas: Some(next_base_fee(config, parent)?),
             blob_gas_used: Some(0),
             excess_blob_gas: Some(0),
             parent_beacon_block_root: parent.parent_beacon_block_root,
-            extra_data: parent.extra_data.clone(),
+            extra_data: inherited_extra_data(config, parent, timestamp),
             ..Header::default()
         })
     }

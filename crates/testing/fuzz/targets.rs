@@ -103,8 +103,7 @@ pub(crate) fn config_update(data: &[u8]) {
     };
     if let Ok(update) = ConfigUpdate::decode(&log) {
         let mut system_config = system_config();
-        // Refused or applied, it panics never.
-        let _ = update.apply(&mut system_config);
+        update.apply(&mut system_config);
         let _ = system_config.fee_scalars();
     }
 }
@@ -144,6 +143,7 @@ pub(crate) fn pipeline(mut data: &[u8]) {
         config.clone(),
         Arc::new(l1_config()),
         head,
+        system_config(),
         l1_block(L1_GENESIS).id(),
         system_config(),
         l1_block(L1_GENESIS),
@@ -221,6 +221,8 @@ fn system_config() -> SystemConfig {
         gas_limit: 60_000_000,
         eip1559_params: B64::ZERO,
         operator_fee_params: B256::ZERO,
+        min_base_fee: 0,
+        da_footprint_gas_scalar: 0,
     }
 }
 
@@ -250,6 +252,7 @@ pub(crate) fn config() -> ChainConfig {
         l1_system_config_address: Address::repeat_byte(0xcc),
         protocol_versions_address: Address::ZERO,
         chain_op_config: FeeConfig::default(),
+        jovian_upgrade: None,
     }
 }
 

@@ -9,7 +9,7 @@
 use crate::wallet::{SignedTransaction, Wallet};
 use alloy_consensus::TxEip1559;
 use alloy_eips::Decodable2718 as _;
-use alloy_primitives::{Address, B256, Bytes, TxKind, U256, keccak256, uint};
+use alloy_primitives::{Address, B256, Bytes, TxKind, U256, address, hex, keccak256, uint};
 use anyhow::{Context as _, Result};
 use openledger_builder::{Builder, BuilderConfig, BuilderError, BuilderHandle, OriginFeed};
 use openledger_chain::{Chain, ChainFiles, ChainOptions};
@@ -17,10 +17,12 @@ use openledger_cli::genesis::{GenesisParameters, LOCAL_CHAIN_ID, ProtocolSetting
 use openledger_derive::L1Input;
 use openledger_mempool::{Mempool, MempoolConfig};
 use openledger_primitives::{
-    BlockAttributes, GenesisId, L1Contracts, SealedBlock, StateReader as _, SystemConfig,
-    Transaction,
+    BlockAttributes, ForkTimes, GenesisId, JovianUpgrade, L1Contracts, SealedBlock,
+    StateReader as _, SystemConfig, Transaction,
 };
-use openledger_protocol::{L1Block, L2BlockRef, payload_attributes, system_config_of};
+use openledger_protocol::{
+    L1Block, L2BlockRef, check_jovian_upgrade, payload_attributes, system_config_of,
+};
 use openledger_store::{Store, StoreOptions};
 use std::{collections::BTreeMap, path::Path, sync::Arc, thread::JoinHandle};
 use tempfile::TempDir;
@@ -55,6 +57,12 @@ pub struct FixtureOptions {
     pub operator_fee: (u32, u64),
     /// Denominator and elasticity of EIP-1559; `None` for the chain's defaults.
     pub eip1559: Option<(u32, u32)>,
+    /// Least base fee, wei a gas (Jovian).
+    pub min_base_fee: u64,
+    /// Gas per byte of DA footprint (Jovian); zero for the default.
+    pub da_footprint_gas_scalar: u16,
+    /// When forks activate.
+    pub forks: ForkTimes,
     /// Settings of the store.
     pub store: StoreOptions,
 }
@@ -68,6 +76,9 @@ impl Default for FixtureOptions {
             ballast: 0,
             operator_fee: (0, 0),
             eip1559: None,
+            min_base_fee: 0,
+            da_footprint_gas_scalar: 0,
+            forks: ForkTimes::ISTHMUS,
             store: StoreOptions::default(),
         }
     }
@@ -215,11 +226,15 @@ impl Fixture {
             },
             batcher: Address::repeat_byte(0xb5),
             settings: ProtocolSettings::new(),
+            forks: options.forks,
         })?;
+        files.rollup.jovian_upgrade = Some(jovian_upgrade()?);
         // The genesis block does not depend on the system configuration.
         let system = &mut files.rollup.genesis.system_config;
         let (scalar, constant) = options.operator_fee;
         system.operator_fee_params = SystemConfig::encode_operator_fee(scalar, constant);
+        system.min_base_fee = options.min_base_fee;
+        system.da_footprint_gas_scalar = options.da_footprint_gas_scalar;
         if let Some((denominator, elasticity)) = options.eip1559 {
             system.eip1559_params.0[..4].copy_from_slice(&denominator.to_be_bytes());
             system.eip1559_params.0[4..].copy_from_slice(&elasticity.to_be_bytes());
@@ -394,6 +409,48 @@ impl RunningBuilder {
             Err(_) => anyhow::bail!("the builder's thread panicked"),
         }
     }
+}
+
+/// What a chain of tests deploys when it activates Jovian: contracts that pass everything on to the
+/// implementations of genesis, which know Jovian. With the files of the OP specification in the directory that
+/// `OPENLEDGER_UPGRADES` names, it is what real chains deploy.
+///
+/// # Errors
+/// The variable is set, and the files can't be read.
+pub fn jovian_upgrade() -> Result<JovianUpgrade> {
+    let Some(directory) = std::env::var_os("OPENLEDGER_UPGRADES") else {
+        return Ok(JovianUpgrade {
+            l1_block: forwarder(address!("c0d3C0D3C0D3c0D3C0D3C0d3C0D3c0D3c0d30015")),
+            gas_price_oracle: forwarder(address!("c0d3C0D3C0d3c0D3C0D3C0d3C0D3C0D3C0D3000f")),
+        });
+    };
+    let read = |name: &str| -> Result<Bytes> {
+        let path = Path::new(&directory).join(name);
+        let text = std::fs::read_to_string(&path).with_context(|| path.display().to_string())?;
+        Ok(hex::decode(text.trim())?.into())
+    };
+    let upgrade = JovianUpgrade {
+        l1_block: read("jovian-l1-block-deployment.txt")?,
+        gas_price_oracle: read("jovian-gas-price-oracle-deployment.txt")?,
+    };
+    check_jovian_upgrade(&upgrade)?;
+    Ok(upgrade)
+}
+
+/// Init code of a contract that runs the code at `implementation` on its own storage, whatever it is called with.
+fn forwarder(implementation: Address) -> Bytes {
+    // CALLDATACOPY of all; DELEGATECALL with all gas; RETURNDATACOPY of all; RETURN or REVERT.
+    let code = [
+        &hex!("365f5f37 5f5f365f 73")[..],
+        implementation.as_slice(),
+        &hex!("5af4 3d5f5f3e 6029 57 3d5ffd 5b 3d5ff3")[..],
+    ]
+    .concat();
+    // PUSH1 size, DUP1, PUSH1 9, PUSH0, CODECOPY, PUSH0, RETURN.
+    let size = u8::try_from(code.len()).unwrap_or_default();
+    [&[0x60, size][..], &hex!("80 6009 5f 39 5f f3"), &code]
+        .concat()
+        .into()
 }
 
 /// The transaction in signed bytes.

@@ -15,7 +15,9 @@ use alloy_primitives::{Address, TxKind, U256, uint};
 use anyhow::{Context as _, Result};
 use openledger_chain::{Chain, ChainFiles, ChainOptions};
 use openledger_cli::genesis::{GenesisParameters, LOCAL_CHAIN_ID, ProtocolSettings, chain_files};
-use openledger_primitives::{BlockNumHash, GenesisId, L1Contracts, SealedBlock, Transaction};
+use openledger_primitives::{
+    BlockNumHash, ForkTimes, GenesisId, L1Contracts, SealedBlock, Transaction,
+};
 use openledger_protocol::{
     BLOB_DATA_MAX, ChannelOptions, ChannelOut, Compression, L1Block, L2BlockRef, SingularBatch,
     SpanBatch, encode_blob, encode_frames_tx, payload_attributes, system_config_of,
@@ -156,6 +158,7 @@ impl Posted {
             },
             batcher: batcher.address(),
             settings: ProtocolSettings::new(),
+            forks: ForkTimes::ISTHMUS,
         })?;
         let directory = tempfile::tempdir()?;
         let chain = open(&files, &directory.path().join("built"), false)?;

@@ -63,6 +63,8 @@ fn chain() -> ChainConfig {
                 gas_limit: 60_000_000,
                 eip1559_params: Default::default(),
                 operator_fee_params: B256::ZERO,
+                min_base_fee: 0,
+                da_footprint_gas_scalar: 0,
             },
         },
         block_time: 1,
@@ -77,6 +79,7 @@ fn chain() -> ChainConfig {
         l1_system_config_address: Address::ZERO,
         protocol_versions_address: Address::ZERO,
         chain_op_config: FeeConfig::default(),
+        jovian_upgrade: None,
     }
 }
 

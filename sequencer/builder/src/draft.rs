@@ -7,9 +7,13 @@ use openledger_chain::{Chain, OpenBlock, PendingState, PreconfirmedTransaction};
 use openledger_execution::{BlockExecutor, ExecutedBlock, StateDatabase, TransactionError, sender};
 use openledger_mempool::RecoveredTransaction;
 use openledger_primitives::{AccountInfo, BlockAttributes, SealedHeader};
+use openledger_protocol::L1Attributes;
 use openledger_store::LatestState;
 use revm::{DatabaseCommit, database::State, state::EvmState};
 use std::sync::Arc;
+
+/// The least that a transaction is estimated to take on L1, bytes (OP specification, Fjord).
+const TRANSACTION_DATA_MIN: u64 = 100;
 
 pub(crate) struct Draft {
     executor: BlockExecutor<Arc<LatestState>>,
@@ -98,6 +102,23 @@ impl Draft {
         header.gas_limit.saturating_sub(header.gas_used)
     }
 
+    /// DA footprint that transactions may still have, in gas (Jovian); before it all of the block's gas.
+    pub(crate) const fn da_footprint_left(&self) -> u64 {
+        let used = self.executor.da_footprint_used();
+        self.view.header.gas_limit.saturating_sub(used)
+    }
+
+    /// The least DA footprint of a transaction, in gas; zero before Jovian.
+    pub(crate) fn da_footprint_min(&self) -> u64 {
+        let first = self.view.attributes.transactions.first();
+        first
+            .and_then(|first| L1Attributes::from_deposit(first).ok())
+            .and_then(|attributes| attributes.da_footprint_gas_scalar)
+            .map_or(0, |scalar| {
+                u64::from(scalar).saturating_mul(TRANSACTION_DATA_MIN)
+            })
+    }
+
     /// The transactions beyond those prescribed.
     pub(crate) fn pooled(&self) -> Vec<RecoveredTransaction> {
         let transactions = self.view.transactions.iter().skip(self.prescribed);
@@ -139,6 +160,8 @@ impl Draft {
         });
         self.log_index += logs;
         self.view.header.gas_used = self.executor.gas_used();
+        // Zero before Jovian, as the field is.
+        self.view.header.blob_gas_used = Some(self.executor.da_footprint_used());
         self.view.transactions.push_back(preconfirmed.clone());
         self.view.positions.insert(recovered.hash, index);
         Ok(preconfirmed)

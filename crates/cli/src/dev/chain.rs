@@ -22,7 +22,7 @@ use openledger_l1::{
     DeployConfig, DeployError, DeployOptions, Deployment, GameClocks, GenesisAnchor, L1Client,
     RequestConfig, TimelockConfig, VETO_GAME, key_from_env,
 };
-use openledger_primitives::{GENESIS_EXTRA_KEY, GenesisExtra, GenesisId, L1Contracts};
+use openledger_primitives::{ForkTimes, GENESIS_EXTRA_KEY, GenesisExtra, GenesisId, L1Contracts};
 use openledger_proposer::{ChallengerConfig, ProposerConfig};
 use std::{
     env,
@@ -275,6 +275,7 @@ pub(crate) async fn create(
         l1_contracts: L1Contracts::default(),
         batcher: Address::ZERO,
         settings: local_settings(owner)?,
+        forks: ForkTimes::ISTHMUS,
     };
     let files = match l1 {
         None => {

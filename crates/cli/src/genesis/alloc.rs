@@ -3,11 +3,15 @@
 use super::{GenesisFilesError, GenesisParameters, initialize};
 use alloy_genesis::GenesisAccount;
 use alloy_primitives::{Address, B256, Bytes};
+use openledger_primitives::predeploys;
 use serde::Deserialize;
 use std::collections::BTreeMap;
 
 const LAYOUT: &str = include_str!("../../../../contracts/genesis/layout.json");
 const PREINSTALLS: &str = include_str!("../../../../contracts/artifacts/preinstalls.json");
+/// Byte of `GasPriceOracle`'s slot 0 that says whether Jovian's operator fee applies
+/// (`contracts/storage/GasPriceOracle.txt`).
+const ORACLE_JOVIAN_BYTE: usize = 31 - 3;
 /// Pairs of names and the committed artifacts' texts.
 macro_rules! artifacts {
     ($($name:literal)*) => {
@@ -142,6 +146,9 @@ pub(super) fn alloc(
             };
             let word = storage.entry(dependent.slot).or_default();
             word.0[12..].copy_from_slice(address.as_slice());
+        }
+        if predeploy.address == predeploys::GAS_PRICE_ORACLE && parameters.begins_with_jovian() {
+            storage.entry(B256::ZERO).or_default().0[ORACLE_JOVIAN_BYTE] = 1;
         }
         let code = deployed_code(&predeploy.artifact)?;
         let code = match predeploy.implementation {

@@ -71,6 +71,17 @@ pub struct GenesisParameters {
     pub batcher: Address,
     /// Parameters of the protocol's contracts that don't start with their defaults.
     pub settings: ProtocolSettings,
+    /// When forks activate. Those up to the genesis block's timestamp are in its state.
+    pub forks: ForkTimes,
+}
+
+impl GenesisParameters {
+    /// Whether the genesis block has Jovian.
+    pub(crate) fn begins_with_jovian(&self) -> bool {
+        self.forks
+            .jovian_time
+            .is_some_and(|time| time <= self.timestamp)
+    }
 }
 
 /// Why chain files could not be built.
@@ -176,12 +187,13 @@ pub fn chain_files(parameters: &GenesisParameters) -> Result<ChainFiles, Genesis
         channel_timeout: CHANNEL_TIMEOUT,
         l1_chain_id: parameters.l1_chain_id,
         l2_chain_id: parameters.chain_id,
-        forks: ForkTimes::ISTHMUS,
+        forks: parameters.forks,
         batch_inbox_address: parameters.l1_contracts.batch_inbox,
         deposit_contract_address: parameters.l1_contracts.portal,
         l1_system_config_address: parameters.l1_contracts.system_config,
         protocol_versions_address: Address::ZERO,
         chain_op_config: FeeConfig::default(),
+        jovian_upgrade: None,
     };
     let l1 = L1ChainConfig {
         chain_id: parameters.l1_chain_id,
@@ -238,6 +250,8 @@ pub fn system_config(parameters: &GenesisParameters) -> SystemConfig {
         gas_limit: parameters.gas_limit,
         eip1559_params: Default::default(),
         operator_fee_params: SystemConfig::encode_operator_fee(0, 0),
+        min_base_fee: 0,
+        da_footprint_gas_scalar: 0,
     }
 }
 
@@ -245,7 +259,7 @@ fn genesis(parameters: &GenesisParameters) -> Result<Genesis, GenesisFilesError>
     Ok(Genesis {
         config: genesis_config(parameters),
         timestamp: parameters.timestamp,
-        extra_data: holocene_extra_data(FeeConfig::default()),
+        extra_data: extra_data(FeeConfig::default(), parameters.begins_with_jovian()),
         gas_limit: parameters.gas_limit,
         coinbase: predeploys::SEQUENCER_FEE_VAULT,
         alloc: alloc(parameters)?,
@@ -257,16 +271,19 @@ fn genesis(parameters: &GenesisParameters) -> Result<Genesis, GenesisFilesError>
 }
 
 /// Version 0, denominator and elasticity as big-endian u32 (OP specification, "Holocene: Dynamic
-/// EIP-1559 parameters").
-fn holocene_extra_data(fees: FeeConfig) -> Bytes {
+/// EIP-1559 parameters"); with Jovian version 1, and no minimum base fee as a big-endian u64 behind them.
+fn extra_data(fees: FeeConfig, is_jovian: bool) -> Bytes {
     let word = |value: u64| u32::try_from(value).unwrap_or(u32::MAX).to_be_bytes();
-    let mut data = vec![0];
+    let mut data = vec![u8::from(is_jovian)];
     data.extend(word(fees.denominator_canyon));
     data.extend(word(fees.elasticity));
+    if is_jovian {
+        data.extend(0_u64.to_be_bytes());
+    }
     data.into()
 }
 
-/// The `config` section: every fork at genesis in geth's names, the OP ones and our own settings.
+/// The `config` section: every fork in geth's names, the OP ones and our own settings.
 fn genesis_config(parameters: &GenesisParameters) -> GenesisConfig {
     let start = Some(0);
     let mut config = GenesisConfig {
@@ -288,6 +305,7 @@ fn genesis_config(parameters: &GenesisParameters) -> GenesisConfig {
         shanghai_time: start,
         cancun_time: start,
         prague_time: start,
+        osaka_time: parameters.forks.karst_time,
         terminal_total_difficulty: Some(U256::ZERO),
         terminal_total_difficulty_passed: true,
         ..Default::default()
@@ -298,7 +316,16 @@ fn genesis_config(parameters: &GenesisParameters) -> GenesisConfig {
         settled: parameters.settled,
     };
     let fork = |time: Option<u64>| serde_json::json!(time);
-    let forks = ForkTimes::ISTHMUS;
+    let forks = parameters.forks;
+    // Absent where it isn't scheduled: null would be no time.
+    for (name, time) in [
+        ("jovianTime", forks.jovian_time),
+        ("karstTime", forks.karst_time),
+    ] {
+        if time.is_some() {
+            config.extra_fields.insert(name.to_owned(), fork(time));
+        }
+    }
     config.extra_fields.extend([
         ("bedrockBlock".to_owned(), fork(start)),
         ("regolithTime".to_owned(), fork(forks.regolith_time)),

@@ -1,6 +1,7 @@
 use super::*;
 use alloy_primitives::{address, b256};
 use alloy_sol_types::SolCall;
+use openledger_primitives::JovianUpgrade;
 use revm::{Context, MainBuilder, MainContext, SystemCallEvm};
 use std::{fs, path::Path};
 
@@ -32,6 +33,7 @@ fn parameters() -> GenesisParameters {
         },
         batcher: Address::repeat_byte(5),
         settings: ProtocolSettings::new(),
+        forks: ForkTimes::ISTHMUS,
     }
 }
 
@@ -250,17 +252,174 @@ fn files_survive_writing_and_reading() {
     );
 }
 
-#[test]
-fn a_fork_whose_rules_are_missing_is_refused_by_name() {
+/// What reading the files with these changes says, or nothing where they can be used.
+fn refusal(change: impl Fn(&mut ChainFiles)) -> Option<String> {
     let directory = tempfile::tempdir().unwrap();
     let mut files = chain_files(&parameters()).unwrap();
-    files.rollup.forks.jovian_time = Some(2_000_000_000);
+    change(&mut files);
     files.write(directory.path()).unwrap();
-    let error = ChainFiles::read(directory.path()).unwrap_err().to_string();
+    let read = ChainFiles::read(directory.path());
+    read.err().map(|error| error.to_string())
+}
+
+#[test]
+fn forks_that_this_version_can_activate_are_taken() {
+    let genesis = parameters().timestamp;
+    let unsettle = |files: &mut ChainFiles| {
+        let extra = GenesisExtra {
+            native_token: "OPEN".to_owned(),
+            settled: false,
+        };
+        let extra = serde_json::to_value(extra).unwrap();
+        let fields = &mut files.genesis.config.extra_fields;
+        fields.insert(GENESIS_EXTRA_KEY.to_owned(), extra);
+    };
+    let later = |files: &mut ChainFiles| files.rollup.forks.jovian_time = Some(genesis + 1);
+    assert_eq!(refusal(unsettle), None);
+    for (words, change) in [
+        (
+            "rollup.json schedules Jovian at 1800000001, after genesis, and the chain is unsettled",
+            &(|files: &mut ChainFiles| {
+                later(files);
+                unsettle(files);
+            }) as &dyn Fn(&mut ChainFiles),
+        ),
+        (
+            "rollup.json schedules Jovian at 1800000001, after genesis, and what its first block deploys is missing",
+            &later,
+        ),
+        (
+            "rollup.json schedules Karst at 1800000001, and Jovian not until then",
+            &|files| files.rollup.forks.karst_time = Some(genesis + 1),
+        ),
+        (
+            "rollup.json schedules Karst at 1800000001, after genesis: its upgrade transactions",
+            &|files| {
+                later(files);
+                files.rollup.forks.karst_time = Some(genesis + 1);
+            },
+        ),
+        (
+            "genesis.json: extraData has 9 bytes, and a genesis with Jovian has 17",
+            &|files| files.rollup.forks.jovian_time = Some(genesis),
+        ),
+        (
+            "rollup.json: isthmus_time must be there and not after genesis",
+            &|files| files.rollup.forks.isthmus_time = Some(genesis + 1),
+        ),
+        (
+            "rollup.json: ecotone_time must be there and not after genesis",
+            &|files| files.rollup.forks.ecotone_time = None,
+        ),
+    ] {
+        let refused = refusal(change).unwrap_or_default();
+        assert!(refused.starts_with(words), "{refused}");
+    }
+}
+
+/// What Jovian deploys is the same on every chain: anything else would make another chain than other OP
+/// software derives.
+#[test]
+fn other_code_than_the_specified_is_refused() {
+    let with = |l1_block: &[u8], oracle: &[u8]| {
+        refusal(|files| {
+            files.rollup.forks.jovian_time = Some(parameters().timestamp + 1);
+            files.rollup.jovian_upgrade = Some(JovianUpgrade {
+                l1_block: l1_block.to_vec().into(),
+                gas_price_oracle: oracle.to_vec().into(),
+            });
+        })
+        .unwrap()
+    };
+    assert!(with(&[1; 60], &[1; 60]).contains("60 bytes of L1Block are no init code"));
+    let directory = tempfile::tempdir().unwrap();
+    let mut files = chain_files(&parameters()).unwrap();
+    files.rollup.forks.jovian_time = Some(parameters().timestamp + 1);
+    files.write(directory.path()).unwrap();
+    let upgrades = directory.path().join("upgrades");
+    fs::create_dir(&upgrades).unwrap();
+    let refused = |content: &str| {
+        fs::write(upgrades.join("jovian-l1-block-deployment.txt"), content).unwrap();
+        ChainFiles::read(directory.path()).unwrap_err().to_string()
+    };
+    let said = refused("0x60806040\n");
     assert!(
-        error.starts_with("rollup.json schedules Jovian at 2000000000"),
-        "{error}"
+        said.contains("jovian-gas-price-oracle-deployment.txt"),
+        "{said}"
     );
+    let said = refused("0x6z");
+    assert!(said.contains("jovian-l1-block-deployment.txt"), "{said}");
+}
+
+/// With the files of the OP specification, which `OPENLEDGER_UPGRADES` names the directory of where they
+/// are at hand.
+#[test]
+fn the_specified_code_is_taken() {
+    let Some(given) = std::env::var_os("OPENLEDGER_UPGRADES") else {
+        return;
+    };
+    let directory = tempfile::tempdir().unwrap();
+    let mut files = chain_files(&parameters()).unwrap();
+    files.rollup.forks.jovian_time = Some(parameters().timestamp + 1);
+    files.write(directory.path()).unwrap();
+    let upgrades = directory.path().join("upgrades");
+    fs::create_dir(&upgrades).unwrap();
+    for name in [
+        "jovian-l1-block-deployment.txt",
+        "jovian-gas-price-oracle-deployment.txt",
+    ] {
+        fs::copy(Path::new(&given).join(name), upgrades.join(name)).unwrap();
+    }
+    let read = ChainFiles::read(directory.path()).unwrap();
+    let upgrade = read.rollup.jovian_upgrade.clone().unwrap();
+    assert_eq!(
+        (upgrade.l1_block.len(), upgrade.gas_price_oracle.len()),
+        (1_845, 7_880)
+    );
+    // Written again they are the same.
+    let copy = tempfile::tempdir().unwrap();
+    read.write(copy.path()).unwrap();
+    assert_eq!(ChainFiles::read(copy.path()).unwrap().rollup, read.rollup);
+}
+
+#[test]
+fn a_genesis_with_jovian_or_karst_is_one() {
+    let directory = tempfile::tempdir().unwrap();
+    let flags = |files: &ChainFiles| {
+        let oracle = &files.genesis.alloc[&predeploys::GAS_PRICE_ORACLE];
+        oracle.storage.as_ref().unwrap()[&B256::ZERO]
+    };
+    let time = parameters().timestamp;
+    for (jovian_time, karst_time, oracle, extra_bytes) in [
+        (None, None, 0x0001_0101_u32, 9),
+        (Some(time + 1), None, 0x0001_0101, 9),
+        (Some(0), None, 0x0101_0101, 17),
+        (Some(time), Some(time), 0x0101_0101, 17),
+    ] {
+        let files = chain_files(&GenesisParameters {
+            forks: ForkTimes {
+                jovian_time,
+                karst_time,
+                ..ForkTimes::ISTHMUS
+            },
+            ..parameters()
+        })
+        .unwrap();
+        assert_eq!(flags(&files), B256::from(U256::from(oracle)));
+        assert_eq!(files.genesis.extra_data.len(), extra_bytes);
+        let config = serde_json::to_value(&files.genesis.config).unwrap();
+        assert_eq!(
+            config.get("jovianTime"),
+            jovian_time.map(Into::into).as_ref()
+        );
+        assert_eq!(config.get("karstTime"), karst_time.map(Into::into).as_ref());
+        assert_eq!(config.get("osakaTime"), karst_time.map(Into::into).as_ref());
+        files.write(directory.path()).unwrap();
+        if jovian_time != Some(time + 1) {
+            let read = ChainFiles::read(directory.path()).unwrap();
+            assert_eq!(read.rollup, files.rollup);
+        }
+    }
 }
 
 /// The file that `crates/testing/kona` loads with another implementation is the one that we write.

@@ -10,7 +10,7 @@ use crate::{
 use alloy_primitives::{Address, U256, utils::parse_ether};
 use anyhow::{Context, ensure};
 use openledger_l1::{DeployConfig, GameClocks, TimelockConfig};
-use openledger_primitives::{BlobSchedule, L1ChainConfig};
+use openledger_primitives::{BlobSchedule, ForkTimes, L1ChainConfig};
 use serde::Deserialize;
 use std::{collections::BTreeMap, path::Path};
 
@@ -86,6 +86,10 @@ pub(super) struct L2Section {
     pub(super) block_time: u64,
     #[serde(default = "default_gas_limit")]
     pub(super) gas_limit: u64,
+    /// When Jovian activates, seconds since the Unix epoch: 0 for the genesis block, never where it isn't given.
+    jovian_time: Option<u64>,
+    /// The same for Karst, which can be at genesis alone.
+    karst_time: Option<u64>,
 }
 
 const fn default_gas_limit() -> u64 {
@@ -167,6 +171,15 @@ impl DeployFile {
             GAS_LIMIT_RANGE.contains(&file.l2.gas_limit),
             "l2.gas-limit is {}: from {min} to {max} are possible",
             file.l2.gas_limit
+        );
+        ensure!(
+            file.l2.karst_time.is_none_or(|time| time == 0),
+            "l2.karst-time is {}: a chain has Karst from genesis on (0) or not at all",
+            file.l2.karst_time.unwrap_or_default()
+        );
+        ensure!(
+            file.l2.karst_time.is_none() || file.l2.jovian_time == Some(0),
+            "l2.karst-time builds on Jovian: set l2.jovian-time to 0 as well"
         );
         ensure!(
             file.l2.chain_id > 0 && file.l2.chain_id != file.l1.chain_id,
@@ -273,6 +286,15 @@ impl DeployFile {
             .collect()
     }
 
+    /// When the chain's forks activate.
+    pub(super) const fn forks(&self) -> ForkTimes {
+        ForkTimes {
+            jovian_time: self.l2.jovian_time,
+            karst_time: self.l2.karst_time,
+            ..ForkTimes::ISTHMUS
+        }
+    }
+
     /// What the contracts are set up with.
     pub(super) fn contracts(&self) -> anyhow::Result<DeployConfig> {
         let roles = &self.roles;
@@ -351,6 +373,10 @@ mod tests {
             (250, 6)
         );
         assert_eq!(file.l2.gas_limit, DEFAULT_GAS_LIMIT);
+        assert_eq!(file.forks(), ForkTimes::ISTHMUS);
+        let text = CHAIN.replace("block-time = 1", "block-time = 1\njovian-time = 1900000000");
+        let later = DeployFile::parse(&text).unwrap().forks();
+        assert_eq!(later.jovian_time, Some(1_900_000_000));
         assert_eq!(file.blob_schedule(), L1ChainConfig::prague_schedule());
     }
 
@@ -378,6 +404,16 @@ mod tests {
                 "block-time = 1",
                 "block-time = 1\ngas-limit = 5",
                 "l2.gas-limit is 5",
+            ),
+            (
+                "block-time = 1",
+                "block-time = 1\nkarst-time = 5",
+                "l2.karst-time is 5",
+            ),
+            (
+                "block-time = 1",
+                "block-time = 1\njovian-time = 5\nkarst-time = 0",
+                "set l2.jovian-time to 0",
             ),
             (
                 "chain-id = 1612",

@@ -294,6 +294,7 @@ fn files(
         l1_contracts: *contracts,
         batcher: roles.batcher,
         settings: file.settings()?,
+        forks: file.forks(),
     })?;
     // None of it is part of the genesis block.
     files.rollup.genesis.system_config = config.system_config();

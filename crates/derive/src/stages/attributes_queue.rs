@@ -5,8 +5,8 @@ use crate::{
 use alloc::{sync::Arc, vec::Vec};
 use alloy_eips::{BlockNumHash, eip2718::Decodable2718};
 use alloy_primitives::Bytes;
-use openledger_primitives::{BlockAttributes, ChainConfig, Transaction};
-use openledger_protocol::{L2BlockRef, SingularBatch, payload_attributes};
+use openledger_primitives::{BlockAttributes, ChainConfig, SystemConfig, Transaction};
+use openledger_protocol::{L2BlockRef, SingularBatch, payload_attributes, system_config_after};
 
 /// The attributes of a block and where they come from.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,14 +29,25 @@ pub(crate) enum Next {
 pub(crate) struct AttributesQueue {
     pub(crate) prev: BatchQueue,
     config: Arc<ChainConfig>,
+    /// The configuration by the newest block.
+    system_config: SystemConfig,
 }
 
 impl AttributesQueue {
-    pub(crate) const fn new(prev: BatchQueue, config: Arc<ChainConfig>) -> Self {
-        Self { prev, config }
+    /// Goes on with what a block with the configuration `system_config` is the parent of.
+    pub(crate) const fn new(
+        prev: BatchQueue,
+        config: Arc<ChainConfig>,
+        system_config: SystemConfig,
+    ) -> Self {
+        Self {
+            prev,
+            config,
+            system_config,
+        }
     }
 
-    /// The attributes of the block after `parent`.
+    /// The attributes of the block after `parent`, once: the next are those of the block that has them.
     pub(crate) fn next_attributes(&mut self, parent: &L2BlockRef) -> Result<Next, DeriveError> {
         let (batch, is_last_in_span) = match self.prev.next_batch(parent)? {
             NextBatch::Batch(batch, is_last) => (batch, is_last),
@@ -64,14 +75,11 @@ impl AttributesQueue {
             .ok_or(DeriveError::MissingOrigin {
                 number: batch.epoch_num,
             })?;
-        let mut system_config = epoch.system_config;
-        let first_of_epoch = epoch.block.number != parent.l1_origin.number;
-        let from_parent = parent.number != self.config.genesis.l2.number
-            && !(first_of_epoch && epoch.sets_fee_params);
-        if from_parent && system_config.eip1559_params.is_zero() {
-            // The specification takes the configuration from the parent, which names the chain's
-            // defaults where the configuration says zero.
-            system_config.eip1559_params = self.config.eip1559_params_default();
+        let mut system_config = self.system_config;
+        if epoch.block.number != parent.l1_origin.number {
+            for update in &epoch.config_updates {
+                update.apply(&mut system_config);
+            }
         }
         let mut attributes = payload_attributes(
             &self.config,
@@ -81,6 +89,7 @@ impl AttributesQueue {
             &epoch.deposits,
             batch.timestamp,
         )?;
+        self.system_config = system_config_after(&self.config, &system_config, batch.timestamp);
         match decode_transactions(&batch.transactions) {
             Some(transactions) => attributes.transactions.extend(transactions),
             // Such a block can't be valid: it has its deposits alone, and nothing more of its channel

@@ -3,12 +3,11 @@
 use crate::stages::Epoch;
 use alloc::collections::VecDeque;
 use alloy_eips::BlockNumHash;
-use alloy_op_hardforks::OpHardfork;
 use alloy_primitives::B256;
 use openledger_primitives::{ChainConfig, OpHardforks};
 use openledger_protocol::{
-    L2BlockRef, OriginDecision, OriginViolation, SingularBatch, SpanBatch, first_active_block,
-    origin_allowed,
+    L2BlockRef, OriginDecision, OriginViolation, SingularBatch, SpanBatch,
+    has_no_sequencer_transactions, origin_allowed,
 };
 
 /// Type byte of a deposit, which only L1 can bring.
@@ -93,8 +92,8 @@ pub enum BatchDrop {
         /// Its timestamp.
         timestamp: u64,
     },
-    /// It has transactions in the block that activates Jovian.
-    #[error("batch at {timestamp} has transactions in Jovian's first block")]
+    /// It has transactions in the block that activates Jovian, or a later fork.
+    #[error("batch at {timestamp} has transactions in a fork's first block")]
     Activation {
         /// Its timestamp.
         timestamp: u64,
@@ -204,8 +203,7 @@ pub(crate) fn check_singular(
 /// not the batch, and the block is then replaced by one with deposits alone.
 fn check_transactions(config: &ChainConfig, batch: &SingularBatch) -> Option<BatchDrop> {
     let timestamp = batch.timestamp;
-    let activates = first_active_block(config, OpHardfork::Jovian, timestamp);
-    if activates && !batch.transactions.is_empty() {
+    if has_no_sequencer_transactions(config, timestamp) && !batch.transactions.is_empty() {
         return Some(BatchDrop::Activation { timestamp });
     }
     let isthmus = config.is_isthmus_active_at_timestamp(timestamp);

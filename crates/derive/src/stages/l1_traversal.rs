@@ -1,18 +1,16 @@
 use crate::{DeriveError, InboxTransaction, L1Input};
-use alloc::{sync::Arc, vec::Vec};
+use alloc::vec::Vec;
 use alloy_eips::BlockNumHash;
-use openledger_primitives::{ChainConfig, SystemConfig, Transaction};
-use openledger_protocol::{ConfigUpdate, ConfigUpdateError, L1Block};
+use openledger_primitives::{SystemConfig, Transaction};
+use openledger_protocol::{ConfigUpdate, L1Block};
 
 /// An L1 block as the origin of L2 blocks.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Epoch {
     /// The block.
     pub block: L1Block,
-    /// The system configuration as of the block, its own updates included.
-    pub system_config: SystemConfig,
-    /// Whether the block's own updates set the EIP-1559 parameters.
-    pub sets_fee_params: bool,
+    /// What it changes in the system configuration, in log order.
+    pub config_updates: Vec<ConfigUpdate>,
     /// The user deposits of its first L2 block.
     pub deposits: Vec<Transaction>,
 }
@@ -20,7 +18,6 @@ pub struct Epoch {
 /// Walks along L1 block by block, and keeps the system configuration.
 #[derive(Debug)]
 pub(crate) struct L1Traversal {
-    config: Arc<ChainConfig>,
     origin: L1Block,
     /// The L1 block up to which all was derived before.
     derived_to: BlockNumHash,
@@ -36,13 +33,11 @@ pub(crate) struct L1Traversal {
 impl L1Traversal {
     /// Begins at `start`, as of which `system_config` stands, and goes on past `derived_to`.
     pub(crate) fn new(
-        config: Arc<ChainConfig>,
         start: L1Block,
         derived_to: BlockNumHash,
         system_config: SystemConfig,
     ) -> Self {
         Self {
-            config,
             origin: start,
             derived_to,
             system_config,
@@ -62,7 +57,8 @@ impl L1Traversal {
         self.derived_to
     }
 
-    /// The system configuration as of [`Self::origin`].
+    /// The system configuration as of [`Self::origin`], as L1 has it: who posts batches. Blocks are made with
+    /// what their parents say.
     pub(crate) const fn system_config(&self) -> &SystemConfig {
         &self.system_config
     }
@@ -105,33 +101,15 @@ impl L1Traversal {
                 found: block.id(),
             });
         }
-        let mut system_config = self.system_config;
-        let sets_fee_params = input
-            .config_updates
-            .iter()
-            .any(|update| matches!(update, ConfigUpdate::Eip1559Params(_)));
-        for update in input.config_updates {
-            match update.apply(&mut system_config) {
-                Ok(()) => {}
-                // Before Jovian is scheduled its parameters mean nothing.
-                Err(ConfigUpdateError::NeedsJovian { .. })
-                    if self.config.forks.jovian_time.is_none() => {}
-                Err(source) => {
-                    return Err(DeriveError::ConfigUpdate {
-                        l1_number: block.number,
-                        source,
-                    });
-                }
-            }
+        for update in &input.config_updates {
+            update.apply(&mut self.system_config);
         }
-        self.system_config = system_config;
         self.origin = block;
         self.started = true;
         self.inbox = Some(input.inbox);
         self.epoch = Some(Epoch {
             block,
-            system_config,
-            sets_fee_params,
+            config_updates: input.config_updates,
             deposits: input.deposits,
         });
         Ok(())

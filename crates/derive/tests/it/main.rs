@@ -2,6 +2,7 @@
 
 mod breaks;
 mod corpus;
+mod forks;
 mod l1_input;
 mod round_trip;
 mod rules;

@@ -10,7 +10,7 @@ use openledger_derive::{InboxTransaction, L1Input};
 use openledger_primitives::{ChainConfig, Transaction};
 use openledger_protocol::{
     ChannelOptions, ChannelOut, Compression, Frame, NextOrigin, SingularBatch, SpanBatch,
-    decode_blob, encode_blob, encode_frames_tx, next_origin,
+    decode_blob, encode_blob, encode_frames_tx, has_no_sequencer_transactions, next_origin,
 };
 use proptest::prelude::*;
 
@@ -78,7 +78,12 @@ fn sequence_blocks(
             }
             _ => &l1[current],
         };
-        let transactions = (0..choices.below(4))
+        let count = if has_no_sequencer_transactions(config, timestamp) {
+            0
+        } else {
+            choices.below(4)
+        };
+        let transactions = (0..count)
             .map(|_| {
                 seed += 1;
                 transaction(seed)
@@ -253,9 +258,11 @@ prop_compose! {
         block_time in 1..4_u64,
         gaps in proptest::collection::vec(1..20_u64, 10..40),
         count in 1..120_usize,
+        jovian in proptest::option::of(1..200_u64),
     ) -> World {
         let mut choices = Choices { bytes, next: 0 };
-        let config = config(block_time, 1_000);
+        let mut config = config(block_time, 1_000);
+        config.forks.jovian_time = jovian.map(|after| GENESIS_TIME + after);
         // Room at the end for what is posted late.
         let mut l1 = l1_chain(gaps.into_iter().chain(std::iter::repeat_n(12, 700)));
         for (seed, input) in l1.iter_mut().enumerate().skip(1) {

@@ -457,6 +457,7 @@ fn a_reorganized_l1_asks_for_a_reset() {
         driver.config.clone(),
         std::sync::Arc::new(crate::sim::l1_config()),
         stray,
+        system_config(),
         l1[0].block.id(),
         system_config(),
         l1[0].block,

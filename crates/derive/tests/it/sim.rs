@@ -5,8 +5,8 @@ use alloy_eips::eip2718::{Decodable2718, Encodable2718};
 use alloy_primitives::{Address, B64, B256, Bytes, Signature, TxKind, U256, address, keccak256};
 use openledger_derive::{DeriveError, InboxTransaction, L1Input, Pipeline, Step};
 use openledger_primitives::{
-    BlockAttributes, ChainConfig, ChainGenesis, FeeConfig, ForkTimes, GenesisId, L1ChainConfig,
-    L1Contracts, SystemConfig, Transaction,
+    BlockAttributes, ChainConfig, ChainGenesis, FeeConfig, ForkTimes, GenesisId, JovianUpgrade,
+    L1ChainConfig, L1Contracts, SystemConfig, Transaction,
 };
 use openledger_protocol::{
     ChannelOptions, ChannelOut, Compression, L1Attributes, L1Block, L2BlockRef, SingularBatch,
@@ -36,6 +36,16 @@ pub(crate) fn system_config() -> SystemConfig {
         // The defaults: what zero would come to from the second block on.
         eip1559_params: B64::new([0, 0, 0, 250, 0, 0, 0, 6]),
         operator_fee_params: B256::ZERO,
+        min_base_fee: 0,
+        da_footprint_gas_scalar: 0,
+    }
+}
+
+/// Stands for what Jovian deploys: nothing is executed here.
+pub(crate) fn upgrade() -> JovianUpgrade {
+    JovianUpgrade {
+        l1_block: vec![1; 40].into(),
+        gas_price_oracle: vec![2; 50].into(),
     }
 }
 
@@ -65,6 +75,7 @@ pub(crate) fn config(block_time: u64, seq_window_size: u64) -> ChainConfig {
         l1_system_config_address: Address::repeat_byte(0xcc),
         protocol_versions_address: Address::ZERO,
         chain_op_config: FeeConfig::default(),
+        jovian_upgrade: Some(upgrade()),
     }
 }
 
@@ -285,6 +296,35 @@ impl<'a> Driver<'a> {
         blocks: Vec<L2BlockRef>,
         derived_to: u64,
     ) -> Self {
+        // Every configuration that these tests begin with is as a block says it, genesis' too.
+        let system_config = config.genesis.system_config;
+        Self::with(config, l1, blocks, derived_to, system_config)
+    }
+
+    /// The same, where the last of `blocks` came of the attributes `said`.
+    pub(crate) fn resumed(
+        config: &ChainConfig,
+        l1: &'a [L1Input],
+        blocks: Vec<L2BlockRef>,
+        derived_to: u64,
+        said: &BlockAttributes,
+    ) -> Self {
+        let info = L1Attributes::from_deposit(&said.transactions[0]).expect("L1 attributes first");
+        let system_config = SystemConfig {
+            min_base_fee: said.min_base_fee.unwrap_or_default(),
+            da_footprint_gas_scalar: info.da_footprint_gas_scalar.unwrap_or_default(),
+            ..config.genesis.system_config
+        };
+        Self::with(config, l1, blocks, derived_to, system_config)
+    }
+
+    fn with(
+        config: &ChainConfig,
+        l1: &'a [L1Input],
+        blocks: Vec<L2BlockRef>,
+        derived_to: u64,
+        system_config: SystemConfig,
+    ) -> Self {
         let derived_to = l1[(derived_to - L1_GENESIS) as usize].block.id();
         let config = Arc::new(config.clone());
         let head = *blocks.last().expect("genesis");
@@ -295,6 +335,7 @@ impl<'a> Driver<'a> {
             config.clone(),
             Arc::new(l1_config()),
             head,
+            system_config,
             derived_to,
             config.genesis.system_config,
             start,

@@ -283,6 +283,9 @@ impl DeployConfig {
                 self.operator_fee_scalar,
                 self.operator_fee_constant,
             ),
+            // The contract has neither.
+            min_base_fee: 0,
+            da_footprint_gas_scalar: 0,
         }
     }
 

@@ -368,6 +368,8 @@ pub(crate) fn chain_config(inbox: Address) -> openledger_primitives::ChainConfig
                 gas_limit: 60_000_000,
                 eip1559_params: Default::default(),
                 operator_fee_params: Default::default(),
+                min_base_fee: 0,
+                da_footprint_gas_scalar: 0,
             },
         },
         block_time: 1,
@@ -382,5 +384,6 @@ pub(crate) fn chain_config(inbox: Address) -> openledger_primitives::ChainConfig
         l1_system_config_address: Address::repeat_byte(3),
         protocol_versions_address: Address::ZERO,
         chain_op_config: FeeConfig::default(),
+        jovian_upgrade: None,
     }
 }

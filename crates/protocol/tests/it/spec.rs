@@ -116,6 +116,8 @@ fn span_batch_example() {
                 gas_limit: 0,
                 eip1559_params: Default::default(),
                 operator_fee_params: Default::default(),
+                min_base_fee: 0,
+                da_footprint_gas_scalar: 0,
             },
         },
         block_time: 1,
@@ -130,6 +132,7 @@ fn span_batch_example() {
         l1_system_config_address: Default::default(),
         protocol_versions_address: Default::default(),
         chain_op_config: FeeConfig::default(),
+        jovian_upgrade: None,
     };
     let next = SingularBatch {
         epoch_num: 1_001,

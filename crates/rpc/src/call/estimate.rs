@@ -13,7 +13,7 @@ use alloy_eips::Encodable2718 as _;
 use alloy_evm::EvmEnv;
 use alloy_primitives::{Address, Bytes, Signature, TxKind, U256};
 use op_revm::{OpHaltReason, OpSpecId};
-use openledger_execution::L1Fees;
+use openledger_execution::{L1Fees, transaction_gas_max};
 use revm::{
     DatabaseRef as _,
     context_interface::result::{ExecutionResult, HaltReason, InvalidTransaction},
@@ -63,7 +63,8 @@ pub(crate) fn estimate_gas(
         Some(gas) if gas >= TRANSFER_GAS => gas,
         _ => env.block_env.gas_limit,
     }
-    .min(api.config.limits.call_gas_max);
+    .min(api.config.limits.call_gas_max)
+    .min(transaction_gas_max(api.chain_config(), at.header.timestamp));
     if let Some(affordable) = allowance(api, at, request, &db, most)? {
         most = most.min(affordable);
     }

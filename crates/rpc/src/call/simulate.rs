@@ -15,7 +15,7 @@ use crate::{
     workers::Deadline,
 };
 use alloy_primitives::B256;
-use openledger_execution::next_base_fee;
+use openledger_execution::{inherited_extra_data, next_base_fee};
 use openledger_primitives::Header;
 use serde_json::value::RawValue;
 
@@ -210,7 +210,7 @@ fn header(
         gas_limit: overrides.gas_limit.unwrap_or(parent.gas_limit),
         base_fee_per_gas: Some(base_fee),
         mix_hash: overrides.prev_randao.unwrap_or_default(),
-        extra_data: parent.extra_data.clone(),
+        extra_data: inherited_extra_data(api.chain_config(), parent, draft.timestamp),
         blob_gas_used: Some(0),
         excess_blob_gas: Some(0),
         parent_beacon_block_root: Some(B256::ZERO),

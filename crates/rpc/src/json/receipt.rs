@@ -3,7 +3,7 @@ use crate::quantity::Hex;
 use alloy_consensus::{Transaction as _, TxReceipt as _};
 use alloy_eips::{Encodable2718 as _, Typed2718 as _};
 use alloy_primitives::{Address, B256, Bloom, U256};
-use op_revm::{L1BlockInfo, OpSpecId};
+use op_revm::{L1BlockInfo, OpSpecId, estimate_tx_compressed_size};
 use openledger_chain::{OpenBlock, PreconfirmedTransaction};
 use openledger_primitives::{ChainConfig, Header, Receipt, SealedBlock, Transaction};
 use openledger_protocol::L1Attributes;
@@ -36,6 +36,9 @@ pub(crate) struct ReceiptJson<'a> {
     l1_blob_base_fee_scalar: U256,
     operator_fee_scalar: U256,
     operator_fee_constant: U256,
+    /// The transaction's DA footprint, gas (Jovian).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    blob_gas_used: Option<Hex<u64>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     da_footprint_gas_scalar: Option<Hex<u64>>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -193,14 +196,16 @@ impl<'a> Receipts<'a> {
         };
         let is_deposit = matches!(transaction, Transaction::Deposit(_));
         let nonce = deposit_nonce.unwrap_or_else(|| transaction.nonce());
-        let (l1_fee, l1_gas_used) = if is_deposit {
-            (U256::ZERO, U256::ZERO)
+        let (l1_fee, l1_gas_used, data_bytes) = if is_deposit {
+            (U256::ZERO, U256::ZERO, 0)
         } else {
             let encoded = transaction.encoded_2718();
             // The fee of the last transaction is cached inside: a fresh copy has none.
             let fee = self.l1.clone().calculate_tx_l1_cost(&encoded, self.spec);
-            (fee, self.l1.data_gas(&encoded, self.spec))
+            let bytes = estimate_tx_compressed_size(&encoded) / 1_000_000;
+            (fee, self.l1.data_gas(&encoded, self.spec), bytes)
         };
+        let scalar = self.l1.da_footprint_gas_scalar.map(u64::from);
         let effective_gas_price = if is_deposit {
             0
         } else {
@@ -229,10 +234,8 @@ impl<'a> Receipts<'a> {
             l1_blob_base_fee_scalar: self.l1.l1_blob_base_fee_scalar.unwrap_or_default(),
             operator_fee_scalar: self.l1.operator_fee_scalar.unwrap_or_default(),
             operator_fee_constant: self.l1.operator_fee_constant.unwrap_or_default(),
-            da_footprint_gas_scalar: self
-                .l1
-                .da_footprint_gas_scalar
-                .map(|scalar| Hex(u64::from(scalar))),
+            blob_gas_used: scalar.map(|scalar| Hex(data_bytes.saturating_mul(scalar))),
+            da_footprint_gas_scalar: scalar.map(Hex),
             deposit_nonce: deposit_nonce.map(Hex),
             deposit_receipt_version: deposit_receipt_version.map(Hex),
             preconfirmed: self.preconfirmed.then_some(true),

@@ -196,6 +196,8 @@ fn files(signers: &[PrivateKeySigner]) -> (ChainFiles, L1Input) {
                 gas_limit: 60_000_000,
                 eip1559_params: Default::default(),
                 operator_fee_params: B256::ZERO,
+                min_base_fee: 0,
+                da_footprint_gas_scalar: 0,
             },
         },
         block_time: 1,
@@ -210,6 +212,7 @@ fn files(signers: &[PrivateKeySigner]) -> (ChainFiles, L1Input) {
         l1_system_config_address: Address::ZERO,
         protocol_versions_address: Address::ZERO,
         chain_op_config: FeeConfig::default(),
+        jovian_upgrade: None,
     };
     (
         ChainFiles {

@@ -10,7 +10,7 @@ use openledger_protocol::{
 };
 use openledger_testing::simulated_l1::Order;
 
-fn calldata() -> Tuning {
+pub(crate) fn calldata() -> Tuning {
     Tuning {
         batcher: |config| config.data_availability = DataAvailability::Calldata,
         ..Tuning::default()
@@ -18,7 +18,7 @@ fn calldata() -> Tuning {
 }
 
 /// Frames of a channel with this content before compression.
-fn frames(id: u64, batches: &[Batch], frame_bytes: usize) -> Result<Vec<Frame>> {
+pub(crate) fn frames(id: u64, batches: &[Batch], frame_bytes: usize) -> Result<Vec<Frame>> {
     let mut content = Vec::new();
     for batch in batches {
         let mut encoded = Vec::new();
@@ -56,7 +56,7 @@ impl<L: L1> World<L> {
     }
 
     /// A batch for the block after the safe head, without transactions.
-    fn next_batch(&self) -> Result<SingularBatch> {
+    pub(crate) fn next_batch(&self) -> Result<SingularBatch> {
         let head = self.verifier()?.heads().safe.number;
         let last = self.batch_at(head)?;
         Ok(SingularBatch {
@@ -68,7 +68,7 @@ impl<L: L1> World<L> {
     }
 
     /// An L1 block that begins with transactions of the batcher's key to the inbox.
-    async fn mine_from_batcher(&self, data: &[Bytes], gas_limit: u64) -> Result<()> {
+    pub(crate) async fn mine_from_batcher(&self, data: &[Bytes], gas_limit: u64) -> Result<()> {
         let inbox = self.files.rollup.batch_inbox_address;
         let first = self.l1.nonce(self.batcher.address()).await?;
         let sign = |(nonce, data): (u64, &Bytes)| {

@@ -5,8 +5,8 @@ use alloy_primitives::{B256, TxKind};
 use alloy_sol_types::SolEvent as _;
 use anyhow::{Context as _, Result, ensure};
 use openledger_l1::contracts::RollupPortal;
-use openledger_primitives::Transaction;
-use openledger_protocol::L1Attributes;
+use openledger_primitives::{JovianUpgrade, Transaction};
+use openledger_protocol::{L1Attributes, jovian_upgrade_deposits};
 use openledger_testing::rpc::quantity;
 use serde_json::{Value, json};
 use std::collections::HashSet;
@@ -136,6 +136,8 @@ pub(crate) fn derived(verifier: &Verifier, head: u64) -> Result<Derived> {
         deposits: Vec::new(),
         origin: 0,
     };
+    let upgrades = jovian_upgrade_deposits(&JovianUpgrade::default()).into_iter();
+    let upgrades: HashSet<B256> = upgrades.map(|upgrade| upgrade.source_hash).collect();
     for number in 1..=head {
         let block = verifier.chain.block(number)?.context("a block")?;
         for (index, tx) in block.block.body.transactions.iter().enumerate() {
@@ -143,6 +145,8 @@ pub(crate) fn derived(verifier: &Verifier, head: u64) -> Result<Derived> {
                 Transaction::Deposit(_) if index == 0 => {
                     derived.origin = L1Attributes::from_deposit(tx)?.number;
                 }
+                // L1 doesn't say them, the chain's files do.
+                Transaction::Deposit(deposit) if upgrades.contains(&deposit.source_hash) => {}
                 Transaction::Deposit(deposit) => derived.deposits.push((deposit.to, deposit.mint)),
                 other => ensure!(
                     derived.signed.insert(other.tx_hash()),

@@ -39,6 +39,7 @@ mod check;
 mod fees;
 mod fork;
 mod independent;
+mod jovian;
 mod l1;
 mod plain;
 mod record;

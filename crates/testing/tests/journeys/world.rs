@@ -19,8 +19,9 @@ use openledger_l1::{
     contracts::{OPEN, RollupPortal},
     deploy_contracts,
 };
-use openledger_primitives::GenesisId;
+use openledger_primitives::{ForkTimes, GenesisId};
 use openledger_testing::{
+    fixture::jovian_upgrade,
     load::Random,
     simulated_l1::{Order, SimulatedL1},
     wallet::Wallet,
@@ -59,6 +60,8 @@ pub(crate) struct Tuning {
     pub(crate) window: u64,
     /// How far L1's finalized block is behind its newest.
     pub(crate) final_depth: u64,
+    /// Seconds after genesis at which Jovian activates; never if `None`.
+    pub(crate) jovian_after: Option<u64>,
     /// Changes the batcher's settings.
     pub(crate) batcher: fn(&mut BatcherConfig),
     /// Changes the L1 sender's settings.
@@ -71,6 +74,7 @@ impl Default for Tuning {
             l1_block_time: 3,
             window: 100,
             final_depth: 200,
+            jovian_after: None,
             batcher: |_| {},
             sender: |_| {},
         }
@@ -146,7 +150,10 @@ impl<L: L1> World<L> {
         };
         let users = users.to_vec();
         let mining = l1.mine_what_waits();
-        let files = deploy(l1.url(), mining, owner, batcher, &users, tuning.window).await?;
+        let mut files = deploy(l1.url(), mining, owner, batcher, &users, tuning.window).await?;
+        let genesis_time = files.rollup.genesis.l2_time;
+        files.rollup.forks.jovian_time = tuning.jovian_after.map(|after| genesis_time + after);
+        files.rollup.jovian_upgrade = Some(jovian_upgrade()?);
         let mut world = Self {
             clock: Arc::new(AtomicU64::new(files.rollup.genesis.l2_time * 1_000)),
             files,
@@ -468,6 +475,7 @@ pub(crate) async fn deploy(
         l1_contracts: contracts,
         batcher: batcher.address(),
         settings: ProtocolSettings::new(),
+        forks: ForkTimes::ISTHMUS,
     })?;
     files.rollup.seq_window_size = window;
     // What the contract was set up with.

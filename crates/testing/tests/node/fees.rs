@@ -5,7 +5,7 @@ use alloy_eips::Encodable2718 as _;
 use alloy_primitives::{Address, Bytes, TxKind, U256};
 use anyhow::{Context as _, Result, ensure};
 use openledger_execution::{EvmExt as _, StateDatabase, evm_env, evm_factory};
-use openledger_primitives::{SealedBlock, Transaction, predeploys};
+use openledger_primitives::{OpHardforks as _, SealedBlock, Transaction, predeploys};
 use openledger_protocol::L1Attributes;
 use openledger_testing::{
     fixture::{Fixture, FixtureOptions, TIP_WEI, decode},
@@ -29,7 +29,7 @@ fn vaults(fixture: &Fixture) -> Result<[U256; 4]> {
 }
 
 /// Fjord's L1 fee of a transaction whose FastLZ length is `compressed`.
-fn l1_fee(attributes: &L1Attributes, compressed: usize) -> U256 {
+pub(crate) fn l1_fee(attributes: &L1Attributes, compressed: usize) -> U256 {
     let size = (836_500 * compressed as u64)
         .saturating_sub(42_585_600)
         .max(100_000_000);
@@ -51,7 +51,7 @@ fn attributes(block: &SealedBlock) -> Result<L1Attributes> {
 
 /// Appends a block with one transaction and checks every wei that its sender and the vaults gained or lost.
 /// Answers the L1 fee.
-fn check(
+pub(crate) fn check(
     fixture: &Fixture,
     transaction: Transaction,
     sender: Address,
@@ -73,8 +73,13 @@ fn check(
     let base_fee = block.block.header.base_fee_per_gas.context("no base fee")?;
     let attributes = attributes(&block)?;
     let l1 = l1_fee(&attributes, flz::compressed_len(&encoded));
-    let operator =
-        U256::from(gas) * U256::from(scalar) / U256::from(1_000_000) + U256::from(constant);
+    let scaled = U256::from(gas) * U256::from(scalar);
+    let config = &fixture.files.rollup;
+    let operator = if config.is_jovian_active_at_timestamp(block.block.header.timestamp) {
+        scaled * U256::from(100) + U256::from(constant)
+    } else {
+        scaled / U256::from(1_000_000) + U256::from(constant)
+    };
     let expected = [
         U256::from(gas) * U256::from(TIP_WEI),
         U256::from(gas) * U256::from(base_fee),
@@ -130,7 +135,7 @@ fn a_transfer_pays_its_l2_l1_and_operator_fee() -> Result<()> {
 }
 
 /// Calldata that compresses well, badly and in parts.
-fn payloads() -> Vec<Bytes> {
+pub(crate) fn payloads() -> Vec<Bytes> {
     let mut random = Random::new(3);
     let mut noise = |count: usize| -> Vec<u8> { (0..count).map(|_| random.next() as u8).collect() };
     let words: Vec<u8> = (0..40u8)

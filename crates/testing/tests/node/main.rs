@@ -10,6 +10,7 @@ mod deposits;
 mod derivation;
 mod fees;
 mod flz;
+mod forks;
 mod header;
 mod precompiles;
 mod refusals;

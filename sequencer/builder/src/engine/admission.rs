@@ -4,6 +4,7 @@ use super::Engine;
 use crate::handle::{Command, SubmitReply};
 use alloy_primitives::{Address, B256, U256};
 use openledger_chain::{StateView, SubmitError};
+use openledger_execution::transaction_gas_max;
 use openledger_mempool::{
     AccountReader, AccountState, FeeContext, InsertError, RecoveredTransaction,
 };
@@ -116,15 +117,18 @@ impl Engine {
                     .saturating_add(fees.operator_fee(encoded, gas_limit))
             })
         };
+        let config = self.chain.config();
+        let l2_timestamp = head.timestamp.saturating_add(config.block_time);
         with(&FeeContext {
-            chain_id: self.chain.config().l2_chain_id,
+            chain_id: config.l2_chain_id,
             base_fee,
             // Every block begins with the L1 attributes.
-            gas_limit_max: head.gas_limit.saturating_sub(L1_ATTRIBUTES_GAS),
+            gas_limit_max: head
+                .gas_limit
+                .saturating_sub(L1_ATTRIBUTES_GAS)
+                .min(transaction_gas_max(config, l2_timestamp)),
             l1_cost: &l1_cost,
-            l2_timestamp: head
-                .timestamp
-                .saturating_add(self.chain.config().block_time),
+            l2_timestamp,
         })
     }
 }

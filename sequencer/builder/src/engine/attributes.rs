@@ -5,10 +5,9 @@ use crate::{BuilderError, Following};
 use alloy_primitives::B256;
 use openledger_primitives::{BlockAttributes, BlockNumHash, SealedBlock, Transaction};
 use openledger_protocol::{
-    L1Attributes, L1Block, L2BlockRef, NextOrigin, next_origin, payload_attributes,
-    system_config_of,
+    L1Attributes, L1Block, L2BlockRef, NextOrigin, has_no_sequencer_transactions, next_origin,
+    payload_attributes, system_config_of,
 };
-use tracing::warn;
 
 impl Engine {
     /// Attributes of the next block; `None` while the L1 block that it needs is unknown.
@@ -55,9 +54,7 @@ impl Engine {
         {
             deposits = &following.deposits;
             for update in &following.config_updates {
-                if let Err(error) = update.apply(&mut system) {
-                    warn!(l1_block = origin.number, %error, "configuration update skipped");
-                }
+                update.apply(&mut system);
             }
         }
         let due = head.timestamp.saturating_add(config.block_time);
@@ -65,7 +62,9 @@ impl Engine {
             payload_attributes(config, &reference, &system, &origin, deposits, due)
                 .map_err(|error| fail(Box::new(error)))?;
         attributes.timestamp = self.clock.timestamp(head.timestamp);
-        attributes.no_tx_pool = (empty && self.config.settled) || self.is_late(origin.number);
+        attributes.no_tx_pool = (empty && self.config.settled)
+            || self.is_late(origin.number)
+            || has_no_sequencer_transactions(config, due);
         Ok(Some(attributes))
     }
 

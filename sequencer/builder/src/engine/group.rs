@@ -85,10 +85,12 @@ impl Engine {
         let mut group = Vec::with_capacity(ready.len());
         let mut late = false;
         let limits = &self.shared.data_limits;
+        let da_footprint_min = draft.da_footprint_min();
         for pooled in &ready {
             // What is left is not worth a search through the pool for something that small.
-            let is_spent =
-                draft.gas_left() < self.config.gas_left_min || limits.are_spent(draft.data_bytes);
+            let is_spent = draft.gas_left() < self.config.gas_left_min
+                || draft.da_footprint_left() < da_footprint_min
+                || limits.are_spent(draft.data_bytes);
             if is_spent && !draft.is_bare() {
                 self.full = true;
                 break;

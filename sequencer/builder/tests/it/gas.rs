@@ -119,3 +119,41 @@ async fn a_limit_on_data_lets_smaller_transactions_pass() {
     assert_eq!(node.mine().await, [transfer(3, 0).hash]);
     node.stop();
 }
+
+/// Jovian: a block's data is bounded as its gas is, and what doesn't fit waits for the next.
+#[tokio::test]
+async fn the_data_footprint_bounds_a_block() {
+    let fixture = Fixture::new(&Options {
+        gas_limit: 15_000_000,
+        jovian: Some(65_000),
+        ..Options::default()
+    });
+    let node = fixture.build(manual(), vec![fixture.l1(0, 0, Vec::new())]);
+    // 100 bytes each, 6.5 million gas: two and no third.
+    let transfers = [transfer(1, 0), transfer(2, 0), transfer(3, 0)];
+    node.execute(transfers[0].clone()).await;
+    node.execute(transfers[1].clone()).await;
+    node.wait(transfers[2].clone()).await;
+    let open = node.chain.open_block().expect("a block is open");
+    assert_eq!(open.header.blob_gas_used, Some(13_000_000));
+    assert_eq!(node.mine().await, [transfers[0].hash, transfers[1].hash]);
+    let sealed = node.chain.head();
+    assert_eq!(sealed.blob_gas_used, Some(13_000_000));
+    assert_eq!(node.mine().await, [transfers[2].hash]);
+    assert_eq!(node.chain.head().blob_gas_used, Some(6_500_000));
+    node.stop();
+}
+
+/// A transaction that no block could hold is refused for good, and those behind it go on.
+#[tokio::test]
+async fn what_no_block_has_room_for_is_refused() {
+    let fixture = Fixture::new(&Options {
+        gas_limit: 6_000_000,
+        jovian: Some(65_000),
+        ..Options::default()
+    });
+    let node = fixture.build(manual(), vec![fixture.l1(0, 0, Vec::new())]);
+    assert!(node.submit(transfer(1, 0)).await.is_err());
+    assert!(node.mempool.is_empty());
+    node.stop();
+}

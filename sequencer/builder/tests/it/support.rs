@@ -97,6 +97,8 @@ pub(crate) struct Fixture {
 pub(crate) struct Options {
     pub(crate) gas_limit: u64,
     pub(crate) block_time: u64,
+    /// Jovian from genesis on, with this gas per byte of DA footprint.
+    pub(crate) jovian: Option<u16>,
 }
 
 impl Default for Options {
@@ -104,6 +106,7 @@ impl Default for Options {
         Self {
             gas_limit: 60_000_000,
             block_time: 1,
+            jovian: None,
         }
     }
 }
@@ -239,6 +242,19 @@ fn l1_block(genesis_time: u64, number: u64, branch: u8) -> L1Block {
     }
 }
 
+/// The contract does nothing: what it would have been told of the DA footprint is there from the start.
+fn l1_block_account(options: &Options) -> GenesisAccount {
+    let mut slot = B256::ZERO;
+    let scalar = options.jovian.unwrap_or_default();
+    slot.0[18..20].copy_from_slice(&scalar.to_be_bytes());
+    GenesisAccount {
+        nonce: Some(1),
+        code: Some(bytes!("00")),
+        storage: Some(BTreeMap::from([(B256::with_last_byte(8), slot)])),
+        ..GenesisAccount::default()
+    }
+}
+
 fn files(options: &Options, genesis_time: u64) -> ChainFiles {
     let code = |code: Bytes| GenesisAccount {
         nonce: Some(1),
@@ -248,7 +264,7 @@ fn files(options: &Options, genesis_time: u64) -> ChainFiles {
     let mut alloc = BTreeMap::from([
         // JUMPDEST PUSH0 JUMP
         (BURNER, code(bytes!("5b5f56"))),
-        (predeploys::L1_BLOCK, code(bytes!("00"))),
+        (predeploys::L1_BLOCK, l1_block_account(options)),
         (predeploys::L2_TO_L1_MESSAGE_PASSER, code(bytes!("00"))),
     ]);
     for number in 1..=3 {
@@ -267,7 +283,10 @@ fn files(options: &Options, genesis_time: u64) -> ChainFiles {
         timestamp: genesis_time,
         gas_limit: options.gas_limit,
         base_fee_per_gas: Some(1_000_000),
-        extra_data: bytes!("00000000fa00000006"),
+        extra_data: match options.jovian {
+            Some(_) => bytes!("01000000fa000000060000000000000000"),
+            None => bytes!("00000000fa00000006"),
+        },
         coinbase: predeploys::SEQUENCER_FEE_VAULT,
         alloc,
         ..Genesis::default()
@@ -288,6 +307,8 @@ fn files(options: &Options, genesis_time: u64) -> ChainFiles {
                 gas_limit: options.gas_limit,
                 eip1559_params: Default::default(),
                 operator_fee_params: B256::ZERO,
+                min_base_fee: 0,
+                da_footprint_gas_scalar: options.jovian.unwrap_or_default(),
             },
         },
         block_time: options.block_time,
@@ -296,12 +317,16 @@ fn files(options: &Options, genesis_time: u64) -> ChainFiles {
         channel_timeout: 300,
         l1_chain_id: 900,
         l2_chain_id: CHAIN_ID,
-        forks: ForkTimes::ISTHMUS,
+        forks: ForkTimes {
+            jovian_time: options.jovian.map(|_| 0),
+            ..ForkTimes::ISTHMUS
+        },
         batch_inbox_address: Address::ZERO,
         deposit_contract_address: Address::ZERO,
         l1_system_config_address: Address::ZERO,
         protocol_versions_address: Address::ZERO,
         chain_op_config: FeeConfig::default(),
+        jovian_upgrade: None,
     };
     let l1 = L1ChainConfig {
         chain_id: 900,

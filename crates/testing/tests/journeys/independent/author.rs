@@ -233,7 +233,7 @@ impl Author {
         };
         if origin.block.number != parent.l1_origin.number {
             for update in &origin.config_updates {
-                update.apply(&mut system)?;
+                update.apply(&mut system);
             }
         }
         let mut attributes = payload_attributes(
