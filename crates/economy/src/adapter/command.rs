@@ -165,7 +165,9 @@ const TRAIN_FORM: &str = "DATANET:SET[:INDEX]:BPS";
 
 fn trained(text: &str) -> Result<ILoraRegistry::Train, BadTrain> {
     train(text, TRAIN_FORM, |datanet| {
-        datanet.parse().ok().map(space_of)
+        // An empty text would be zero to the parser.
+        let number = (!datanet.is_empty()).then(|| datanet.parse().ok());
+        number.flatten().map(space_of)
     })
 }
 
