@@ -71,7 +71,7 @@ pub async fn run(mut args: WatchArgs) -> anyhow::Result<ExitCode> {
     let local = args.sender.node.local()?;
     let key = args.sender.account.key_if_any(local.as_ref())?;
     ensure!(
-        key.is_some() || !(args.finalize || !args.calls.is_empty()),
+        key.is_some() || (!args.finalize && args.calls.is_empty()),
         "--finalize and --calls send transactions: name an account's key"
     );
     let calls = args
