@@ -332,9 +332,14 @@ fn pages(criterion: &mut Criterion) {
     let at = Address::repeat_byte(0x77);
     // PUSH2 24576 PUSH0 PUSH0 PUSH20 contract EXTCODECOPY STOP; PUSH20 contract EXTCODESIZE STOP;
     // PUSH20 contract BALANCE STOP; PUSH0 SLOAD STOP.
-    let copy = [&hex!("6160005f5f73"), contract.as_slice(), &hex!("3c00")].concat();
-    let size = [&hex!("73"), contract.as_slice(), &hex!("3b00")].concat();
-    let balance = [&hex!("73"), contract.as_slice(), &hex!("3100")].concat();
+    let copy = [
+        &hex!("6160005f5f73")[..],
+        contract.as_slice(),
+        &hex!("3c00"),
+    ]
+    .concat();
+    let size = [&hex!("73")[..], contract.as_slice(), &hex!("3b00")].concat();
+    let balance = [&hex!("73")[..], contract.as_slice(), &hex!("3100")].concat();
     let load = hex!("5f5400").to_vec();
     let calls = [
         (

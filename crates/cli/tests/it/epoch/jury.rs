@@ -210,7 +210,9 @@ async fn asked(world: &World, key: (u64, u64)) -> anyhow::Result<Questions> {
     );
     let row = world.json(CHALLENGER, &["jury", "ask-row", "--row", "1", "--mine"])?;
     let mut asker = world.sender(CHALLENGER)?;
-    let error = ask_row(&mut asker, key, None, 99).await.unwrap_err();
+    let error = ask_row(&mut asker, key, None, 99)
+        .await
+        .expect_err("there is no such row");
     ensure!(format!("{error:#}").contains("UnknownRow"), "{error:#}");
     let questions = Questions {
         sketch: name_of(&sketch)?,
