@@ -67,8 +67,10 @@ pub(super) struct SetArgs {
 
 #[derive(Debug, Clone, Args)]
 #[command(after_help = "\
-A row is asked about once an epoch, while a proposal for the epoch can be asked about. If the jury rejects it, its cluster earns nothing \
-from the set any more; else the bond is lost, half of it to the set's owner. Without a verdict it comes back.")]
+A row is asked about once an epoch, once more where there was no verdict, while a proposal for the epoch can be asked about. If the jury \
+rejects it, its cluster earns nothing from the set any more, and the bond comes back. If not, the bond is lost: a tenth is the jurors' who \
+agree, of the rest half is burnt, half is the set owner's. Without a verdict a tenth is burnt. The bond doubles for every four questions \
+that are open on the epoch.")]
 pub(super) struct AskRowArgs {
     #[command(flatten)]
     pub(super) set: SetArgs,
@@ -84,9 +86,10 @@ pub(super) struct AskRowArgs {
 
 #[derive(Debug, Clone, Args)]
 #[command(after_help = "\
-A call's sketch is asked about once, while a proposal for the epoch can be asked about. If the jury rejects it, the worker forfeits 10 % \
-of the stake and the call counts without a score; else the bond is lost, half of it to the worker. Without a verdict it comes \
-back.")]
+A call's sketch is asked about once, once more where there was no verdict, while a proposal for the epoch can be asked about. If the jury \
+rejects it, the worker forfeits 10 % of the stake and the call's fee, the call counts without a score, and the bond comes back but for a \
+tenth, which is the jurors' who agree. If not, the bond is lost: a tenth is theirs, of the rest half is burnt, half is the worker's. \
+Without a verdict a tenth is burnt. The bond doubles for every four questions that are open on the epoch.")]
 pub(super) struct AskSketchArgs {
     #[command(flatten)]
     pub(super) set: SetArgs,
@@ -103,8 +106,9 @@ pub(super) struct AskSketchArgs {
 #[derive(Debug, Clone, Args)]
 #[command(after_help = "\
 Compute the vector yourself: `openledger jury status QUESTION` says from what. The vote and its salt are on disk before anything is \
-sent; after an interruption the same command goes on, without --sketch as well. Who was drawn and doesn't reveal loses 1 % of \
-the stake: keep the file until the vote is revealed. Who reveals loses nothing, whatever others found.")]
+sent; after an interruption the same command goes on, without --sketch as well. Who committed and doesn't reveal loses 1 % of the \
+stake, and so does whoever was drawn where anybody revealed: keep the file until the vote is revealed. Who reveals loses nothing, whatever \
+others found.")]
 pub(super) struct VoteArgs {
     /// The question
     #[arg(value_name = "QUESTION")]

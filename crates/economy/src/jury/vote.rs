@@ -109,14 +109,14 @@ pub(super) fn turn(
             Ok(Turn::Send(Step::call("reveal the vote", JURY, &call)))
         }
         _ => {
-            let what = if ballot.has_committed() {
-                "reveal"
+            let (what, condition) = if ballot.has_committed() {
+                ("reveal", "")
             } else {
-                "commit"
+                ("commit", " if anybody reveals")
             };
             bail!(
                 "the time to {what} is over: {account}, who is on the jury of question {question} and didn't, loses 1 % of the \
-                 stake when it is counted"
+                 stake when it is counted{condition}"
             );
         }
     }
